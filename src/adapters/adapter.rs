@@ -1,0 +1,169 @@
+//! The two traits every engine implements. In: SQL text and relation names. Out: small [`Table`]s and [`AdapterError`]s.
+//!
+//! Sync and small on purpose: a worker thread owns one [`Connection`]; nothing of an engine's own types gets through.
+
+use std::path::Path;
+
+use super::{AdapterError, Capabilities};
+use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
+
+/// How many rows of the last statement's result to bring across the boundary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetch {
+    /// None; only column names and types.
+    None,
+    /// Every row.
+    All,
+    /// At most so many rows.
+    Limit(usize),
+}
+
+/// What executing SQL gave.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Execution {
+    /// The engine's short word about the outcome, such as `OK`: `_message` of dbt's adapter response.
+    pub message: String,
+    /// Rows inserted, updated or deleted, where the engine says so.
+    pub rows_affected: Option<u64>,
+    /// Result of the last statement. Columns are there even when no rows were asked for.
+    pub table: Table,
+}
+
+/// A column of a relation in the warehouse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnInfo {
+    /// Column name.
+    pub name: String,
+    /// The engine's spelling of the type, such as `DECIMAL(18,3)`.
+    pub data_type: String,
+    /// Whether the column accepts NULL.
+    pub nullable: bool,
+}
+
+/// How a seed's file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CsvFormat {
+    /// The field delimiter.
+    pub delimiter: char,
+    /// Whether cells of columns that are not text may hold the word `null` (any case) for NULL. It costs a pass over the
+    /// values, so it is asked for only when whoever inferred the types has met such a cell.
+    pub null_words: bool,
+}
+
+impl Default for CsvFormat {
+    fn default() -> Self {
+        Self { delimiter: ',', null_words: false }
+    }
+}
+
+/// Who receives the interruption of one connection; usable from any thread, harmless after the connection is gone.
+pub type Interrupt = std::sync::Arc<dyn Fn() + Send + Sync>;
+
+/// An engine, configured from one profile target. Cheap until the first [`Adapter::connect`], which opens the warehouse.
+pub trait Adapter: Send + Sync {
+    /// The adapter type as profiles name it: `duckdb`.
+    fn type_name(&self) -> &'static str;
+
+    /// What the engine can do, as data.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// A new connection. All connections share one instance and see each other's committed changes.
+    fn connect(&self) -> Result<Box<dyn Connection>, AdapterError>;
+
+    /// The engine's own macros: (path inside the macro package, text).
+    fn macros(&self) -> Vec<(&'static str, &'static str)>;
+
+    /// The name of the package those macros belong to, such as `dbt_duckdb`.
+    fn macro_package(&self) -> &'static str;
+
+    /// Prefixes that `adapter.dispatch` tries before `default`, best first.
+    fn dispatch_prefixes(&self) -> &'static [&'static str];
+
+    /// The database of nodes that configure none: `target.database`.
+    fn default_database(&self) -> &str;
+
+    /// The schema of the target: `target.schema`.
+    fn default_schema(&self) -> &str;
+
+    /// Interrupts whatever any connection is running now; each such query fails with `ErrorKind::Interrupted`.
+    fn interrupt_all(&self);
+
+    /// An identifier as the engine quotes it.
+    fn quote(&self, identifier: &str) -> String {
+        format!("\"{}\"", identifier.replace('"', "\"\""))
+    }
+
+    /// The connection's settings as `debug` shows them; nothing secret among them.
+    fn describe(&self) -> Vec<(String, String)>;
+}
+
+/// One session with the engine. Statements outside [`Connection::begin`] ... [`Connection::commit`] commit on their own.
+pub trait Connection: Send {
+    /// Runs all statements in `sql` in order and returns the result of the last. Text without a statement is fine.
+    fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<Execution, AdapterError>;
+
+    /// Opens a transaction. One that is open already stays open.
+    fn begin(&mut self) -> Result<(), AdapterError>;
+
+    /// Commits the open transaction; without one, nothing.
+    fn commit(&mut self) -> Result<(), AdapterError>;
+
+    /// Rolls the open transaction back, also one that an error has already doomed; without one, nothing.
+    fn rollback(&mut self) -> Result<(), AdapterError>;
+
+    /// Whether a transaction is open, whoever opened it (a user's hook may have said `begin`).
+    fn in_transaction(&self) -> bool;
+
+    /// Makes the connection fit for its next piece of work, whatever state the last one left it in.
+    fn reset(&mut self) -> Result<(), AdapterError> {
+        self.rollback()
+    }
+
+    /// How to interrupt what this connection is running, from another thread.
+    fn interrupt(&self) -> Interrupt;
+
+    /// Names of the schemas of a database.
+    fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError>;
+
+    /// Tables and views of several (database, schema) pairs, in one catalog query. An absent schema has none.
+    fn list_all_relations(
+        &mut self,
+        schemas: &[(String, String)],
+    ) -> Result<Vec<(Relation, RelationKind)>, AdapterError>;
+
+    /// Tables and views of one schema.
+    fn list_relations(
+        &mut self,
+        database: &str,
+        schema: &str,
+    ) -> Result<Vec<(Relation, RelationKind)>, AdapterError> {
+        self.list_all_relations(&[(database.to_owned(), schema.to_owned())])
+    }
+
+    /// The columns of a relation, in order; none if it does not exist.
+    fn columns(&mut self, relation: &Relation) -> Result<Vec<ColumnInfo>, AdapterError>;
+
+    /// Appends rows to an existing table, inside the running transaction if there is one. `columns` are the table's columns to
+    /// fill, with their types, in the order of the values; text is cast to the column's type. Returns the number of rows.
+    fn load_rows(
+        &mut self,
+        relation: &Relation,
+        columns: &[TableColumn],
+        rows: &mut dyn Iterator<Item = Vec<Value>>,
+    ) -> Result<u64, AdapterError>;
+
+    /// Appends a CSV file with a header line to an existing table; `columns` are the file's columns in the file's order, with
+    /// the types of the table. Empty cells are NULL. Returns the number of rows.
+    fn load_csv(
+        &mut self,
+        relation: &Relation,
+        columns: &[TableColumn],
+        path: &Path,
+        format: CsvFormat,
+    ) -> Result<u64, AdapterError>;
+
+    /// What `catalog.json` needs of the schemas, one row a column of a relation, named as dbt names them: `table_database`,
+    /// `table_schema`, `table_name`, `table_type`, `table_comment`, `table_owner`, `column_name`, `column_index`,
+    /// `column_type`, `column_comment`.
+    fn catalog(&mut self, schemas: &[(String, String)]) -> Result<Table, AdapterError>;
+}

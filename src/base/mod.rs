@@ -1,0 +1,17 @@
+//! Floor 0: the small vocabulary that every room speaks. Pure values, no I/O, imports nothing of ours.
+//!
+//! In: nothing. Out: [`NodeId`], [`Relation`], [`Value`], [`Table`], [`Fingerprint`], [`Clock`].
+
+mod clock;
+mod fingerprint;
+mod id;
+mod relation;
+mod table;
+mod value;
+
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use fingerprint::Fingerprint;
+pub use id::NodeId;
+pub use relation::{Relation, RelationKind};
+pub use table::{Table, TableColumn};
+pub use value::{Dict, Value};

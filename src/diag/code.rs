@@ -1,0 +1,121 @@
+//! The registry of codes: one line per kind of problem. `transform explain CODE` shows `codes/CODE.md`.
+
+use std::fmt;
+
+/// A registered code such as `T203`. `T1xx` project files, `T2xx` Jinja, `T3xx` SQL, `T4xx` graph, `T5xx` plan and
+/// build, `T6xx` engine and environment, `T9xx` our own faults.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Code(&'static str);
+
+impl Code {
+    /// The code as text.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+
+    /// A few words naming the kind of problem.
+    pub fn title(self) -> &'static str {
+        codes::ALL.iter().find(|(code, ..)| *code == self).map_or("", |(_, title, _)| title)
+    }
+
+    /// The long explanation, Markdown.
+    pub fn explanation(self) -> &'static str {
+        codes::ALL.iter().find(|(code, ..)| *code == self).map_or("", |(.., text)| text)
+    }
+
+    /// The registered code for a text, ignoring case.
+    pub fn parse(text: &str) -> Option<Self> {
+        codes::ALL.iter().map(|(code, ..)| *code).find(|code| code.0.eq_ignore_ascii_case(text))
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+macro_rules! registry {
+    ($($name:ident = $code:literal $title:literal;)*) => {
+        /// Every registered code.
+        pub mod codes {
+            use super::Code;
+            $(#[doc = $title] pub const $name: Code = Code($code);)*
+            /// Code, title, explanation.
+            pub const ALL: &[(Code, &str, &str)] =
+                &[$(($name, $title, include_str!(concat!("codes/", $code, ".md")))),*];
+        }
+    };
+}
+
+registry! {
+    // T1xx: project files
+    PROJECT_NOT_FOUND = "T101" "no dbt_project.yml";
+    YAML_SYNTAX = "T102" "YAML that cannot be read";
+    PROJECT_KEY = "T103" "a project key with a wrong value";
+    PROFILE_NOT_FOUND = "T104" "a profile that does not exist";
+    PROFILE_INVALID = "T105" "a profile that cannot be used";
+    ENV_VAR_MISSING = "T106" "a required environment variable is not set";
+    FILE_ENCODING = "T107" "a file that is not UTF-8";
+    FILE_UNREADABLE = "T108" "a file that cannot be read";
+    PACKAGE_MISSING = "T109" "an installed package is missing";
+    PACKAGE_INVALID = "T110" "a package that cannot be used";
+    PROPERTIES_INVALID = "T111" "a properties entry that is malformed";
+    DUPLICATE_PROPERTIES = "T112" "the same resource described twice";
+    UNKNOWN_RESOURCE_IN_YAML = "T113" "properties for a resource that does not exist";
+    SELECTORS_INVALID = "T114" "selectors.yml that cannot be used";
+    VERSION_MISMATCH = "T115" "a project that requires another dbt version";
+    DEPRECATED = "T116" "a deprecated spelling";
+    UNUSED_CONFIG_PATH = "T117" "a configuration path that matches nothing";
+    VARS_INVALID = "T118" "--vars that cannot be read";
+    // T2xx: Jinja
+    JINJA_SYNTAX = "T201" "Jinja that cannot be parsed";
+    JINJA_UNDEFINED = "T202" "an undefined Jinja name";
+    JINJA_RUNTIME = "T203" "an error while rendering Jinja";
+    COMPILER_ERROR = "T204" "an error raised by a macro";
+    MACRO_ARGUMENTS = "T205" "wrong arguments for a macro or function";
+    VAR_MISSING = "T206" "a required variable is not defined";
+    DISPATCH_FAILED = "T207" "no macro for a dispatch";
+    RECURSION = "T208" "macro recursion without end";
+    DUPLICATE_MACRO = "T209" "a macro defined twice";
+    DOC_NOT_FOUND = "T210" "a docs block that does not exist";
+    REF_NOT_CAPTURED = "T211" "a ref that was not seen while parsing";
+    DUPLICATE_DOC = "T212" "a docs block defined twice";
+    // T3xx: SQL
+    SQL_EMPTY = "T301" "a model without SQL";
+    CONTRACT = "T302" "a contract that the SQL does not keep";
+    UNIT_TEST_INVALID = "T303" "a unit test that cannot be built";
+    // T4xx: graph
+    REF_NOT_FOUND = "T401" "a ref to nothing";
+    REF_DISABLED = "T402" "a ref to a disabled resource";
+    SOURCE_NOT_FOUND = "T403" "a source that does not exist";
+    CYCLE = "T404" "a dependency cycle";
+    DUPLICATE_RESOURCE = "T405" "two resources with one name";
+    AMBIGUOUS_RELATION = "T406" "two resources that write one relation";
+    ACCESS = "T407" "a ref that access rules forbid";
+    SELECTION_INVALID = "T408" "a selection that cannot be read";
+    SELECTION_EMPTY = "T409" "a selection that matches nothing";
+    AMBIGUOUS_REF = "T410" "a ref that could mean several resources";
+    // T5xx: plan and build
+    MATERIALIZATION_NOT_FOUND = "T501" "an unknown materialization";
+    TEST_NOT_FOUND = "T502" "a generic test that does not exist";
+    NODE_FAILED = "T503" "a node that failed while running";
+    CONFIG_INVALID = "T504" "a config with a wrong value";
+    OPERATION_NOT_FOUND = "T505" "a macro to run that does not exist";
+    INCREMENTAL_STRATEGY = "T506" "an incremental strategy that is not available";
+    // T6xx: engine and environment
+    DATABASE_ERROR = "T601" "an error from the database";
+    DATABASE_LOCKED = "T602" "a database that another process holds";
+    DATABASE_OPEN = "T603" "a database that cannot be opened";
+    TARGET_UNWRITABLE = "T604" "an output folder that cannot be written";
+    UNSUPPORTED = "T605" "a feature that is not supported";
+    INTERRUPTED = "T606" "an interrupted run";
+    // T9xx: our own faults
+    INTERNAL = "T900" "an internal error";
+}

@@ -1,0 +1,61 @@
+//! A source table.
+
+use indexmap::IndexMap;
+
+use crate::base::{Dict, NodeId, Relation, Value};
+use crate::diag::Span;
+
+use super::{Column, Config};
+
+/// A table that others load into the warehouse.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// `source.package.source_name.name`.
+    pub id: NodeId,
+    /// Name of the source (the group of tables).
+    pub source_name: String,
+    /// Name of the table.
+    pub name: String,
+    /// Package.
+    pub package: String,
+    /// Path relative to the package root.
+    pub original_path: String,
+    /// Fully qualified name.
+    pub fqn: Vec<String>,
+    /// Where the table is.
+    pub relation: Relation,
+    /// `relation` as SQL text: quoted by its quoting config, or a file reader for an external location.
+    pub relation_name: String,
+    /// Resolved quoting: `database`, `schema`, `identifier`, `column`.
+    pub quoting: Dict,
+    /// Description of the source.
+    pub source_description: String,
+    /// Description of the table.
+    pub description: String,
+    /// `loader`.
+    pub loader: String,
+    /// Merged config (holds `enabled`, `freshness`, `loaded_at_field`, `meta`, `tags`, ...).
+    pub config: Config,
+    /// `meta` of source and table merged.
+    pub meta: Dict,
+    /// `meta` of the source alone.
+    pub source_meta: Dict,
+    /// `tags` of source and table.
+    pub tags: Vec<String>,
+    /// Declared columns by name.
+    pub columns: IndexMap<String, Column>,
+    /// Merged freshness thresholds, null if switched off.
+    pub freshness: Value,
+    /// Column or expression that says when a row was loaded.
+    pub loaded_at_field: Option<String>,
+    /// Query that says when the table was loaded.
+    pub loaded_at_query: Option<String>,
+    /// `external`, as written.
+    pub external: Value,
+    /// Config before rendering.
+    pub unrendered_config: Dict,
+    /// Docs blocks in the description.
+    pub doc_blocks: Vec<String>,
+    /// Where the table is declared.
+    pub span: Span,
+}

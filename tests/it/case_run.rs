@@ -1,0 +1,132 @@
+//! Runs a case in a fresh folder and writes it down again with what really happened.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::case_file::{Block, CaseFile};
+use crate::redact::redact;
+
+/// The case's text with actual results in place of expectations. Equal to the file when the case holds.
+pub fn run(case: &CaseFile) -> Result<String, String> {
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let root = folder.path().join("project");
+    std::fs::create_dir_all(&root).map_err(|e| e.to_string())?;
+    let mut out = case.prose.clone();
+    let mut last: Option<Output> = None;
+    for block in &case.blocks {
+        match block {
+            Block::File { path, escaped, body } => {
+                out.push_str(&format!("=== file{} {path}\n{body}", if *escaped { "!" } else { "" }));
+                let target = root.join(path);
+                std::fs::create_dir_all(target.parent().unwrap_or(&root)).map_err(|e| e.to_string())?;
+                let content = content_of(body, *escaped)?;
+                std::fs::write(target, content).map_err(|e| e.to_string())?;
+            }
+            Block::Command { line, exit } => {
+                let output = command(&root, line)?;
+                let code = output.status.code().unwrap_or(-1);
+                let shown = if exit.is_some() || code != 0 { format!(" [{code}]") } else { String::new() };
+                out.push_str(&format!("=== $ {line}{shown}\n"));
+                last = Some(output);
+            }
+            Block::Stdout => {
+                let output = last.as_ref().ok_or("stdout before any command")?;
+                out.push_str(&format!("=== stdout\n{}", redact(&output.stdout, &root)));
+            }
+            Block::Stderr => {
+                let output = last.as_ref().ok_or("stderr before any command")?;
+                out.push_str(&format!("=== stderr\n{}", redact(&output.stderr, &root)));
+            }
+            Block::Text { path } => {
+                let text = std::fs::read(root.join(path)).unwrap_or_else(|e| format!("({})\n", e.kind()).into_bytes());
+                out.push_str(&format!("=== text {path}\n{}", redact(&text, &root)));
+            }
+            Block::Query { sql } => {
+                let args = ["show", "--quiet", "--inline", sql.as_str(), "--limit", "-1"];
+                let output = start(&root, &[], &args.map(str::to_owned))?;
+                let text = if output.status.success() { output.stdout } else { output.stderr };
+                out.push_str(&format!("=== query {sql}\n{}", redact(&text, &root)));
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The bytes of a file block: one final newline belongs to the case format; escapes are for what text cannot show.
+fn content_of(body: &str, escaped: bool) -> Result<Vec<u8>, String> {
+    if !escaped {
+        return Ok(body.as_bytes().to_vec());
+    }
+    let mut bytes = Vec::new();
+    let mut rest = body.strip_suffix('\n').unwrap_or(body);
+    while let Some(at) = rest.find('\\') {
+        bytes.extend_from_slice(&rest.as_bytes()[..at]);
+        let tail = &rest[at + 1..];
+        let used = match tail.chars().next() {
+            Some('r') => (vec![b'\r'], 1),
+            Some('n') => (vec![b'\n'], 1),
+            Some('t') => (vec![b'\t'], 1),
+            Some('0') => (vec![0], 1),
+            Some('\\') => (vec![b'\\'], 1),
+            Some('x') => {
+                let digits = tail.get(1..3).ok_or("\\x needs two digits")?;
+                (vec![u8::from_str_radix(digits, 16).map_err(|e| e.to_string())?], 3)
+            }
+            _ => return Err(format!("unknown escape: \\{tail}")),
+        };
+        bytes.extend_from_slice(&used.0);
+        rest = &tail[used.1..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Ok(bytes)
+}
+
+fn command(root: &Path, line: &str) -> Result<Output, String> {
+    let words = words(line);
+    let split = words.iter().position(|w| w == "transform").ok_or_else(|| format!("not a transform command: {line}"))?;
+    let environment: Vec<(String, String)> =
+        words[..split].iter().filter_map(|w| w.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    start(root, &environment, &words[split + 1..])
+}
+
+fn start(root: &Path, environment: &[(String, String)], args: &[String]) -> Result<Output, String> {
+    let home = root.parent().unwrap_or(root);
+    Command::new(env!("CARGO_BIN_EXE_transform"))
+        .args(args)
+        .current_dir(root)
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(std::env::var_os("LD_LIBRARY_PATH").map(|v| ("LD_LIBRARY_PATH", v)))
+        .env("TZ", "UTC")
+        .envs(environment.iter().map(|(k, v)| (k, v)))
+        .output()
+        .map_err(|e| e.to_string())
+}
+
+/// Shell-like words: white space separates, single and double quotes keep together.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quote, mut open) = (String::new(), None, false);
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(q), c) if c == q => quote = None,
+            (Some(_), c) => word.push(c),
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                open = true;
+            }
+            (None, c) if c.is_whitespace() => {
+                if open || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                open = false;
+            }
+            (None, c) => word.push(c),
+        }
+    }
+    if open || !word.is_empty() {
+        words.push(word);
+    }
+    words
+}

@@ -1,0 +1,41 @@
+//! Takes what changes from run to run out of printed text: times, durations, folders, versions, ids.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use fancy_regex::Regex;
+
+static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
+    [
+        (r"(?m)^\d{2}:\d{2}:\d{2}  ?", ""),
+        (r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?", "[TIME]"),
+        (r"\b\d+\.\d{2}s\b", "[SECONDS]"),
+        (r"\b\d+(\.\d+)? seconds\b", "[SECONDS] seconds"),
+        (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "[UUID]"),
+        (r"transform \d+\.\d+\.\d+", "transform [VERSION]"),
+        (r"PID \d+", "PID [PID]"),
+        (r"\.{4,}", "..."),
+    ]
+    .into_iter()
+    .map(|(pattern, to)| (Regex::new(pattern).expect("redaction patterns compile"), to))
+    .collect()
+});
+
+/// The text of some output, ending in a newline unless empty.
+pub fn redact(bytes: &[u8], root: &Path) -> String {
+    let mut text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    for (folder, name) in [(Some(root), "[PROJECT]"), (root.parent(), "[HOME]")] {
+        for path in folder.into_iter().flat_map(|f| [f.to_owned(), f.canonicalize().unwrap_or_default()]) {
+            if !path.as_os_str().is_empty() {
+                text = text.replace(&*path.to_string_lossy(), name);
+            }
+        }
+    }
+    for (rule, to) in RULES.iter() {
+        text = rule.replace_all(&text, *to).into_owned();
+    }
+    let mut lines: String = text.lines().map(|l| format!("{}\n", l.trim_end())).collect();
+    // A line of the output must not open a block of the case.
+    lines = lines.replace("\n=== ", "\n ===  ");
+    lines
+}
