@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::{AdapterError, Capabilities};
-use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
+use crate::base::{Dict, Relation, RelationKind, Table, TableColumn, Value};
 
 /// How many rows of the last statement's result to bring across the boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +67,13 @@ pub trait Adapter: Send + Sync {
     /// What the engine can do, as data.
     fn capabilities(&self) -> &Capabilities;
 
+    /// The target's options as the profile has them, rendered.
+    fn options(&self) -> &Dict;
+
     /// A new connection. All connections share one instance and see each other's committed changes.
     fn connect(&self) -> Result<Box<dyn Connection>, AdapterError>;
 
-    /// The engine's own macros: (path inside the macro package, text).
+    /// The engine's own macros: (path inside the package's `macros` folder, text).
     fn macros(&self) -> Vec<(&'static str, &'static str)>;
 
     /// The name of the package those macros belong to, such as `dbt_duckdb`.
@@ -132,11 +135,7 @@ pub trait Connection: Send {
     ) -> Result<Vec<(Relation, RelationKind)>, AdapterError>;
 
     /// Tables and views of one schema.
-    fn list_relations(
-        &mut self,
-        database: &str,
-        schema: &str,
-    ) -> Result<Vec<(Relation, RelationKind)>, AdapterError> {
+    fn list_relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, AdapterError> {
         self.list_all_relations(&[(database.to_owned(), schema.to_owned())])
     }
 

@@ -80,14 +80,7 @@ pub struct AdapterError {
 impl AdapterError {
     /// An error with a kind and a text.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            label: String::new(),
-            message: message.into(),
-            position: None,
-            candidates: Vec::new(),
-            sql: None,
-        }
+        Self { kind, label: String::new(), message: message.into(), position: None, candidates: Vec::new(), sql: None }
     }
 
     /// The same error with the SQL it is about.

@@ -23,7 +23,8 @@ use crate::base::Dict;
 pub const TYPES: &[&str] = &["duckdb"];
 
 /// The adapter for a profile target: `options` is the target's mapping with all Jinja rendered, its `type` names the engine.
-/// Relative paths in it are relative to `base_dir`. The warehouse itself is opened by the first connection.
+/// Relative paths in it are relative to `base_dir`. The warehouse itself is opened by the first connection. Open one adapter a
+/// target and share it: file locks belong to the process, so a second instance on the same file would not be noticed.
 pub fn open(options: &Dict, base_dir: &Path) -> Result<Arc<dyn Adapter>, AdapterError> {
     match options.get("type").and_then(|t| t.as_str()) {
         Some("duckdb") => Ok(Arc::new(duckdb::DuckDb::new(options, base_dir)?)),

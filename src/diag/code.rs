@@ -87,6 +87,7 @@ registry! {
     DOC_NOT_FOUND = "T210" "a docs block that does not exist";
     REF_NOT_CAPTURED = "T211" "a ref that was not seen while parsing";
     DUPLICATE_DOC = "T212" "a docs block defined twice";
+    MACRO_WARNING = "T213" "a warning raised by a macro";
     // T3xx: SQL
     SQL_EMPTY = "T301" "a model without SQL";
     CONTRACT = "T302" "a contract that the SQL does not keep";

@@ -1,8 +1,16 @@
 //! Which files a package holds, by kind, with their text. In: a package's folder and paths. Out: [`SourceEntry`]s.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::diag::SourceFile;
+use rayon::prelude::*;
+
+use crate::diag::{Diagnostics, SourceFile};
+use crate::files::{FileInfo, Files, slashed};
+
+use super::ignore::IgnoreRules;
+use super::problems::{Origin, unreadable};
+use super::project::ProjectConfig;
 
 /// What a file is to dbt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,4 +78,125 @@ impl SourceEntry {
     pub fn is_oversized_seed(&self) -> bool {
         self.kind == FileKind::Seed && self.size > Self::MAX_SEED_TEXT
     }
+}
+
+/// A file that is to be read.
+struct Candidate {
+    kind: FileKind,
+    path: String,
+    search_path: String,
+    size: u64,
+}
+
+/// Finds and reads all files of a package, in parallel.
+pub(super) fn discover(config: &ProjectConfig, origin: &Origin, files: &dyn Files) -> (Vec<SourceEntry>, Diagnostics) {
+    let mut diagnostics = Diagnostics::new();
+    let ignore = match origin.read(files, ".dbtignore") {
+        Ok(file) => file.map(|f| IgnoreRules::parse(&f.text)).unwrap_or_default(),
+        Err(problem) => {
+            diagnostics.push(problem);
+            IgnoreRules::default()
+        }
+    };
+    let candidates = candidates(config, origin, files, &ignore, &mut diagnostics);
+    let read: Vec<_> = candidates.into_par_iter().map(|candidate| read(candidate, origin, files)).collect();
+    let mut entries = Vec::with_capacity(read.len());
+    for result in read {
+        match result {
+            Ok(entry) => entries.push(entry),
+            Err(problem) => diagnostics.push(problem),
+        }
+    }
+    (entries, diagnostics)
+}
+
+fn read(candidate: Candidate, origin: &Origin, files: &dyn Files) -> Result<SourceEntry, crate::diag::Diagnostic> {
+    let Candidate { kind, path, search_path, size } = candidate;
+    let display = origin.display(&path);
+    let on_disk = kind == FileKind::Seed && size > SourceEntry::MAX_SEED_TEXT;
+    let text = if on_disk {
+        String::new()
+    } else {
+        files.read_text(&origin.dir.join(&path)).map_err(|e| unreadable(&display, e))?
+    };
+    Ok(SourceEntry { kind, path, search_path, size, file: SourceFile::new(display, text) })
+}
+
+/// What is looked for in which folders: dbt's table, in dbt's order.
+fn searches(config: &ProjectConfig) -> Vec<(FileKind, Vec<String>, &'static [&'static str])> {
+    let below = |folder: &str| -> Vec<String> {
+        config.test_paths.iter().map(|p| format!("{}/{folder}", p.trim_end_matches('/'))).collect()
+    };
+    let all = config.all_paths().into_iter().map(str::to_owned).collect();
+    vec![
+        (FileKind::Macro, config.macro_paths.clone(), &["sql"]),
+        (FileKind::Model, config.model_paths.clone(), &["sql", "py"]),
+        (FileKind::Snapshot, config.snapshot_paths.clone(), &["sql"]),
+        (FileKind::Analysis, config.analysis_paths.clone(), &["sql"]),
+        (FileKind::SingularTest, config.test_paths.clone(), &["sql"]),
+        (FileKind::GenericTest, below("generic"), &["sql"]),
+        (FileKind::Seed, config.seed_paths.clone(), &["csv"]),
+        (FileKind::Docs, config.docs_paths.clone(), &["md"]),
+        (FileKind::Properties, all, &["yml", "yaml"]),
+        (FileKind::Fixture, below("fixtures"), &["csv", "sql"]),
+        (FileKind::Function, config.function_paths.clone(), &["sql", "py"]),
+    ]
+}
+
+fn candidates(
+    config: &ProjectConfig,
+    origin: &Origin,
+    files: &dyn Files,
+    ignore: &IgnoreRules,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Candidate> {
+    let searches = searches(config);
+    let folders: BTreeSet<String> =
+        searches.iter().flat_map(|(_, folders, _)| folders).map(|f| clean(f)).collect();
+    // Every folder is walked once, however many kinds of file it holds.
+    let walked: Vec<_> = folders.into_par_iter().map(|f| (files.walk(&origin.dir.join(&f)), f)).collect();
+    let mut listings: BTreeMap<String, Vec<FileInfo>> = BTreeMap::new();
+    for (result, folder) in walked {
+        match result {
+            Ok(found) => {
+                listings.insert(folder, found);
+            }
+            Err(e) => diagnostics.push(unreadable(&origin.display(&folder), e)),
+        }
+    }
+    let mut seen: BTreeSet<(FileKind, String)> = BTreeSet::new();
+    let mut out = Vec::new();
+    for (kind, folders, extensions) in searches {
+        for folder in folders.iter().map(|f| clean(f)) {
+            for info in listings.get(&folder).into_iter().flatten() {
+                let path = info.path.strip_prefix(&origin.dir).map_or_else(|_| slashed(&info.path), slashed);
+                let relative = path.strip_prefix(&folder).map_or(path.as_str(), |p| p.trim_start_matches('/'));
+                let wanted = is_named(relative, extensions) && !(kind == FileKind::SingularTest && is_kept_apart(relative));
+                if wanted && !ignore.ignores(&path) && seen.insert((kind, path.clone())) {
+                    out.push(Candidate { kind, path, search_path: folder.clone(), size: info.size });
+                }
+            }
+        }
+    }
+    out
+}
+
+/// A configured folder in one spelling: no `./`, no trailing `/`.
+fn clean(folder: &str) -> String {
+    let cleaned = slashed(&crate::files::normalize(std::path::Path::new(folder)));
+    if cleaned == "." { String::new() } else { cleaned }
+}
+
+/// Whether the file name has one of the extensions and is not hidden or a backup (`.x`, `#x`, `~x`).
+fn is_named(relative: &str, extensions: &[&str]) -> bool {
+    let name = relative.rsplit('/').next().unwrap_or(relative);
+    let Some((stem, extension)) = name.rsplit_once('.') else { return false };
+    !stem.is_empty()
+        && !stem.starts_with(['.', '#', '~'])
+        && extensions.iter().any(|wanted| extension.eq_ignore_ascii_case(wanted))
+}
+
+/// `generic/` and `fixtures/` of a test folder hold no singular tests.
+fn is_kept_apart(relative: &str) -> bool {
+    relative.split_once('/').is_some_and(|(first, _)| matches!(first, "generic" | "fixtures"))
 }

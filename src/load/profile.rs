@@ -1,7 +1,16 @@
 //! The profile: which warehouse, with which credentials. In: profiles.yml where dbt looks for it. Out: [`Profile`].
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use crate::base::{Dict, Value};
-use crate::diag::Span;
+use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, codes, nearest};
+use crate::files::{Env, Files, slashed};
+
+use super::problems::unreadable;
+use super::render::Rendering;
+use super::tree::LoadRequest;
+use super::yaml::{self, YamlNode};
 
 /// The engine to use when no profiles.yml exists anywhere: a database file in the project folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,5 +67,256 @@ impl Profile {
         target.insert("target_name".into(), Value::from(self.target_name.as_str()));
         target.insert("profile_name".into(), Value::from(self.name.as_str()));
         target
+    }
+}
+
+/// Name of the file.
+const FILE_NAME: &str = "profiles.yml";
+
+/// Without a profiles.yml nobody has chosen a number; more than this helps little on one file.
+const MAX_EMBEDDED_THREADS: usize = 4;
+
+/// Where profiles.yml is, or where it was looked for.
+enum Found {
+    File(PathBuf),
+    /// A folder was named, and the file is not in it.
+    NotIn(PathBuf),
+    Nowhere(Vec<PathBuf>),
+}
+
+/// dbt's places: the named folder alone; else the working folder, the project's, `~/.dbt`.
+fn locate(request: &LoadRequest, files: &dyn Files, env: &Env) -> Found {
+    let named = request.profiles_dir.clone().or_else(|| env.dbt_setting("PROFILES_DIR").map(PathBuf::from));
+    if let Some(folder) = named {
+        let folder = env.absolute(&folder);
+        let path = folder.join(FILE_NAME);
+        return if files.is_file(&path) { Found::File(path) } else { Found::NotIn(folder) };
+    }
+    let mut places = vec![env.working_dir().to_path_buf(), request.project_dir.clone()];
+    places.extend(env.home_dir().map(|home| home.join(".dbt")));
+    match places.iter().map(|p| p.join(FILE_NAME)).find(|p| files.is_file(p)) {
+        Some(path) => Found::File(path),
+        None => {
+            places.dedup();
+            Found::Nowhere(places)
+        }
+    }
+}
+
+/// What the project says about itself, as far as the profile needs it.
+pub(super) struct ProjectHint<'a> {
+    /// `name`, raw.
+    pub name: &'a str,
+    /// `profile`, rendered, and where it stands.
+    pub profile: Option<(String, Span)>,
+    /// dbt_project.yml.
+    pub file: &'a Arc<SourceFile>,
+}
+
+/// Finds and reads the profile. Problems are collected; with an error there is no profile.
+pub(super) fn load(
+    request: &LoadRequest,
+    project: &ProjectHint<'_>,
+    files: &dyn Files,
+    rendering: &Rendering<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Profile> {
+    let env = rendering.env;
+    let result = match locate(request, files, env) {
+        Found::File(path) => {
+            let shown = path.strip_prefix(&request.project_dir).map_or_else(|_| slashed(&path), slashed);
+            let read = files.read_text(&path).map_err(|e| unreadable(&shown, e));
+            read.and_then(|text| {
+                let file = SourceFile::new(shown, text);
+                let parsed = yaml::parse(&file)?;
+                diagnostics.extend(parsed.warnings);
+                let reader = Reader { request, project, rendering, file: &file };
+                reader.read(parsed.root, diagnostics)
+            })
+        }
+        Found::NotIn(folder) => Err(not_found(format!("there is no {FILE_NAME} in {}", slashed(&folder)))
+            .help("name another folder with --profiles-dir, or leave the option out")),
+        Found::Nowhere(places) => match &request.embedded {
+            Some(embedded) => Ok(embedded_profile(request, project, env, embedded)),
+            None => {
+                let listed: Vec<String> = places.iter().map(|p| slashed(p)).collect();
+                Err(not_found(format!("no {FILE_NAME} was found")).note(format!("looked in {}", listed.join(", "))))
+            }
+        },
+    };
+    result.map_err(|problem| diagnostics.push(problem)).ok()
+}
+
+fn not_found(message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(codes::PROFILE_NOT_FOUND, message)
+}
+
+/// A text that is rendered to choose a target or profile: only text can be a name.
+fn name_of(node: &YamlNode, what: &str) -> Result<String, Diagnostic> {
+    node.expect_str(codes::PROFILE_INVALID, what).map(str::to_owned)
+}
+
+/// Adds the nearest of the names and the list of all to an error.
+fn with_names(problem: Diagnostic, wanted: &str, what: &str, names: &[String]) -> Diagnostic {
+    let listed = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+    let problem = problem.note(if names.is_empty() { format!("there are no {what}") } else { format!("{what}: {listed}") });
+    match nearest(wanted, names.iter().map(String::as_str)).first() {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem,
+    }
+}
+
+fn embedded_profile(
+    request: &LoadRequest,
+    project: &ProjectHint<'_>,
+    env: &Env,
+    embedded: &EmbeddedDefault,
+) -> Profile {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let file_name = format!("{}.{}", project.name, embedded.file_extension);
+    let path = request.project_dir.join(&file_name);
+    let named = |flag: &Option<String>, setting: &str| flag.clone().or_else(|| env.dbt_setting(setting).map(str::to_owned));
+    let name = named(&request.profile, "PROFILE").or_else(|| project.profile.as_ref().map(|(name, _)| name.clone()));
+    Profile {
+        name: name.unwrap_or_else(|| project.name.to_owned()),
+        target_name: named(&request.target, "TARGET").unwrap_or_else(|| "dev".to_owned()),
+        adapter_type: embedded.adapter_type.clone(),
+        threads: request.threads.unwrap_or(cores.min(MAX_EMBEDDED_THREADS)).max(1),
+        database: None,
+        schema: embedded.schema.clone(),
+        credentials: Dict::from([
+            ("path".to_owned(), Value::Str(path.to_string_lossy().into_owned())),
+            ("schema".to_owned(), Value::Str(embedded.schema.clone())),
+        ]),
+        config: Dict::new(),
+        span: None,
+        embedded: Some(file_name),
+    }
+}
+
+/// The content of one profiles.yml, about to be read.
+struct Reader<'a> {
+    request: &'a LoadRequest,
+    project: &'a ProjectHint<'a>,
+    rendering: &'a Rendering<'a>,
+    file: &'a Arc<SourceFile>,
+}
+
+impl Reader<'_> {
+    fn read(&self, root: Option<YamlNode>, diagnostics: &mut Diagnostics) -> Result<Profile, Diagnostic> {
+        let Some(root) = root.filter(|r| !r.is_null()) else {
+            return Err(not_found(format!("{} is empty", self.file.path)).at(Span::file_start(self.file)));
+        };
+        root.expect_map(codes::PROFILE_INVALID, FILE_NAME)?;
+        let profiles: Vec<String> = root.entries().map(|(k, ..)| k.into_owned()).filter(|k| k != "config").collect();
+        let (name, name_span) = self.profile_name(&profiles)?;
+        let Some(profile) = root.get(&name) else {
+            let problem = not_found(format!("there is no profile `{name}` in {}", self.file.path)).at(name_span);
+            return Err(with_names(problem, &name, "profiles", &profiles));
+        };
+        let what = format!("the profile `{name}`");
+        profile.expect_map(codes::PROFILE_INVALID, &what)?;
+        let Some(outputs) = profile.get("outputs").filter(|o| !o.is_null()) else {
+            let problem = Diagnostic::error(codes::PROFILE_INVALID, format!("{what} has no `outputs`"));
+            return Err(problem.at(profile.span.clone()).help("add the targets under `outputs:`"));
+        };
+        outputs.expect_map(codes::PROFILE_INVALID, &format!("`outputs` of {what}"))?;
+        let (target_name, target_span) = self.target_name(profile)?;
+        let Some(target) = outputs.get(&target_name) else {
+            let problem = not_found(format!("{what} has no target `{target_name}`")).at(target_span);
+            let targets: Vec<String> = outputs.entries().map(|(k, ..)| k.into_owned()).collect();
+            return Err(with_names(problem, &target_name, "targets", &targets));
+        };
+        target.expect_map(codes::PROFILE_INVALID, &format!("the target `{target_name}` of {what}"))?;
+        let config = root.get("config").map(YamlNode::to_dict).unwrap_or_default();
+        self.target(name, target_name, target, config, diagnostics)
+    }
+
+    fn setting(&self, flag: &Option<String>, name: &str) -> Option<String> {
+        flag.clone().or_else(|| self.rendering.env.dbt_setting(name).map(str::to_owned))
+    }
+
+    fn profile_name(&self, profiles: &[String]) -> Result<(String, Option<Span>), Diagnostic> {
+        if let Some(name) = self.setting(&self.request.profile, "PROFILE") {
+            return Ok((name, None));
+        }
+        if let Some((name, span)) = &self.project.profile {
+            return Ok((name.clone(), Some(span.clone())));
+        }
+        let problem = not_found(format!("{} names no profile", self.project.file.path))
+            .at(Span::file_start(self.project.file));
+        let help = match profiles.first() {
+            Some(first) => format!("add a line such as `profile: {first}`"),
+            None => "add a line `profile: ...`".to_owned(),
+        };
+        Err(with_names(problem, "", "profiles", profiles).help(help))
+    }
+
+    fn target_name(&self, profile: &YamlNode) -> Result<(String, Span), Diagnostic> {
+        if let Some(name) = self.setting(&self.request.target, "TARGET") {
+            return Ok((name, profile.span.clone()));
+        }
+        match profile.get("target").filter(|t| !t.is_null()) {
+            Some(node) => Ok((name_of(&self.rendering.scalar(node)?, "`target`")?, node.span.clone())),
+            None => Ok(("default".to_owned(), profile.span.clone())),
+        }
+    }
+
+    fn target(
+        &self,
+        name: String,
+        target_name: String,
+        target: &YamlNode,
+        config: Dict,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Profile, Diagnostic> {
+        let mut problems = Diagnostics::new();
+        let rendered = self.rendering.tree(target, &|_| true, &mut problems);
+        let failed = problems.has_errors();
+        diagnostics.extend(problems);
+        let mut credentials = rendered.to_dict();
+        let threads = self.threads(&rendered)?;
+        credentials.shift_remove("threads");
+        let Some(type_node) = rendered.get("type") else {
+            let message = format!("the target `{target_name}` of the profile `{name}` has no `type`");
+            let problem = Diagnostic::error(codes::PROFILE_INVALID, message).at(target.span.clone());
+            return Err(problem.help("say which engine it is, with a line `type: ...`"));
+        };
+        let adapter_type = name_of(type_node, "`type`")?;
+        credentials.shift_remove("type");
+        if failed {
+            // Values are missing; the reasons are collected already.
+            let message = format!("the target `{target_name}` of the profile `{name}` cannot be used");
+            return Err(Diagnostic::error(codes::PROFILE_INVALID, message).at(target.span.clone()));
+        }
+        let text = |keys: &[&str]| keys.iter().find_map(|k| credentials.get(*k)?.as_str()).map(str::to_owned);
+        Ok(Profile {
+            name,
+            target_name,
+            adapter_type,
+            threads,
+            database: text(&["database", "dbname", "catalog", "project"]),
+            schema: text(&["schema", "dataset"]).unwrap_or_else(|| "main".to_owned()),
+            credentials,
+            config,
+            span: Some(target.span.clone()),
+            embedded: None,
+        })
+    }
+
+    fn threads(&self, target: &YamlNode) -> Result<usize, Diagnostic> {
+        if let Some(threads) = self.request.threads {
+            return Ok(threads.max(1));
+        }
+        let Some(node) = target.get("threads").filter(|n| !n.is_null()) else { return Ok(1) };
+        // A number from an environment variable is text.
+        let number = node.as_i64().or_else(|| node.as_str().and_then(|s| s.trim().parse().ok()));
+        match number.and_then(|n| usize::try_from(n).ok()).filter(|n| *n >= 1) {
+            Some(threads) => Ok(threads),
+            None => {
+                let message = format!("`threads` must be a whole number of at least 1, found {}", node.to_base());
+                Err(Diagnostic::error(codes::PROFILE_INVALID, message).at(node.span.clone()))
+            }
+        }
     }
 }

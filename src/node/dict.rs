@@ -5,7 +5,9 @@
 
 use crate::base::{Dict, NodeId, Value};
 
-use super::{Detail, Disabled, Doc, Exposure, Group, ModelDetail, Node, RefCall, ResourceType, Semantic, Source, UnitTest};
+use super::{
+    Detail, Disabled, Doc, Exposure, Group, ModelDetail, Node, RefCall, ResourceType, Semantic, Source, UnitTest,
+};
 
 /// What compiling adds to a node.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,6 +58,18 @@ fn source_pairs(pairs: &[(String, String)]) -> Value {
     Value::List(pairs.iter().map(|(a, b)| Value::from(vec![a.as_str(), b.as_str()])).collect())
 }
 
+/// `tags` of the config; a run hook has the name of its phase instead.
+fn tags(n: &Node) -> Value {
+    if let Detail::Operation { index: Some(_) } = n.detail {
+        for phase in ["on-run-start", "on-run-end"] {
+            if n.name.contains(&format!("-{phase}-")) {
+                return vec![phase].into();
+            }
+        }
+    }
+    n.config.tags().into()
+}
+
 /// A node's dict. `compiled` adds what compiling made.
 pub fn node(n: &Node, compiled: Option<&CompiledCode>) -> Dict {
     let mut d = Dict::new();
@@ -74,7 +88,7 @@ pub fn node(n: &Node, compiled: Option<&CompiledCode>) -> Dict {
     checksum.insert("checksum".into(), n.checksum.checksum.as_str().into());
     d.insert("checksum".into(), checksum.into());
     d.insert("config".into(), Value::Map(n.config.0.clone()));
-    d.insert("tags".into(), n.config.tags().into());
+    d.insert("tags".into(), tags(n));
     d.insert("description".into(), n.description.as_str().into());
     let columns: Dict = n.columns.iter().map(|(name, c)| (name.clone(), Value::Map(c.to_dict()))).collect();
     d.insert("columns".into(), columns.into());
@@ -86,7 +100,10 @@ pub fn node(n: &Node, compiled: Option<&CompiledCode>) -> Dict {
     d.insert("unrendered_config".into(), Value::Map(n.unrendered_config.clone()));
     d.insert("created_at".into(), n.created_at.into());
     d.insert("relation_name".into(), n.relation_name.clone().into());
-    d.insert("raw_code".into(), n.template.text().trim().into());
+    // dbt strips files, not the text between the tags of a snapshot block.
+    let text = n.template.text();
+    let raw_code = if n.resource_type == ResourceType::Snapshot { text } else { text.trim() };
+    d.insert("raw_code".into(), raw_code.into());
     d.insert("doc_blocks".into(), strings(&n.doc_blocks));
     if let Detail::Seed { root_path } = &n.detail {
         d.insert("root_path".into(), root_path.as_str().into());
@@ -159,11 +176,8 @@ fn insert_model(d: &mut Dict, m: &ModelDetail) {
 /// SHA-like identity of an enforced contract: names and types in order. Null where none is enforced.
 fn contract_checksum(n: &Node) -> Option<String> {
     n.config.contract_enforced().then(|| {
-        let state: String = n
-            .columns
-            .values()
-            .map(|c| format!("|{}:{}", c.name, c.data_type.as_deref().unwrap_or_default()))
-            .collect();
+        let state: String =
+            n.columns.values().map(|c| format!("|{}:{}", c.name, c.data_type.as_deref().unwrap_or_default())).collect();
         crate::base::Fingerprint::of(state).to_hex()
     })
 }
@@ -224,12 +238,12 @@ pub fn exposure(e: &Exposure, created_at: f64) -> Dict {
         ("maturity", Value::Null),
         ("meta", Value::Map(Dict::new())),
         ("tags", Value::List(Vec::new())),
-        ("url", Value::Null),
     ] {
         d.insert(key.into(), e.fields.get(key).cloned().unwrap_or(default));
     }
     d.insert("config".into(), Value::Map(e.config.0.clone()));
     d.insert("unrendered_config".into(), Value::Map(Dict::new()));
+    d.insert("url".into(), e.fields.get("url").cloned().unwrap_or_default());
     d.insert("depends_on".into(), depends_on(&[], &e.depends_on));
     d.insert("refs".into(), refs(&e.refs));
     d.insert("sources".into(), source_pairs(&e.sources));
@@ -264,7 +278,8 @@ pub fn unit_test(u: &UnitTest, created_at: f64) -> Dict {
     d.insert("description".into(), u.description.as_str().into());
     let overrides = if u.overrides.is_empty() { Value::Null } else { Value::Map(u.overrides.clone()) };
     d.insert("overrides".into(), overrides);
-    d.insert("depends_on".into(), depends_on(&[], &u.depends_on));
+    // dbt names the tested model alone; the inputs are parents of the test only while it runs.
+    d.insert("depends_on".into(), depends_on(&[], std::slice::from_ref(&u.tested_node)));
     d.insert("config".into(), Value::Map(u.config.0.clone()));
     d.insert("checksum".into(), u.checksum.checksum.as_str().into());
     d.insert("schema".into(), Value::Null);
@@ -274,13 +289,18 @@ pub fn unit_test(u: &UnitTest, created_at: f64) -> Dict {
     d
 }
 
+/// `staging/schema.yml` for `models/staging/schema.yml`: dbt's `path` is relative to the resource folder.
+fn below_first_folder(path: &str) -> &str {
+    path.split_once('/').map_or(path, |(_, rest)| rest)
+}
+
 /// A group's dict.
 pub fn group(g: &Group) -> Dict {
     let mut d = Dict::new();
     d.insert("name".into(), g.name.as_str().into());
     d.insert("resource_type".into(), "group".into());
     d.insert("package_name".into(), g.package.as_str().into());
-    d.insert("path".into(), g.original_path.as_str().into());
+    d.insert("path".into(), below_first_folder(&g.original_path).into());
     d.insert("original_file_path".into(), g.original_path.as_str().into());
     d.insert("unique_id".into(), g.unique_id.as_str().into());
     d.insert("owner".into(), Value::Map(g.owner.clone()));
@@ -298,8 +318,7 @@ pub fn doc(b: &Doc) -> Dict {
     d.insert("name".into(), b.name.as_str().into());
     d.insert("resource_type".into(), "doc".into());
     d.insert("package_name".into(), b.package.as_str().into());
-    let path = b.original_path.split_once('/').map_or(b.original_path.as_str(), |(_, rest)| rest);
-    d.insert("path".into(), path.into());
+    d.insert("path".into(), below_first_folder(&b.original_path).into());
     d.insert("original_file_path".into(), b.original_path.as_str().into());
     d.insert("unique_id".into(), b.unique_id.as_str().into());
     d.insert("block_contents".into(), b.contents.as_str().into());
@@ -312,8 +331,7 @@ pub fn semantic(s: &Semantic, created_at: f64) -> Dict {
     d.insert("name".into(), s.name.as_str().into());
     d.insert("resource_type".into(), s.kind.as_str().into());
     d.insert("package_name".into(), s.package.as_str().into());
-    let path = s.original_path.split_once('/').map_or(s.original_path.as_str(), |(_, rest)| rest);
-    d.insert("path".into(), path.into());
+    d.insert("path".into(), below_first_folder(&s.original_path).into());
     d.insert("original_file_path".into(), s.original_path.as_str().into());
     d.insert("unique_id".into(), s.id.as_str().into());
     d.insert("fqn".into(), strings(&s.fqn));
@@ -342,7 +360,12 @@ pub fn graph(project: &super::Project) -> Dict {
     };
     d.insert(
         "exposures".into(),
-        project.exposures.iter().map(|(id, e)| (id.to_string(), Value::Map(exposure(e, created)))).collect::<Dict>().into(),
+        project
+            .exposures
+            .iter()
+            .map(|(id, e)| (id.to_string(), Value::Map(exposure(e, created))))
+            .collect::<Dict>()
+            .into(),
     );
     d.insert("functions".into(), kind(ResourceType::Function).into());
     d.insert(
@@ -362,7 +385,12 @@ pub fn graph(project: &super::Project) -> Dict {
     d.insert("saved_queries".into(), kind(ResourceType::SavedQuery).into());
     d.insert(
         "unit_tests".into(),
-        project.unit_tests.iter().map(|(id, u)| (id.to_string(), Value::Map(unit_test(u, created)))).collect::<Dict>().into(),
+        project
+            .unit_tests
+            .iter()
+            .map(|(id, u)| (id.to_string(), Value::Map(unit_test(u, created))))
+            .collect::<Dict>()
+            .into(),
     );
     d
 }

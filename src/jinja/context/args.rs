@@ -2,12 +2,15 @@
 //!
 //! In: the argument slice of a call. Out: one slot per parameter, or an error in Python's words.
 
-use minijinja::value::{Kwargs, Value};
 use minijinja::Error;
+use minijinja::value::{Kwargs, Value};
 
 use crate::diag::{Diagnostic, codes};
 
 use super::raise::raise;
+use crate::jinja::values::is_undefined;
+
+pub(super) use crate::jinja::values::type_name;
 
 /// The positional and the named arguments of a call.
 pub(super) struct Arguments {
@@ -24,6 +27,15 @@ impl Arguments {
             Some((last, rest)) if last.is_kwargs() => Self { positional: rest.to_vec(), named: named(last) },
             _ => Self { positional: args.to_vec(), named: Vec::new() },
         }
+    }
+
+    /// The argument slice again.
+    pub(super) fn join(self) -> Vec<Value> {
+        let mut args = self.positional;
+        if !self.named.is_empty() {
+            args.push(Value::from(self.named.into_iter().collect::<Kwargs>()));
+        }
+        args
     }
 }
 
@@ -72,32 +84,14 @@ pub(super) fn required_text(function: &str, parameter: &str, slot: Option<Value>
 /// A flag; absent, none and undefined count as the default.
 pub(super) fn flag(slot: Option<&Value>, default: bool) -> bool {
     match slot {
-        Some(v) if !v.is_none() && !v.is_undefined() => v.is_true(),
+        Some(v) if !v.is_none() && !is_undefined(v) => v.is_true(),
         _ => default,
     }
 }
 
 /// `None` for absent and none values.
 pub(super) fn given(slot: Option<Value>) -> Option<Value> {
-    slot.filter(|v| !v.is_none() && !v.is_undefined())
-}
-
-/// Python's name of a value's type, as messages show it.
-pub(super) fn type_name(value: &Value) -> &'static str {
-    use minijinja::value::ValueKind as K;
-    match value.kind() {
-        K::None => "NoneType",
-        K::Undefined => "Undefined",
-        K::Bool => "bool",
-        K::Number if value.is_integer() => "int",
-        K::Number => "float",
-        K::String => "str",
-        K::Bytes => "bytes",
-        K::Seq if value.is_tuple() => "tuple",
-        K::Seq => "list",
-        K::Map => "dict",
-        _ => "object",
-    }
+    slot.filter(|v| !v.is_none() && !is_undefined(v))
 }
 
 /// A call with wrong arguments.

@@ -2,7 +2,7 @@
 //! them and knows no engine, no file and no project.
 //!
 //! In: [`crate::base`], [`crate::diag`], [`crate::node`]. Out: [`Database`], [`Resolver`], [`Vars`], [`LogSink`],
-//! [`EnvVars`], [`NodeFiles`], [`DocLookup`], [`GraphSource`] and the small values that cross them.
+//! [`NodeFiles`], [`DocLookup`], [`GraphSource`] and the small values that cross them.
 
 use thiserror::Error;
 
@@ -188,13 +188,14 @@ pub trait Database: Send + Sync {
     /// A relation was renamed.
     fn cache_renamed(&self, from: &Relation, to: &Relation);
 
-    /// A schema was created.
+    /// A schema exists now; it may have existed before, with relations in it.
     fn cache_schema_added(&self, database: Option<&str>, schema: &str);
 
     /// A schema was dropped with all that it held.
     fn cache_schema_dropped(&self, database: Option<&str>, schema: &str);
 
-    /// Appends rows to a table in one go; the number of rows loaded. Columns are matched by name.
+    /// Appends rows to a table in one go; the number of rows loaded. The columns of `rows` carry the names and the types
+    /// of the table's columns, not those of the values.
     fn load_rows(&self, relation: &Relation, rows: &Table) -> Result<u64, HostError>;
 
     /// A quoted identifier.
@@ -311,12 +312,6 @@ pub trait Vars: Send + Sync {
 
     /// All variables that code of a package sees: the list in the error message.
     fn supplied(&self, package: &str) -> Dict;
-}
-
-/// Environment variables.
-pub trait EnvVars: Send + Sync {
-    /// The value of an environment variable.
-    fn env_var(&self, name: &str) -> Option<String>;
 }
 
 /// Where templates' messages go.

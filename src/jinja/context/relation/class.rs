@@ -53,7 +53,7 @@ pub(super) fn policy_value(policy: Policy) -> Value {
     ])
 }
 
-pub(super) fn path_value(path: &Relation) -> Value {
+pub(in crate::jinja::context) fn path_value(path: &Relation) -> Value {
     super::super::dict([
         ("database", text(path.database.as_deref())),
         ("schema", text(path.schema.as_deref())),
@@ -94,6 +94,9 @@ pub(super) fn set_field(relation: &mut RelationObject, key: &str, value: &Value)
         "include_policy" => relation.include = policy_from(relation.include, value)?,
         "limit" => relation.limit = value.as_usize().map(|n| n as u64),
         "external" => relation.external = given(Some(value.clone())).map(|v| v.to_string()),
+        "information_schema_view" if relation.information_schema.is_some() => {
+            relation.information_schema = Some(given(Some(value.clone())).map(|v| v.to_string()));
+        }
         "dbt_created" => relation.dbt_created = value.is_true(),
         "require_alias" => relation.require_alias = value.is_true(),
         "event_time_filter" => relation.event_time = event_time(value)?,
@@ -118,7 +121,7 @@ fn event_time(value: &Value) -> Result<Option<EventTimeFilter>, Error> {
         return Ok(None);
     }
     let part = |key: &str| -> Result<Option<String>, Error> {
-        Ok(given(Some(value.get_attr(key)?)).map(|v| v.to_string()))
+        Ok(given(Some(value.get_attr(key)?)).map(|v| super::super::shown(&v)))
     };
     let Some(field) = part("field_name")? else { return Ok(None) };
     Ok(Some(EventTimeFilter { field, start: part("start")?, end: part("end")? }))

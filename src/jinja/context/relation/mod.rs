@@ -15,6 +15,7 @@ use crate::base::{Relation, RelationKind};
 use super::host::{EventTimeFilter, Policy, Resolved};
 
 pub use class::RelationClass;
+pub(super) use class::path_value;
 
 /// A relation as templates see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,7 +189,6 @@ impl RelationObject {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,7 +204,10 @@ mod tests {
         r.quote.schema = false;
         r.include.database = false;
         assert_eq!(r.render_full(), r#"main."orders""#);
-        assert_eq!(orders().to_information_schema(Some("columns".into())).render_full(), r#""dev".INFORMATION_SCHEMA.columns"#);
+        assert_eq!(
+            orders().to_information_schema(Some("columns".into())).render_full(),
+            r#""dev".INFORMATION_SCHEMA.columns"#
+        );
         assert_eq!(orders().without_identifier().render_full(), r#""dev"."main""#);
         assert_eq!(RelationObject::from_resolved(Resolved::cte("__dbt__cte__x"), false).render_full(), "__dbt__cte__x");
     }
@@ -218,7 +221,8 @@ mod tests {
         r.limit = None;
         r.require_alias = true;
         r.event_time = Some(EventTimeFilter { field: "ts".into(), start: Some("a".into()), end: Some("b".into()) });
-        let expected = r#"(select * from "dev"."main"."orders" where ts >= 'a' and ts < 'b') _dbt_et_filter_subq_orders"#;
+        let expected =
+            r#"(select * from "dev"."main"."orders" where ts >= 'a' and ts < 'b') _dbt_et_filter_subq_orders"#;
         assert_eq!(r.render_full(), expected);
     }
 }

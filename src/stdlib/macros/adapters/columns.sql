@@ -4,7 +4,7 @@
 {%- endmacro %}
 
 {% macro default__get_columns_in_relation(relation) -%}
-    {{ exceptions.raise_not_implemented('get_columns_in_relation macro not implemented for adapter ' ~ adapter.type()) }}
+    {{ exceptions.raise_not_implemented('get_columns_in_relation: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}
 
 

@@ -27,7 +27,7 @@
 {%- endmacro %}
 
 {% macro default__get_drop_index_sql(relation, index_name) -%}
-    {{ exceptions.raise_compiler_error('`get_drop_index_sql` has not been implemented for this adapter.') }}
+    {{ exceptions.raise_compiler_error('`get_drop_index_sql` is not known to ' ~ adapter.type()) }}
 {%- endmacro %}
 
 
@@ -36,5 +36,5 @@
 {%- endmacro %}
 
 {% macro default__get_show_indexes_sql(relation) -%}
-    {{ exceptions.raise_compiler_error('`get_show_indexes_sql` has not been implemented for this adapter.') }}
+    {{ exceptions.raise_compiler_error('`get_show_indexes_sql` is not known to ' ~ adapter.type()) }}
 {%- endmacro %}

@@ -5,7 +5,7 @@
 {%- endmacro %}
 
 {% macro default__get_catalog_relations(information_schema, relations) -%}
-    {{ exceptions.raise_not_implemented('get_catalog_relations macro not implemented for adapter ' ~ adapter.type()) }}
+    {{ exceptions.raise_not_implemented('get_catalog_relations: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}
 
 
@@ -14,7 +14,7 @@
 {%- endmacro %}
 
 {% macro default__get_catalog(information_schema, schemas) -%}
-    {{ exceptions.raise_not_implemented('get_catalog macro not implemented for adapter ' ~ adapter.type()) }}
+    {{ exceptions.raise_not_implemented('get_catalog: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}
 
 
@@ -61,7 +61,7 @@
 {%- endmacro %}
 
 {% macro default__list_relations_without_caching(schema_relation) -%}
-    {{ exceptions.raise_not_implemented('list_relations_without_caching macro not implemented for adapter ' ~ adapter.type()) }}
+    {{ exceptions.raise_not_implemented('list_relations_without_caching: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}
 
 
@@ -70,7 +70,7 @@
 {%- endmacro %}
 
 {% macro default__list_function_relations_without_caching(schema_relation) -%}
-    {{ exceptions.raise_not_implemented('list_function_relations_without_caching macro not implemented for adapter ' ~ adapter.type()) }}
+    {{ exceptions.raise_not_implemented('list_function_relations_without_caching: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}
 
 
@@ -79,7 +79,7 @@
 {%- endmacro %}
 
 {% macro default__get_catalog_for_single_relation(relation) -%}
-    {{ exceptions.raise_not_implemented('get_catalog_for_single_relation macro not implemented for adapter ' ~ adapter.type()) }}
+    {{ exceptions.raise_not_implemented('get_catalog_for_single_relation: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}
 
 
@@ -88,7 +88,7 @@
 {%- endmacro %}
 
 {% macro default__get_relations() -%}
-    {{ exceptions.raise_not_implemented('get_relations macro not implemented for adapter ' ~ adapter.type()) }}
+    {{ exceptions.raise_not_implemented('get_relations: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}
 
 
@@ -97,5 +97,5 @@
 {%- endmacro %}
 
 {% macro default__get_relation_last_modified(information_schema, relations) -%}
-    {{ exceptions.raise_not_implemented('get_relation_last_modified macro not implemented for adapter ' ~ adapter.type()) }}
+    {{ exceptions.raise_not_implemented('get_relation_last_modified: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}

@@ -5,7 +5,7 @@
 {%- endmacro %}
 
 {% macro default__alter_column_comment(relation, column_dict) -%}
-    {{ exceptions.raise_not_implemented('alter_column_comment macro not implemented for adapter ' ~ adapter.type()) }}
+    {{ exceptions.raise_not_implemented('alter_column_comment: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}
 
 
@@ -14,7 +14,7 @@
 {%- endmacro %}
 
 {% macro default__alter_relation_comment(relation, relation_comment) -%}
-    {{ exceptions.raise_not_implemented('alter_relation_comment macro not implemented for adapter ' ~ adapter.type()) }}
+    {{ exceptions.raise_not_implemented('alter_relation_comment: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}
 
 
@@ -51,7 +51,7 @@
     {%- endfor -%}
     {%- if unknown -%}
         {%- do exceptions.warn(
-            'In relation ' ~ relation.render() ~ ': The following columns are specified in the schema but are not present in the database: '
+            'In relation ' ~ relation.render() ~ ': documented columns that do not exist: '
             ~ unknown | join(', ')
         ) -%}
     {%- endif -%}

@@ -4,7 +4,7 @@
 {%- endmacro %}
 
 {% macro default__current_timestamp() -%}
-    {{ exceptions.raise_not_implemented('current_timestamp macro not implemented for adapter ' ~ adapter.type()) }}
+    {{ exceptions.raise_not_implemented('current_timestamp: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}
 
 

@@ -1,6 +1,6 @@
 {#- Dates at compile time: parsing, ranges of days, the present moment as digits. -#}
 {% macro convert_datetime(date_str, date_fmt) -%}
-    {%- set complaint = "The provided partition date '" ~ date_str ~ "' does not match the expected format '" ~ date_fmt ~ "'" -%}
+    {%- set complaint = "'" ~ date_str ~ "' is no date of the form '" ~ date_fmt ~ "'" -%}
     {{ return(try_or_compiler_error(complaint, modules.datetime.datetime.strptime, date_str.strip(), date_fmt)) }}
 {%- endmacro %}
 
@@ -10,7 +10,7 @@
     {%- set first = convert_datetime(start_date_str, in_fmt) -%}
     {%- set last = first if end_date_str is none else convert_datetime(end_date_str, in_fmt) -%}
     {%- if last < first -%}
-        {%- do exceptions.raise_compiler_error("Partition start date is after the end date (" ~ first ~ ", " ~ last ~ ")", model) -%}
+        {%- do exceptions.raise_compiler_error("The range starts after its end: " ~ first ~ " to " ~ last, model) -%}
     {%- endif -%}
 
     {%- set days = [] -%}
@@ -26,7 +26,7 @@
     {%- set bounds = (raw_partition_date | string).split(',') -%}
     {%- if bounds | length > 2 -%}
         {%- do exceptions.raise_compiler_error(
-            "Invalid partition time. Expected format: {Start Date}[,{End Date}]. Got: " ~ raw_partition_date
+            "A partition range is one date, or two with a comma between them; found: " ~ raw_partition_date
         ) -%}
     {%- endif -%}
     {{ return(dates_in_range(bounds[0], bounds[1] if bounds | length == 2 else none, in_fmt=date_fmt)) }}

@@ -6,7 +6,7 @@
     {%- if execute -%}
         {%- set code = caller() -%}
         {%- if name == 'main' -%}
-            {%- do log('Writing runtime ' ~ language ~ ' for node "' ~ model['unique_id'] ~ '"') -%}
+            {%- do log('Running ' ~ language ~ ' of ' ~ model['unique_id']) -%}
             {%- do write(code) -%}
         {%- endif -%}
 
@@ -29,7 +29,7 @@
 {% macro noop_statement(name=None, message=None, code=None, rows_affected=None, res=None) -%}
     {%- set sql = caller() -%}
     {%- if name == 'main' -%}
-        {%- do log('Writing runtime SQL for node "' ~ model['unique_id'] ~ '"') -%}
+        {%- do log('Noting the SQL of ' ~ model['unique_id']) -%}
         {%- do write(sql) -%}
     {%- endif -%}
     {%- if name is not none -%}

@@ -1,6 +1,6 @@
 {#- The SQL that creates a relation from a query, whatever its kind. -#}
 {% macro get_create_sql(relation, sql) -%}
-    {%- do log('Applying CREATE to: ' ~ relation) -%}
+    {%- do log('Create: ' ~ relation) -%}
     {{- adapter.dispatch('get_create_sql', 'dbt')(relation, sql) -}}
 {%- endmacro %}
 
@@ -12,6 +12,6 @@
     {%- elif relation.is_materialized_view -%}
         {{ get_create_materialized_view_as_sql(relation, sql) }}
     {%- else -%}
-        {{ exceptions.raise_compiler_error('`get_create_sql` has not been implemented for: ' ~ relation.type) }}
+        {{ exceptions.raise_compiler_error('`get_create_sql` does not know relations of the type ' ~ relation.type) }}
     {%- endif -%}
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#- The SQL that moves a relation out of the way under its backup name. -#}
 {% macro get_create_backup_sql(relation) -%}
-    {%- do log('Applying CREATE BACKUP to: ' ~ relation) -%}
+    {%- do log('Create backup: ' ~ relation) -%}
     {{- adapter.dispatch('get_create_backup_sql', 'dbt')(relation) -}}
 {%- endmacro %}
 

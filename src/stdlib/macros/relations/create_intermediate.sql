@@ -1,6 +1,6 @@
 {#- The SQL that builds a relation beside its final name. -#}
 {% macro get_create_intermediate_sql(relation, sql) -%}
-    {%- do log('Applying CREATE INTERMEDIATE to: ' ~ relation) -%}
+    {%- do log('Create intermediate: ' ~ relation) -%}
     {{- adapter.dispatch('get_create_intermediate_sql', 'dbt')(relation, sql) -}}
 {%- endmacro %}
 

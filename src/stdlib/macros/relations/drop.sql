@@ -1,6 +1,6 @@
 {#- Dropping a relation: the SQL, and running it. Drops open no transaction but join one that is open. -#}
 {% macro get_drop_sql(relation) -%}
-    {%- do log('Applying DROP to: ' ~ relation) -%}
+    {%- do log('Drop: ' ~ relation) -%}
     {{- adapter.dispatch('get_drop_sql', 'dbt')(relation) -}}
 {%- endmacro %}
 

@@ -1,6 +1,6 @@
 {#- The SQL that drops what create_backup put aside. -#}
 {% macro get_drop_backup_sql(relation) -%}
-    {%- do log('Applying DROP BACKUP to: ' ~ relation) -%}
+    {%- do log('Drop backup: ' ~ relation) -%}
     {{- adapter.dispatch('get_drop_backup_sql', 'dbt')(relation) -}}
 {%- endmacro %}
 

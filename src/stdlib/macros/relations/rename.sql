@@ -1,6 +1,6 @@
 {#- Renaming a relation inside its schema: the SQL by kind, and running it. -#}
 {% macro get_rename_sql(relation, new_name) -%}
-    {%- do log('Applying RENAME to: ' ~ relation) -%}
+    {%- do log('Rename: ' ~ relation) -%}
     {{- adapter.dispatch('get_rename_sql', 'dbt')(relation, new_name) -}}
 {%- endmacro %}
 
@@ -12,7 +12,7 @@
     {%- elif relation.is_materialized_view -%}
         {{ get_rename_materialized_view_sql(relation, new_name) }}
     {%- else -%}
-        {{ exceptions.raise_compiler_error('`get_rename_sql` has not been implemented for: ' ~ relation.type) }}
+        {{ exceptions.raise_compiler_error('`get_rename_sql` does not know relations of the type ' ~ relation.type) }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -1,6 +1,6 @@
 {#- The SQL that gives a relation built beside its final name that name. -#}
 {% macro get_rename_intermediate_sql(relation) -%}
-    {%- do log('Applying RENAME INTERMEDIATE to: ' ~ relation) -%}
+    {%- do log('Rename intermediate: ' ~ relation) -%}
     {{- adapter.dispatch('get_rename_intermediate_sql', 'dbt')(relation) -}}
 {%- endmacro %}
 

@@ -3,7 +3,7 @@
   `create or replace`; else build beside and swap by renaming; else as much of that as renaming permits.
 -#}
 {% macro get_replace_sql(existing_relation, target_relation, sql) -%}
-    {%- do log('Applying REPLACE to: ' ~ existing_relation) -%}
+    {%- do log('Replace: ' ~ existing_relation) -%}
     {{- adapter.dispatch('get_replace_sql', 'dbt')(existing_relation, target_relation, sql) -}}
 {%- endmacro %}
 

@@ -6,7 +6,7 @@
 {#- How many binary digits are needed to count to the upper bound; at least one. -#}
 {% macro default__get_powers_of_two(upper_bound) -%}
     {%- if upper_bound <= 0 -%}
-        {{ exceptions.raise_compiler_error("upper bound must be positive") }}
+        {{ exceptions.raise_compiler_error("A series needs an upper bound of at least 1, found " ~ upper_bound) }}
     {%- endif -%}
     {%- for digits in range(1, 100) -%}
         {%- if 2 ** digits >= upper_bound -%}

@@ -4,5 +4,5 @@
 {%- endmacro %}
 
 {% macro default__get_create_materialized_view_as_sql(relation, sql) -%}
-    {{ exceptions.raise_compiler_error('`get_create_materialized_view_as_sql` has not been implemented for this adapter.') }}
+    {{ exceptions.raise_compiler_error('`get_create_materialized_view_as_sql` is not known to ' ~ adapter.type()) }}
 {%- endmacro %}

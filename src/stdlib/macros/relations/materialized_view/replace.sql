@@ -4,5 +4,5 @@
 {%- endmacro %}
 
 {% macro default__get_replace_materialized_view_sql(relation, sql) -%}
-    {{ exceptions.raise_compiler_error('`get_replace_materialized_view_sql` has not been implemented for this adapter.') }}
+    {{ exceptions.raise_compiler_error('`get_replace_materialized_view_sql` is not known to ' ~ adapter.type()) }}
 {%- endmacro %}

@@ -18,7 +18,7 @@
 {%- endmacro %}
 
 {% macro default__create_table_as(temporary, relation, sql) -%}
-    {%- set contracted = config.get('contract').enforced and not temporary -%}
+    {%- set contracted = (config.get('contract') or {}).enforced and not temporary -%}
     {{ config.get('sql_header') or '' }}
     create {{ 'temporary ' if temporary }}table {{ relation.include(database=(not temporary), schema=(not temporary)) }}
     {%- if contracted %}

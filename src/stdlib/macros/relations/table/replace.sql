@@ -4,5 +4,5 @@
 {%- endmacro %}
 
 {% macro default__get_replace_table_sql(relation, sql) -%}
-    {{ exceptions.raise_compiler_error('`get_replace_table_sql` has not been implemented for this adapter.') }}
+    {{ exceptions.raise_compiler_error('`get_replace_table_sql` is not known to ' ~ adapter.type()) }}
 {%- endmacro %}

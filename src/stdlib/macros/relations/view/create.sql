@@ -15,7 +15,7 @@
 {% macro default__create_view_as(relation, sql) -%}
     {{ config.get('sql_header') or '' }}
     create view {{ relation.render() }}
-    {%- if config.get('contract').enforced %}
+    {%- if (config.get('contract') or {}).enforced %}
         {{ get_assert_columns_equivalent(sql) }}
     {%- endif %}
     as (

@@ -4,5 +4,5 @@
 {%- endmacro %}
 
 {% macro default__get_rename_view_sql(relation, new_name) -%}
-    {{ exceptions.raise_compiler_error('`get_rename_view_sql` has not been implemented for this adapter.') }}
+    {{ exceptions.raise_compiler_error('`get_rename_view_sql` is not known to ' ~ adapter.type()) }}
 {%- endmacro %}

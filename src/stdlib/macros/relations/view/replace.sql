@@ -4,7 +4,7 @@
 {%- endmacro %}
 
 {% macro default__get_replace_view_sql(relation, sql) -%}
-    {{ exceptions.raise_compiler_error('`get_replace_view_sql` has not been implemented for this adapter.') }}
+    {{ exceptions.raise_compiler_error('`get_replace_view_sql` is not known to ' ~ adapter.type()) }}
 {%- endmacro %}
 
 
@@ -39,6 +39,6 @@
 {%- endmacro %}
 
 {% macro default__handle_existing_table(full_refresh, old_relation) -%}
-    {%- do log('Dropping relation ' ~ old_relation.render() ~ ' because it is of type ' ~ old_relation.type) -%}
+    {%- do log('Dropping the ' ~ old_relation.type ~ ' ' ~ old_relation.render()) -%}
     {%- do adapter.drop_relation(old_relation) -%}
 {%- endmacro %}

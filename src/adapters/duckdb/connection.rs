@@ -1,0 +1,290 @@
+//! One session behind the [`Connection`] trait. In: SQL. Out: [`Execution`]s.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::engine::{Chunk, Failure, Prepared, ResultSet, Session};
+use super::instance::{Instance, backoff, is_retryable};
+use super::settings::Settings;
+use super::types::{self, LogicalType, Type};
+use super::vectors::Column;
+use super::{catalog, errors, fallback, seeds, timezone};
+use crate::adapters::{AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt};
+use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
+
+/// A connection to the shared instance.
+pub(super) struct DuckConnection {
+    session: Session,
+    instance: Arc<Instance>,
+    settings: Arc<Settings>,
+    /// For casts of values that vectors do not give; opened when first needed.
+    side: Option<Session>,
+    open: bool,
+    /// An error has happened since the transaction began.
+    doubtful: bool,
+}
+
+impl DuckConnection {
+    /// A session with the profile's settings.
+    pub(super) fn new(instance: Arc<Instance>, settings: Arc<Settings>) -> Result<Self, AdapterError> {
+        let session = instance.session(&settings)?;
+        let mut connection = Self { session, instance, settings, side: None, open: false, doubtful: false };
+        if connection.settings.session.iter().any(|sql| timezone::may_set_zone(sql)) {
+            connection.check_zone()?;
+        }
+        Ok(connection)
+    }
+
+    /// The session, for the bulk loader.
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// An error about some SQL; remembers that the transaction may be lost.
+    pub(super) fn failed(&mut self, failure: &str, sql: &str) -> AdapterError {
+        self.doubtful = true;
+        errors::read(failure, Some(sql))
+    }
+
+    /// Runs SQL once and returns all rows.
+    pub(super) fn query(&mut self, sql: &str) -> Result<Table, AdapterError> {
+        Ok(self.once(sql, Fetch::All)?.table)
+    }
+
+    /// Refuses a time zone that cannot be honoured. Not for SQL of the adapter's own.
+    fn check_zone(&mut self) -> Result<(), AdapterError> {
+        if self.instance.icu {
+            return Ok(());
+        }
+        let zone = self.query(timezone::ZONE_SQL)?;
+        timezone::refuse_other_zones(&zone).inspect_err(|_| {
+            let _ = self.session.run(timezone::RESET_SQL);
+        })
+    }
+
+    fn once(&mut self, sql: &str, fetch: Fetch) -> Result<Execution, AdapterError> {
+        let mut outcome = Outcome { open: self.open, settle: false };
+        let result = run_all(
+            &self.session,
+            sql,
+            fetch,
+            &mut outcome,
+            |columns, chunk| {
+                if self.side.is_none() {
+                    self.side = Some(self.instance.plain_session().map_err(|e| e.message)?);
+                }
+                match &self.side {
+                    Some(side) => fallback::as_text(side, chunk, columns),
+                    None => Err("no session for casts".to_owned()),
+                }
+            },
+            &self.instance,
+        );
+        self.open = outcome.open;
+        if outcome.settle {
+            // Leaving a stream half read keeps its transaction open until the next statement.
+            let _ = self.session.run("select 1");
+        }
+        result.map_err(|failure| self.failed(&failure, sql))
+    }
+
+    /// Whether the open transaction can only be rolled back.
+    fn is_aborted(&self) -> bool {
+        self.session.run("select 1").is_err()
+    }
+}
+
+/// What running statements changed about the connection.
+struct Outcome {
+    open: bool,
+    settle: bool,
+}
+
+/// Runs every statement of a text; the last one's result is returned.
+fn run_all(
+    session: &Session,
+    sql: &str,
+    fetch: Fetch,
+    outcome: &mut Outcome,
+    as_text: impl FnMut(&[usize], &Chunk) -> Result<Vec<Vec<Value>>, Failure>,
+    instance: &Instance,
+) -> Result<Execution, Failure> {
+    let statements = session.statements(sql)?;
+    let mut execution = Execution { message: "OK".to_owned(), ..Execution::default() };
+    let Some(last) = statements.count().checked_sub(1) else { return Ok(execution) };
+    for index in 0..last {
+        run_one(&statements.prepare(index)?, false, session, outcome)?;
+    }
+    let prepared = statements.prepare(last)?;
+    let mut result = run_one(&prepared, fetch != Fetch::All, session, outcome)?;
+    execution.rows_affected = result.rows_changed();
+    let (columns, kinds) = columns(&mut result, instance);
+    execution.table.columns = columns;
+    collect(&mut result, &kinds, fetch, &mut execution.table.rows, outcome, as_text)?;
+    Ok(execution)
+}
+
+/// Runs a statement and keeps account of the transaction: users' hooks may say `begin` and `commit` themselves.
+fn run_one<'a>(
+    prepared: &Prepared<'a>,
+    streaming: bool,
+    session: &Session,
+    outcome: &mut Outcome,
+) -> Result<ResultSet<'a>, Failure> {
+    if !prepared.is_transaction_control() {
+        return prepared.execute(streaming);
+    }
+    let result = prepared.execute(false);
+    match &result {
+        // DuckDB refuses to begin twice and to end nothing, so success tells which of them it was.
+        Ok(_) => outcome.open = !outcome.open,
+        // A failed commit ends the transaction; a failed begin leaves an aborted one.
+        Err(_) => outcome.open = outcome.open && session.run("select 1").is_err(),
+    }
+    result
+}
+
+fn columns(result: &mut ResultSet<'_>, instance: &Instance) -> (Vec<TableColumn>, Vec<Type>) {
+    let read = |(name, raw)| {
+        let kind = types::read(&LogicalType(raw), &instance.keywords);
+        (TableColumn { name, data_type: kind.name.clone() }, kind)
+    };
+    result.columns().into_iter().map(read).unzip()
+}
+
+fn collect(
+    result: &mut ResultSet<'_>,
+    kinds: &[Type],
+    fetch: Fetch,
+    rows: &mut Vec<Vec<Value>>,
+    outcome: &mut Outcome,
+    mut as_text: impl FnMut(&[usize], &Chunk) -> Result<Vec<Vec<Value>>, Failure>,
+) -> Result<(), Failure> {
+    let limit = match fetch {
+        Fetch::None => 0,
+        Fetch::All => usize::MAX,
+        Fetch::Limit(limit) => limit,
+    };
+    let opaque: Vec<usize> = (0..kinds.len()).filter(|&i| kinds[i].has_opaque_part()).collect();
+    while let Some(chunk) = result.next_chunk()? {
+        // A statement whose rows nobody wants still runs to its end.
+        if fetch == Fetch::None {
+            continue;
+        }
+        let mut texts = if opaque.is_empty() { Vec::new() } else { as_text(&opaque, &chunk)? };
+        let readers: Vec<Column<'_>> = kinds.iter().enumerate().map(|(i, kind)| Column::new(&chunk, i, kind)).collect();
+        for row in 0..chunk.len().min(limit - rows.len()) {
+            let mut values: Vec<Value> = readers.iter().map(|column| column.value(row)).collect();
+            for (&column, texts) in opaque.iter().zip(&mut texts) {
+                values[column] = texts.get_mut(row).map(std::mem::take).unwrap_or_default();
+            }
+            rows.push(values);
+        }
+        if rows.len() >= limit {
+            outcome.settle = true;
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Connection for DuckConnection {
+    fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<Execution, AdapterError> {
+        let mut attempt = 0;
+        loop {
+            let error = match self.once(sql, fetch) {
+                Ok(execution) => {
+                    if timezone::may_set_zone(sql) {
+                        self.check_zone().map_err(|e| e.with_sql(sql))?;
+                    }
+                    return Ok(execution);
+                }
+                Err(error) => error,
+            };
+            attempt += 1;
+            let retries = &self.settings.retries;
+            if attempt >= retries.query_attempts || !is_retryable(&error, &retries.exceptions) {
+                return Err(error);
+            }
+            std::thread::sleep(backoff(attempt - 1));
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), AdapterError> {
+        if self.open || !self.settings.transactions {
+            return Ok(());
+        }
+        self.doubtful = false;
+        self.once("BEGIN TRANSACTION", Fetch::None).map(drop)
+    }
+
+    fn commit(&mut self) -> Result<(), AdapterError> {
+        if !self.open {
+            return Ok(());
+        }
+        // DuckDB turns the commit of an aborted transaction into a rollback and reports success.
+        if self.doubtful && self.is_aborted() {
+            self.rollback()?;
+            let text = "the transaction was aborted by an earlier error, nothing of it is committed";
+            return Err(AdapterError::new(ErrorKind::Other, text));
+        }
+        self.once("COMMIT", Fetch::None).map(drop)
+    }
+
+    fn rollback(&mut self) -> Result<(), AdapterError> {
+        if !self.open {
+            return Ok(());
+        }
+        let result = self.once("ROLLBACK", Fetch::None).map(drop);
+        self.doubtful = false;
+        result
+    }
+
+    fn in_transaction(&self) -> bool {
+        self.open
+    }
+
+    fn interrupt(&self) -> Interrupt {
+        let handle = Arc::clone(self.session.handle());
+        Arc::new(move || handle.interrupt())
+    }
+
+    fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError> {
+        catalog::schemas(self, database)
+    }
+
+    fn list_all_relations(
+        &mut self,
+        schemas: &[(String, String)],
+    ) -> Result<Vec<(Relation, RelationKind)>, AdapterError> {
+        catalog::relations(self, schemas)
+    }
+
+    fn columns(&mut self, relation: &Relation) -> Result<Vec<ColumnInfo>, AdapterError> {
+        catalog::columns(self, relation)
+    }
+
+    fn load_rows(
+        &mut self,
+        relation: &Relation,
+        columns: &[TableColumn],
+        rows: &mut dyn Iterator<Item = Vec<Value>>,
+    ) -> Result<u64, AdapterError> {
+        seeds::load_rows(self, relation, columns, rows)
+    }
+
+    fn load_csv(
+        &mut self,
+        relation: &Relation,
+        columns: &[TableColumn],
+        path: &Path,
+        format: CsvFormat,
+    ) -> Result<u64, AdapterError> {
+        let sql = seeds::csv_sql(relation, columns, path, format);
+        Ok(self.once(&sql, Fetch::None)?.rows_affected.unwrap_or_default())
+    }
+
+    fn catalog(&mut self, schemas: &[(String, String)]) -> Result<Table, AdapterError> {
+        catalog::catalog(self, schemas)
+    }
+}

@@ -1,0 +1,34 @@
+{#- One batch of a microbatch model: what the table holds of the batch's time goes, what the query returned for it comes. -#}
+{% macro duckdb__get_incremental_microbatch_sql(arg_dict) -%}
+    {%- set event_time = config.get('event_time') -%}
+    {%- if not event_time -%}
+        {{ exceptions.raise_compiler_error('The microbatch strategy needs the config `event_time`') }}
+    {%- elif config.get('unique_key') -%}
+        {{ exceptions.raise_compiler_error(
+            'The microbatch strategy has no use for `unique_key`: a batch is replaced as a whole, by ' ~ event_time
+            ~ '. Remove the key, or use the merge strategy.'
+        ) }}
+    {%- endif -%}
+
+    {%- set batch = model.get('batch') or {} -%}
+    {%- set start = batch.get('event_time_start') -%}
+    {%- set end = batch.get('event_time_end') -%}
+    {%- if not (start and end) -%}
+        {{ exceptions.raise_compiler_error(
+            'The microbatch strategy runs batch by batch, and this run has no batch'
+        ) }}
+    {%- endif -%}
+
+    {%- set in_batch = event_time ~ " >= '" ~ start ~ "' and " ~ event_time ~ " < '" ~ end ~ "'" -%}
+    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) %}
+    delete from {{ arg_dict['target_relation'] }}
+    where {{ in_batch }}
+        {%- for predicate in normalize_incremental_predicates(arg_dict.get('incremental_predicates')) %}
+        and ({{ predicate }})
+        {%- endfor %};
+
+    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+    select {{ columns }}
+    from {{ arg_dict['temp_relation'] }}
+    where {{ in_batch }};
+{%- endmacro %}

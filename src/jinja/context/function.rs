@@ -1,0 +1,44 @@
+//! dbt's context functions as callable values.
+//!
+//! In: a Rust function over the render's state. Out: a Jinja value.
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::{Object, ObjectRepr, Value};
+use minijinja::{Error, State};
+
+use super::core::Core;
+
+/// The Rust side of a context function.
+pub(super) type Body = fn(&Arc<Core>, &mut State<'_, '_>, &[Value]) -> Result<Value, Error>;
+
+/// A function of dbt's context.
+pub(super) struct ContextFunction {
+    name: &'static str,
+    core: Arc<Core>,
+    body: Body,
+}
+
+impl ContextFunction {
+    /// The value of a function.
+    pub(super) fn value(name: &'static str, core: &Arc<Core>, body: Body) -> Value {
+        Value::from_object(Self { name, core: Arc::clone(core), body })
+    }
+}
+
+impl fmt::Debug for ContextFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<function {}>", self.name)
+    }
+}
+
+impl Object for ContextFunction {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        (self.body)(&self.core, state, args)
+    }
+}

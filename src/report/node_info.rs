@@ -1,0 +1,96 @@
+//! The JSON about a node and its result that dbt's structured log carries.
+//!
+//! In: facts and outcomes. Out: `node_info` and `run_result` objects. As in dbt's log, what is not known is the empty text.
+
+use serde_json::{Map, Value as Json, json};
+
+use chrono::{DateTime, Utc};
+
+use crate::base::Value;
+use crate::execute::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome};
+
+/// Times without zone, as dbt's log has them.
+fn naive(at: Option<DateTime<Utc>>) -> String {
+    at.map(|t| t.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()).unwrap_or_default()
+}
+
+fn zoned(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+/// `node_info` of a node at some stage of its life.
+fn info(node: &NodeFacts, status: &str, started: Option<DateTime<Utc>>, finished: Option<DateTime<Utc>>) -> Json {
+    json!({
+        "materialized": node.materialized,
+        "meta": Value::Map(node.meta.clone()).to_json(),
+        "node_checksum": node.checksum,
+        "node_finished_at": naive(finished),
+        "node_name": node.name,
+        "node_path": node.path,
+        "node_relation": {
+            "alias": node.alias,
+            "database": node.database.clone().unwrap_or_default(),
+            "relation_name": node.relation_name.clone().unwrap_or_default(),
+            "schema": node.schema.clone().unwrap_or_default(),
+        },
+        "node_started_at": naive(started),
+        "node_status": status,
+        "resource_type": node.resource_type.as_str(),
+        "unique_id": node.id.as_str(),
+    })
+}
+
+/// `node_info` of a node that a worker has just taken.
+pub(super) fn started(node: &NodeFacts, at: DateTime<Utc>) -> Json {
+    info(node, "started", Some(at), None)
+}
+
+/// `node_info` of a node whose code is being rendered.
+pub(super) fn rendering(node: &NodeFacts) -> Json {
+    info(node, "compiling", None, None)
+}
+
+/// `node_info` of a node that is done.
+pub(super) fn finished(outcome: &NodeOutcome) -> Json {
+    info(&outcome.node, outcome.status.as_str(), outcome.timing.started_at(), outcome.timing.completed_at())
+}
+
+/// `node_info` of a source whose check is done.
+pub(super) fn checked(outcome: &FreshnessOutcome) -> Json {
+    info(&outcome.node, outcome.status.as_str(), outcome.timing.started_at(), outcome.timing.completed_at())
+}
+
+/// `node_info` in the summary at the end.
+pub(super) fn summed_up(node: &NodeFacts) -> Json {
+    info(node, "None", None, None)
+}
+
+/// `run_result` of a node that is done.
+pub(super) fn run_result(o: &NodeOutcome) -> Json {
+    let steps = [("compile", o.timing.compile), ("execute", o.timing.execute)];
+    let timing: Vec<Json> = steps
+        .into_iter()
+        .filter_map(|(name, period)| {
+            let period = period?;
+            Some(json!({
+                "completed_at": zoned(period.completed_at),
+                "name": name,
+                "started_at": zoned(period.started_at),
+            }))
+        })
+        .collect();
+    json!({
+        "adapter_response": Value::Map(o.adapter_response.clone()).to_json(),
+        "execution_time": o.execution_time,
+        "message": o.message.clone().unwrap_or_default(),
+        "num_failures": o.failures.unwrap_or(0),
+        "status": o.status.as_str(),
+        "thread": o.thread_id,
+        "timing_info": timing,
+    })
+}
+
+/// An object from pairs.
+pub(super) fn object<const N: usize>(pairs: [(&str, Json); N]) -> Map<String, Json> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}

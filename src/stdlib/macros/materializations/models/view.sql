@@ -1,0 +1,41 @@
+{#-
+  A view. Where something exists already, the new view is built beside it and takes its place inside the
+  transaction, so that no reader ever misses the name and a failing query leaves the old relation alone.
+-#}
+{% materialization view, default %}
+    {%- set existing_relation = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type='view') -%}
+    {%- set intermediate_relation = make_intermediate_relation(target_relation) -%}
+    {%- set backup_relation = make_backup_relation(target_relation, existing_relation.type if existing_relation else 'view') -%}
+
+    {{- run_hooks(pre_hooks, inside_transaction=False) -}}
+
+    {#- Left behind by a run that was killed, or by a tool that swaps through a backup. -#}
+    {{- drop_relation_if_exists(load_cached_relation(intermediate_relation)) -}}
+    {{- drop_relation_if_exists(load_cached_relation(backup_relation)) -}}
+
+    {{- run_hooks(pre_hooks, inside_transaction=True) -}}
+
+    {#- Asked again, since a hook may have dropped it. -#}
+    {%- set replaced_relation = load_cached_relation(this) -%}
+    {%- set built_relation = target_relation if replaced_relation is none else intermediate_relation -%}
+    {%- call statement('main') -%}
+        {{ get_create_view_as_sql(built_relation, sql) }}
+    {%- endcall -%}
+
+    {%- if replaced_relation is not none -%}
+        {%- do adapter.drop_relation(replaced_relation) -%}
+        {%- do adapter.rename_relation(intermediate_relation, target_relation) -%}
+    {%- endif -%}
+
+    {%- do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(existing_relation, full_refresh_mode=True)) -%}
+    {%- do persist_docs(target_relation, model) -%}
+
+    {{- run_hooks(post_hooks, inside_transaction=True) -}}
+
+    {%- do adapter.commit() -%}
+
+    {{- run_hooks(post_hooks, inside_transaction=False) -}}
+
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
