@@ -151,8 +151,7 @@ fn candidates(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Candidate> {
     let searches = searches(config);
-    let folders: BTreeSet<String> =
-        searches.iter().flat_map(|(_, folders, _)| folders).map(|f| clean(f)).collect();
+    let folders: BTreeSet<String> = searches.iter().flat_map(|(_, folders, _)| folders).map(|f| clean(f)).collect();
     // Every folder is walked once, however many kinds of file it holds.
     let walked: Vec<_> = folders.into_par_iter().map(|f| (files.walk(&origin.dir.join(&f)), f)).collect();
     let mut listings: BTreeMap<String, Vec<FileInfo>> = BTreeMap::new();
@@ -171,7 +170,8 @@ fn candidates(
             for info in listings.get(&folder).into_iter().flatten() {
                 let path = info.path.strip_prefix(&origin.dir).map_or_else(|_| slashed(&info.path), slashed);
                 let relative = path.strip_prefix(&folder).map_or(path.as_str(), |p| p.trim_start_matches('/'));
-                let wanted = is_named(relative, extensions) && !(kind == FileKind::SingularTest && is_kept_apart(relative));
+                let wanted =
+                    is_named(relative, extensions) && !(kind == FileKind::SingularTest && is_kept_apart(relative));
                 if wanted && !ignore.ignores(&path) && seen.insert((kind, path.clone())) {
                     out.push(Candidate { kind, path, search_path: folder.clone(), size: info.size });
                 }

@@ -35,7 +35,8 @@ impl Rule {
         let line = line.trim_end_matches(['\r', '\n']);
         // Trailing blanks count only when escaped.
         let trimmed = line.trim_end_matches(' ');
-        let line = if trimmed.ends_with('\\') && trimmed.len() < line.len() { &line[..=trimmed.len()] } else { trimmed };
+        let line =
+            if trimmed.ends_with('\\') && trimmed.len() < line.len() { &line[..=trimmed.len()] } else { trimmed };
         if line.is_empty() || line.starts_with('#') {
             return None;
         }
@@ -67,12 +68,10 @@ fn matches_parts(pattern: &[&str], path: &[&str]) -> bool {
         // At the end `**` means everything inside.
         Some((&"**", [])) => !path.is_empty(),
         Some((&"**", rest)) => (0..=path.len()).any(|n| matches_parts(rest, &path[n..])),
-        Some((first, rest)) => {
-            path.split_first().is_some_and(|(part, tail)| {
-                let (first, part): (Vec<char>, Vec<char>) = (first.chars().collect(), part.chars().collect());
-                matches_name(&first, &part) && matches_parts(rest, tail)
-            })
-        }
+        Some((first, rest)) => path.split_first().is_some_and(|(part, tail)| {
+            let (first, part): (Vec<char>, Vec<char>) = (first.chars().collect(), part.chars().collect());
+            matches_name(&first, &part) && matches_parts(rest, tail)
+        }),
     }
 }
 

@@ -42,7 +42,8 @@ pub(super) fn installed(root: &Path, folder: &Path, files: &dyn Files, diagnosti
         } else {
             let message = format!("{display} is no package: it has no {}", project::FILE_NAME);
             diagnostics.push(
-                Diagnostic::warning(codes::PACKAGE_INVALID, message).help("remove the folder, or run `transform deps` again"),
+                Diagnostic::warning(codes::PACKAGE_INVALID, message)
+                    .help("remove the folder, or run `transform deps` again"),
             );
         }
     }
@@ -101,12 +102,8 @@ pub(super) fn missing(list: &PackageList, installed: &[&str], folder: &str) -> O
     let absent: Vec<&PackageSpec> =
         wanted.iter().copied().filter(|s| !installed.iter().any(|name| same(name, s.likely_folder()))).collect();
     let first = absent.first().or(wanted.first())?;
-    let message = format!(
-        "{} names {} packages, {folder} holds {} of them",
-        list.file_name,
-        wanted.len(),
-        installed.len()
-    );
+    let message =
+        format!("{} names {} packages, {folder} holds {} of them", list.file_name, wanted.len(), installed.len());
     let names: Vec<String> = absent.iter().map(|s| format!("`{}`", s.label())).collect();
     Some(
         Diagnostic::error(codes::PACKAGE_MISSING, message)

@@ -16,6 +16,8 @@ mod project_keys;
 mod properties;
 mod render;
 mod selectors;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod vars;
 mod version;

@@ -159,7 +159,8 @@ fn name_of(node: &YamlNode, what: &str) -> Result<String, Diagnostic> {
 /// Adds the nearest of the names and the list of all to an error.
 fn with_names(problem: Diagnostic, wanted: &str, what: &str, names: &[String]) -> Diagnostic {
     let listed = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-    let problem = problem.note(if names.is_empty() { format!("there are no {what}") } else { format!("{what}: {listed}") });
+    let problem =
+        problem.note(if names.is_empty() { format!("there are no {what}") } else { format!("{what}: {listed}") });
     match nearest(wanted, names.iter().map(String::as_str)).first() {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem,
@@ -175,7 +176,8 @@ fn embedded_profile(
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let file_name = format!("{}.{}", project.name, embedded.file_extension);
     let path = request.project_dir.join(&file_name);
-    let named = |flag: &Option<String>, setting: &str| flag.clone().or_else(|| env.dbt_setting(setting).map(str::to_owned));
+    let named =
+        |flag: &Option<String>, setting: &str| flag.clone().or_else(|| env.dbt_setting(setting).map(str::to_owned));
     let name = named(&request.profile, "PROFILE").or_else(|| project.profile.as_ref().map(|(name, _)| name.clone()));
     Profile {
         name: name.unwrap_or_else(|| project.name.to_owned()),
@@ -243,8 +245,8 @@ impl Reader<'_> {
         if let Some((name, span)) = &self.project.profile {
             return Ok((name.clone(), Some(span.clone())));
         }
-        let problem = not_found(format!("{} names no profile", self.project.file.path))
-            .at(Span::file_start(self.project.file));
+        let problem =
+            not_found(format!("{} names no profile", self.project.file.path)).at(Span::file_start(self.project.file));
         let help = match profiles.first() {
             Some(first) => format!("add a line such as `profile: {first}`"),
             None => "add a line `profile: ...`".to_owned(),

@@ -155,10 +155,46 @@ pub(super) const FILE_NAME: &str = "dbt_project.yml";
 
 /// Names that Jinja already uses for something else.
 const RESERVED_NAMES: [&str; 40] = [
-    "_sql_results", "adapter", "api", "column", "config", "context", "database", "env", "env_var", "exceptions", "execute",
-    "flags", "fromjson", "fromyaml", "graph", "invocation_id", "load_agate_table", "load_result", "log", "model", "modules",
-    "post_hooks", "pre_hooks", "ref", "render", "return", "run_started_at", "schema", "source", "sql", "sql_now",
-    "store_result", "store_raw_result", "target", "this", "tojson", "toyaml", "try_or_compiler_error", "var", "write",
+    "_sql_results",
+    "adapter",
+    "api",
+    "column",
+    "config",
+    "context",
+    "database",
+    "env",
+    "env_var",
+    "exceptions",
+    "execute",
+    "flags",
+    "fromjson",
+    "fromyaml",
+    "graph",
+    "invocation_id",
+    "load_agate_table",
+    "load_result",
+    "log",
+    "model",
+    "modules",
+    "post_hooks",
+    "pre_hooks",
+    "ref",
+    "render",
+    "return",
+    "run_started_at",
+    "schema",
+    "source",
+    "sql",
+    "sql_now",
+    "store_result",
+    "store_raw_result",
+    "target",
+    "this",
+    "tojson",
+    "toyaml",
+    "try_or_compiler_error",
+    "var",
+    "write",
 ];
 
 /// Whether dbt renders the value at a key path when it reads dbt_project.yml; the rest is rendered when it is used.
@@ -356,9 +392,11 @@ fn read_query_comment(keys: &mut Keys<'_>) -> QueryComment {
     let comment = match node.get("comment") {
         None => None,
         Some(text) if text.is_null() => Some(String::new()),
-        Some(text) => {
-            text.expect_str(codes::PROJECT_KEY, "`query-comment.comment`").map(str::to_owned).map_err(|p| keys.push(p)).ok()
-        }
+        Some(text) => text
+            .expect_str(codes::PROJECT_KEY, "`query-comment.comment`")
+            .map(str::to_owned)
+            .map_err(|p| keys.push(p))
+            .ok(),
     };
     QueryComment::Custom { comment, append, job_label }
 }

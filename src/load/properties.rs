@@ -183,9 +183,7 @@ fn entries(section: &str, value: &YamlNode, diagnostics: &mut Diagnostics) -> Ve
     let code = codes::PROPERTIES_INVALID;
     if value.is_null() {
         // dbt refuses an empty section; nothing is lost by taking it for an empty list.
-        diagnostics.push(
-            Diagnostic::warning(code, format!("the section `{section}` is empty")).at(value.span.clone()),
-        );
+        diagnostics.push(Diagnostic::warning(code, format!("the section `{section}` is empty")).at(value.span.clone()));
         return Vec::new();
     }
     let items = match value.expect_seq(code, &format!("`{section}`")) {
@@ -247,6 +245,13 @@ mod tests {
         let file = file.unwrap();
         assert_eq!((file.models.len(), file.data_tests.len(), file.seeds.len()), (1, 1, 0));
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(shown.join("\n"), @r"");
+        insta::assert_snapshot!(shown.join("\n"), @"
+        error[T111]: an entry of `models` has no `name` (models/schema.yml:4:5)
+        error[T111]: an entry of `models` must be a mapping, found a string (models/schema.yml:5:5)
+        error[T111]: the `name` of an entry of `models` must be a string, found an integer (models/schema.yml:6:11)
+        warning[T111]: the section `model` is unknown and ignored (models/schema.yml:8:1)
+        error[T111]: `seeds` must be a list, found a mapping (models/schema.yml:10:8)
+        warning[T111]: the section `sources` is empty (models/schema.yml:11:9)
+        ");
     }
 }

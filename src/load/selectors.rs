@@ -60,13 +60,15 @@ pub(super) fn read(root: &YamlNode, diagnostics: &mut Diagnostics) -> Vec<Select
 fn read_one(item: &YamlNode) -> Result<SelectorDefinition, Diagnostic> {
     let code = codes::SELECTORS_INVALID;
     item.expect_map(code, "a selector")?;
-    let missing = |key: &str| {
-        Diagnostic::error(code, format!("a selector has no `{key}`")).at(item.span.clone())
-    };
+    let missing = |key: &str| Diagnostic::error(code, format!("a selector has no `{key}`")).at(item.span.clone());
     let name = item.get("name").ok_or_else(|| missing("name"))?.expect_str(code, "a selector's `name`")?.to_owned();
     let definition = item.get("definition").ok_or_else(|| missing("definition"))?;
     if !(definition.is_map() || definition.as_str().is_some()) {
-        return Err(definition.mismatch(code, &format!("`definition` of the selector `{name}`"), "a string or a mapping"));
+        return Err(definition.mismatch(
+            code,
+            &format!("`definition` of the selector `{name}`"),
+            "a string or a mapping",
+        ));
     }
     let description = match item.get("description") {
         None => None,
@@ -84,7 +86,9 @@ fn conflict(found: &[SelectorDefinition], new: &SelectorDefinition) -> Option<Di
     let code = codes::SELECTORS_INVALID;
     if let Some(first) = found.iter().find(|s| s.name == new.name) {
         let message = format!("the selector `{}` is defined twice", new.name);
-        return Some(Diagnostic::error(code, message).at(new.span.clone()).label(first.span.clone(), "first defined here"));
+        return Some(
+            Diagnostic::error(code, message).at(new.span.clone()).label(first.span.clone(), "first defined here"),
+        );
     }
     let first = found.iter().find(|s| s.default && new.default)?;
     let message = format!("two selectors are the default: `{}` and `{}`", first.name, new.name);

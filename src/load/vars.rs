@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use crate::base::{Dict, Value};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, codes};
 
-use super::yaml;
+use super::yaml::{self, YamlNode};
 
 /// All variables of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,7 +37,8 @@ impl VarScope {
         let mut names: Vec<&str> = self.cli.keys().map(String::as_str).collect();
         for vars in [self.packages.get(&self.root), own].into_iter().flatten() {
             names.extend(vars.keys().map(String::as_str));
-            names.extend(vars.get(package).and_then(Value::as_map).into_iter().flat_map(Dict::keys).map(String::as_str));
+            names
+                .extend(vars.get(package).and_then(Value::as_map).into_iter().flat_map(Dict::keys).map(String::as_str));
         }
         names.sort_unstable();
         names.dedup();
@@ -50,7 +51,8 @@ pub fn parse_cli_vars(text: &str) -> Result<Dict, Diagnostics> {
     let file = SourceFile::new("--vars", text);
     let help = "write a mapping, such as --vars '{key: value, other: 2}' or --vars 'key: value'";
     let parsed = yaml::parse(&file).map_err(|d| {
-        Diagnostic { code: codes::VARS_INVALID, message: format!("--vars cannot be read: {}", d.message), ..d }.help(help)
+        Diagnostic { code: codes::VARS_INVALID, message: format!("--vars cannot be read: {}", d.message), ..d }
+            .help(help)
     })?;
     match parsed.root {
         Some(root) if root.is_map() => Ok(root.to_dict()),
@@ -59,6 +61,26 @@ pub fn parse_cli_vars(text: &str) -> Result<Dict, Diagnostics> {
             let message = format!("--vars must be a mapping, found {kind}");
             Err(Diagnostic::error(codes::VARS_INVALID, message).help(help).into())
         }
+    }
+}
+
+/// Name of the file that may hold variables in the place of `vars:`.
+pub(super) const FILE_NAME: &str = "vars.yml";
+
+/// The variables of a vars.yml; none if it has none. `project` is the raw dbt_project.yml, which may not have any beside.
+pub(super) fn from_file(root: Option<&YamlNode>, project: &YamlNode) -> Result<Option<Dict>, Diagnostic> {
+    let Some(root) = root.filter(|r| !r.is_null()) else { return Ok(None) };
+    root.expect_map(codes::PROJECT_KEY, FILE_NAME)?;
+    let Some((_, vars)) = root.entry("vars").filter(|(_, vars)| !vars.is_null()) else { return Ok(None) };
+    let vars = vars.expect_map(codes::PROJECT_KEY, "`vars`")?.to_dict();
+    match project.entry("vars").filter(|(_, own)| own.entries().next().is_some()) {
+        Some((key, _)) if !vars.is_empty() => {
+            let message = format!("variables stand in both {FILE_NAME} and dbt_project.yml");
+            Err(Diagnostic::error(codes::PROJECT_KEY, message)
+                .at(key.span.clone())
+                .help(format!("move all of them to {FILE_NAME}")))
+        }
+        _ => Ok((!vars.is_empty()).then_some(vars)),
     }
 }
 

@@ -31,6 +31,7 @@ mod relation;
 mod scope;
 mod shared;
 mod statement;
+mod test_kwargs;
 #[cfg(test)]
 mod tests;
 mod var;

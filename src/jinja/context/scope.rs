@@ -9,8 +9,9 @@ use indexmap::IndexMap;
 use minijinja::value::Value;
 
 use crate::base::{self, Dict, Table};
+use crate::diag::Diagnostic;
 use crate::jinja::registry::MacroEntry;
-use crate::jinja::{Scope, UndefinedMode};
+use crate::jinja::{Engine, Scope, UndefinedMode};
 use crate::node::Node;
 use crate::node::dict::CompiledCode;
 
@@ -21,7 +22,7 @@ use super::host::{AdapterResponse, Database, DocLookup, Resolver};
 use super::record::Record;
 use super::relation::RelationObject;
 use super::shared::SharedContext;
-use super::{names, statement};
+use super::{names, statement, test_kwargs};
 
 /// Puts a render's scope together.
 pub struct ScopeBuilder {
@@ -113,7 +114,17 @@ impl ScopeBuilder {
 
     /// The scope.
     pub fn build(self) -> Arc<NodeScope> {
-        Arc::new(NodeScope { core: Arc::new(self.core) })
+        Arc::new(NodeScope { core: Arc::new(self.core), test_kwargs: OnceLock::new() })
+    }
+
+    /// The scope of a generic test: its keyword arguments, rendered in this very scope, are `_dbt_generic_test_kwargs`.
+    /// Relations stay relations.
+    pub fn build_test(self, engine: &Engine, kwargs: &Dict) -> Result<Arc<NodeScope>, Diagnostic> {
+        let scope = self.build();
+        let rendered = test_kwargs::render(engine, kwargs, &scope)?;
+        // The scope is new and this is its only writer.
+        let _ = scope.test_kwargs.set(rendered);
+        Ok(scope)
     }
 }
 
@@ -121,6 +132,8 @@ impl ScopeBuilder {
 #[derive(Debug)]
 pub struct NodeScope {
     core: Arc<Core>,
+    /// The rendered arguments of a generic test.
+    test_kwargs: OnceLock<Value>,
 }
 
 impl NodeScope {
@@ -238,6 +251,9 @@ impl Scope for NodeScope {
     }
 
     fn overlay(&self, name: &str) -> Option<Value> {
+        if name == test_kwargs::NAME {
+            return self.test_kwargs.get().cloned();
+        }
         self.core.extra.get(name).cloned()
     }
 

@@ -71,7 +71,9 @@ fn repeat(args: &[Value]) -> Result<Value, Error> {
     let [item, times] = bind("repeat", args, ["object", "times"], 1)?;
     let item = item.unwrap_or_default();
     Ok(match optional_integer(times.as_ref())? {
-        Some(times) => PyIterator::value("itertools.repeat", std::iter::repeat_n(item, usize::try_from(times).unwrap_or(0))),
+        Some(times) => {
+            PyIterator::value("itertools.repeat", std::iter::repeat_n(item, usize::try_from(times).unwrap_or(0)))
+        }
         None => PyIterator::value("itertools.repeat", std::iter::repeat(item)),
     })
 }
@@ -260,7 +262,8 @@ fn combinations(args: &[Value], replace: bool) -> Result<Value, Error> {
     let pool = elements(&items.unwrap_or_default())?;
     let r = length(r.as_ref(), 0)?;
     let possible = if replace { !pool.is_empty() || r == 0 } else { r <= pool.len() };
-    let mut places: Option<Vec<usize>> = possible.then(|| (0..r).map(|place| if replace { 0 } else { place }).collect());
+    let mut places: Option<Vec<usize>> =
+        possible.then(|| (0..r).map(|place| if replace { 0 } else { place }).collect());
     let kind = if replace { "itertools.combinations_with_replacement" } else { "itertools.combinations" };
     Ok(PyIterator::value(
         kind,
@@ -270,8 +273,8 @@ fn combinations(args: &[Value], replace: bool) -> Result<Value, Error> {
                 let last = |place: usize| if replace { pool.len() - 1 } else { pool.len() - r + place };
                 let turn = (0..r).rev().find(|place| next[*place] < last(*place))?;
                 let start = next[turn] + 1;
-                for place in turn..r {
-                    next[place] = if replace { start } else { start + place - turn };
+                for (step, place) in next[turn..].iter_mut().enumerate() {
+                    *place = if replace { start } else { start + step };
                 }
                 Some(next)
             });

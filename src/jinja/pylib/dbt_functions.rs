@@ -141,7 +141,8 @@ fn diff_of_two_dicts(args: &[Value]) -> Result<Value, Error> {
         match known.get(&lower(&key)) {
             None => diff.push((key, items)),
             Some(known) => {
-                let more: Vec<Value> = elements(&items)?.into_iter().filter(|item| !known.contains(&lower(item))).collect();
+                let more: Vec<Value> =
+                    elements(&items)?.into_iter().filter(|item| !known.contains(&lower(item))).collect();
                 if !more.is_empty() {
                     diff.push((key, list(more)));
                 }

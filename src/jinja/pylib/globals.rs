@@ -3,8 +3,8 @@
 //! In: calls from templates. Out: the values they make.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, ValueOrKwargs};
 use minijinja::{Error, ErrorKind, State, Value};

@@ -178,7 +178,9 @@ fn from_json(json: &serde_json::Value) -> Value {
         },
         serde_json::Value::String(text) => Value::from(text.as_str()),
         serde_json::Value::Array(items) => list(items.iter().map(from_json).collect()),
-        serde_json::Value::Object(map) => dict(map.iter().map(|(key, value)| (Value::from(key.as_str()), from_json(value)))),
+        serde_json::Value::Object(map) => {
+            dict(map.iter().map(|(key, value)| (Value::from(key.as_str()), from_json(value))))
+        }
     }
 }
 

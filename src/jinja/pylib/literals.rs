@@ -9,7 +9,8 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::operators;
 use crate::jinja::values::{
-    PyIterator, PySet, check_hashable, compare, elements, is_lazy, is_undefined, list, own, pairs, type_error, type_name,
+    PyIterator, PySet, check_hashable, compare, elements, is_lazy, is_undefined, list, own, pairs, type_error,
+    type_name,
 };
 
 /// The most items of an iterator that are read ahead, so that a loop knows its length; endless ones are longer.

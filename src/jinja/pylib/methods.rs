@@ -5,9 +5,11 @@
 use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, State, UndefinedBehavior, Value};
 
-use super::arguments::{bind, integer, none_bound};
+use super::arguments::{bind, none_bound};
 use super::str_methods;
-use crate::jinja::values::{PyList, attribute_error, dict, elements, is_undefined, own, pairs, sequence_method, type_error, undefined};
+use crate::jinja::values::{
+    PyList, attribute_error, dict, elements, is_undefined, own, pairs, sequence_method, undefined,
+};
 
 /// The callback for unknown methods.
 pub(super) fn unknown_method(
@@ -71,27 +73,16 @@ fn bytes(value: &Value, method: &str, args: &[Value]) -> Result<Option<Value>, E
     })
 }
 
-fn sequence(
-    state: &mut State<'_, '_>,
-    value: &Value,
-    method: &str,
-    args: &[Value],
-) -> Result<Option<Value>, Error> {
+fn sequence(state: &mut State<'_, '_>, value: &Value, method: &str, args: &[Value]) -> Result<Option<Value>, Error> {
     if let Some(tuple) = value.downcast_object_ref::<Tuple>() {
         return match method {
             "index" | "count" => sequence_method(tuple, "tuple", method, args).map(Some),
-            "__len__" => Ok(Some(Value::from(tuple.len()))),
             _ => Ok(None),
         };
     }
     if value.downcast_object_ref::<PyList>().is_some() {
         return match method {
             "index" | "count" => sequence_method(&elements(value)?, "list", method, args).map(Some),
-            "__getitem__" => {
-                let [place] = bind(method, args, ["index"], 1)?;
-                let item = value.get_item(&Value::from(integer(&place.unwrap_or_default())?))?;
-                if item.is_undefined() { Err(type_error("list index out of range")) } else { Ok(Some(item)) }
-            }
             _ => Ok(None),
         };
     }

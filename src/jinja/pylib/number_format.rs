@@ -64,6 +64,29 @@ impl Spec {
         }
         Ok(spec)
     }
+
+    /// Separators go with decimal numbers only, underscores with those of other bases as well.
+    fn check_grouping(&self, text: bool) -> Result<(), Error> {
+        let kind = self.kind.or(text.then_some('s'));
+        match (self.grouping, kind) {
+            (Some(separator), Some(kind)) if "snc".contains(kind) || (separator == ',' && "boxX".contains(kind)) => {
+                Err(value_error(format!("Cannot specify '{separator}' with '{kind}'.")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What makes sense for numbers only is an error with text.
+    fn check_text(&self) -> Result<(), Error> {
+        let wrong = match (self.sign, self.alternate, self.align) {
+            (Some(' '), ..) => "Space",
+            (Some(_), ..) => "Sign",
+            (_, true, _) => "Alternate form (#)",
+            (_, _, Some('=')) if self.fill != Some('0') => "'=' alignment",
+            _ => return Ok(()),
+        };
+        Err(value_error(format!("{wrong} not allowed in string format specifier")))
+    }
 }
 
 /// Python's `format(value, spec)`.
@@ -72,15 +95,16 @@ pub(super) fn format_value(value: &Value, text: &str) -> Result<String, Error> {
         return Ok(to_str(value));
     }
     let spec = Spec::parse(text)?;
-    let wrong = |kind: char| {
-        value_error(format!("Unknown format code '{kind}' for object of type '{}'", type_name(value)))
-    };
-    let number = Number::of(value).filter(|_| value.kind() != ValueKind::Bool || spec.kind.is_some());
+    let wrong =
+        |kind: char| value_error(format!("Unknown format code '{kind}' for object of type '{}'", type_name(value)));
+    let number = Number::of(value);
+    spec.check_grouping(value.kind() == ValueKind::String)?;
     match (number, spec.kind) {
         (Some(Number::Int(int)), None | Some('d' | 'n' | 'b' | 'o' | 'x' | 'X' | 'c')) => format_int(int, &spec),
         (Some(_), Some(kind)) if !"eEfFgGn%".contains(kind) => Err(wrong(kind)),
         (Some(number), _) => Ok(format_float(number.as_f64(), &spec)),
-        (None, None | Some('s')) if matches!(value.kind(), ValueKind::String | ValueKind::Bool) => {
+        (None, None | Some('s')) if value.kind() == ValueKind::String => {
+            spec.check_text()?;
             Ok(format_text(&to_str(value), &spec))
         }
         (None, Some(kind)) if value.kind() == ValueKind::String => Err(wrong(kind)),
@@ -111,7 +135,7 @@ pub(super) fn pad(sign: &str, body: &str, spec: &Spec, default: char) -> String 
     }
 }
 
-fn sign_of(negative: bool, spec: &Spec) -> &'static str {
+pub(super) fn sign_of(negative: bool, spec: &Spec) -> &'static str {
     match (negative, spec.sign) {
         (true, _) => "-",
         (false, Some('+')) => "+",
@@ -123,7 +147,8 @@ fn sign_of(negative: bool, spec: &Spec) -> &'static str {
 /// Separators between groups of digits before the decimal point.
 fn grouped(digits: &str, separator: Option<char>, size: usize) -> String {
     let Some(separator) = separator else { return digits.to_owned() };
-    let whole = digits.chars().take_while(char::is_ascii_alphanumeric).count();
+    let belongs = |char: &char| if size == 3 { char.is_ascii_digit() } else { char.is_ascii_alphanumeric() };
+    let whole = digits.chars().take_while(belongs).count();
     let mut out = String::new();
     for (place, char) in digits.chars().enumerate() {
         if place > 0 && place < whole && (whole - place) % size == 0 {
@@ -219,7 +244,7 @@ fn general(number: f64, precision: usize, alternate: bool, keep_point: bool) -> 
         Some((mantissa, exponent)) => format!("{}e{exponent}", strip_zeros(mantissa)),
         None => strip_zeros(text),
     };
-    let text = if (-4..limit.max(if keep_point { 1 } else { 0 })).contains(&exponent) {
+    let text = if (-4..limit).contains(&exponent) {
         let places = usize::try_from(precision as i32 - 1 - exponent).unwrap_or(0);
         fixed(number, places, alternate)
     } else {

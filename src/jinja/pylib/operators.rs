@@ -79,9 +79,7 @@ pub(crate) fn add(left: &Value, right: &Value) -> Result<Value, Error> {
     }
     match left.kind() {
         _ if is_undefined(left) || is_undefined(right) => Err(unsupported("+", left, right)),
-        ValueKind::String => {
-            Err(type_error(format!("can only concatenate str (not \"{}\") to str", type_name(right))))
-        }
+        ValueKind::String => Err(type_error(format!("can only concatenate str (not \"{}\") to str", type_name(right)))),
         ValueKind::Seq => {
             let (left, right) = (type_name(left), type_name(right));
             Err(type_error(format!("can only concatenate {left} (not \"{right}\") to {left}")))
@@ -109,13 +107,18 @@ pub(crate) fn multiply(left: &Value, right: &Value) -> Result<Value, Error> {
     if let Some(result) = datetime::multiply(left, right, false) {
         return result;
     }
-    let (sequence, times) = if matches!(Number::of(left), Some(Number::Int(_))) { (right, left) } else { (left, right) };
+    let (sequence, times) =
+        if matches!(Number::of(left), Some(Number::Int(_))) { (right, left) } else { (left, right) };
     let Some(Number::Int(times)) = Number::of(times) else { return Err(unsupported("*", left, right)) };
     let times = usize::try_from(times.max(0)).unwrap_or(usize::MAX);
     let fits = |length: usize| length.checked_mul(times).is_some_and(|total| total <= MAX_REPEATED);
     let repeated = |items: &[Value]| items.iter().cycle().take(items.len() * times).cloned().collect::<Vec<_>>();
     if let (ValueKind::String, Some(text)) = (sequence.kind(), sequence.as_str()) {
-        return if fits(text.len()) { Ok(Value::from(text.repeat(times))) } else { Err(value_error("repeated string is too long")) };
+        return if fits(text.len()) {
+            Ok(Value::from(text.repeat(times)))
+        } else {
+            Err(value_error("repeated string is too long"))
+        };
     }
     if let Some(items) = sequence.downcast_object_ref::<Tuple>()
         && fits(items.len())
@@ -124,7 +127,11 @@ pub(crate) fn multiply(left: &Value, right: &Value) -> Result<Value, Error> {
     }
     if is_list(sequence) {
         let items = elements(sequence)?;
-        return if fits(items.len()) { Ok(list(repeated(&items))) } else { Err(value_error("repeated list is too long")) };
+        return if fits(items.len()) {
+            Ok(list(repeated(&items)))
+        } else {
+            Err(value_error("repeated list is too long"))
+        };
     }
     Err(unsupported("*", left, right))
 }
@@ -145,7 +152,9 @@ pub(crate) fn divide(left: &Value, right: &Value) -> Result<Value, Error> {
 fn float_divmod(left: f64, right: f64) -> (f64, f64) {
     let mut remainder = left % right;
     let mut quotient = (left - remainder) / right;
-    if remainder != 0.0 && (remainder < 0.0) != (right < 0.0) {
+    if remainder == 0.0 {
+        remainder = 0f64.copysign(right);
+    } else if (remainder < 0.0) != (right < 0.0) {
         remainder += right;
         quotient -= 1.0;
     }
@@ -158,7 +167,11 @@ fn divmod(operator: &str, left: &Value, right: &Value) -> Result<(Value, Value),
         return Err(unsupported(operator, left, right));
     };
     if b.as_f64() == 0.0 {
-        return Err(value_error(if operator == "%" { "integer modulo by zero" } else { "integer division or modulo by zero" }));
+        return Err(value_error(if operator == "%" {
+            "integer modulo by zero"
+        } else {
+            "integer division or modulo by zero"
+        }));
     }
     if let (Number::Int(a), Number::Int(b)) = (&a, &b) {
         let quotient = a.checked_div(*b).ok_or_else(too_large)?;
@@ -196,5 +209,12 @@ pub(crate) fn power(left: &Value, right: &Value) -> Result<Value, Error> {
     if a == 0.0 && b < 0.0 {
         return Err(value_error("0.0 cannot be raised to a negative power"));
     }
-    Ok(Value::from(a.powf(b)))
+    let result = a.powf(b);
+    if result.is_nan() && !a.is_nan() && !b.is_nan() {
+        return Err(value_error("negative number cannot be raised to a fractional power"));
+    }
+    if result.is_infinite() && a.is_finite() && b.is_finite() {
+        return Err(value_error("(34, 'Numerical result out of range')"));
+    }
+    Ok(Value::from(result))
 }

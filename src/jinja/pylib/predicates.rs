@@ -7,16 +7,17 @@ use std::cmp::Ordering;
 use minijinja::value::{ObjectRepr, Rest, Tuple, ValueKind};
 use minijinja::{Environment, Error, Value};
 
-use super::str_methods::ask;
 use super::operators;
+use super::str_methods::ask;
 use crate::jinja::values::{
-    Decimal, DictView, PyIterator, PyDict, PyList, PySet, compare, elements, equal, is_mapping, is_undefined, to_str, type_error,
-    type_name,
+    Decimal, DictView, PyDict, PyIterator, PyList, PySet, compare, elements, equal, is_mapping, is_undefined, to_str,
+    type_error, type_name,
 };
 
 /// Registers all tests.
 pub(super) fn install(environment: &mut Environment<'_>) {
-    let plain: [(&'static str, fn(&Value) -> bool); 20] = [
+    type Test = fn(&Value) -> bool;
+    let plain: [(&'static str, Test); 20] = [
         ("defined", |value| !is_undefined(value)),
         ("undefined", is_undefined),
         ("none", Value::is_none),

@@ -5,7 +5,7 @@
 use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Error, Value};
 
-use super::number_format::{Spec, format_float, format_int, format_text, pad};
+use super::number_format::{Spec, format_float, format_int, format_text, pad, sign_of};
 use crate::jinja::values::{Number, is_mapping, key_error, pairs, repr, to_str, type_error, type_name, value_error};
 
 /// The values on the right of `%`.
@@ -46,7 +46,8 @@ pub(super) fn format(template: &str, right: &Value) -> Result<String, Error> {
         }
         directive(&mut chars, &mut values, &mut out)?;
     }
-    if values.next < values.positional.len() && values.mapping.is_none() {
+    let subscriptable = mapping.is_some() || (right.kind() == ValueKind::Seq && !right.is_tuple());
+    if values.next < values.positional.len() && !subscriptable {
         return Err(type_error("not all arguments converted during string formatting"));
     }
     Ok(out)
@@ -148,11 +149,15 @@ fn converted(kind: char, value: &Value, mut spec: Spec) -> Result<String, Error>
                 None => return Err(needs("an integer")),
             };
             if let Some(digits) = spec.precision.take() {
-                let sign = if number < 0 { "-" } else if spec.sign == Some('+') { "+" } else { "" };
                 let body = Spec { kind: Some(if "iu".contains(kind) { 'd' } else { kind }), ..Spec::default() };
                 let unsigned = i128::try_from(number.unsigned_abs()).unwrap_or(i128::MAX);
                 let magnitude = format_int(unsigned, &body)?;
-                return Ok(pad(sign, &format!("{magnitude:0>digits$}"), &spec, '>'));
+                let prefix = match kind {
+                    'o' | 'x' | 'X' if spec.alternate => format!("0{kind}"),
+                    _ => String::new(),
+                };
+                let sign = format!("{}{prefix}", sign_of(number < 0, &spec));
+                return Ok(pad(&sign, &format!("{magnitude:0>digits$}"), &spec, '>'));
             }
             if "iu".contains(kind) {
                 spec.kind = Some('d');

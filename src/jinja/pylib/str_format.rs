@@ -143,5 +143,9 @@ fn closing(rest: &str) -> Result<usize, Error> {
             _ => {}
         }
     }
-    Err(value_error(if rest.is_empty() { "Single '{' encountered in format string" } else { "expected '}' before end of string" }))
+    Err(value_error(if rest.is_empty() {
+        "Single '{' encountered in format string"
+    } else {
+        "expected '}' before end of string"
+    }))
 }

@@ -104,7 +104,6 @@ pub(super) fn call(text: &str, method: &str, args: &[Value]) -> Outcome {
             let [table] = bind(method, args, ["table"], 1)?;
             translate(text, &table.unwrap_or_default())
         }
-        "__len__" => done(text.chars().count()),
         _ if method.starts_with("is") => {
             let Some(answer) = ask(text, method) else { return Ok(None) };
             none_bound(method, args)?;
@@ -116,7 +115,9 @@ pub(super) fn call(text: &str, method: &str, args: &[Value]) -> Outcome {
 
 fn first_upper(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect())
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect())
 }
 
 /// The case changes that take no arguments.
@@ -163,38 +164,35 @@ fn split(text: &str, sep: Option<&str>, most: Option<usize>, from_right: bool) -
         Some("") => return Err(value_error("empty separator")),
         Some(sep) if from_right => text.rsplitn(most.saturating_add(1), sep).map(str::to_owned).collect(),
         Some(sep) => text.splitn(most.saturating_add(1), sep).map(str::to_owned).collect(),
-        None => {
-            let mut rest = if from_right { text.trim_end() } else { text.trim_start() };
-            let mut parts = Vec::new();
-            while !rest.is_empty() {
-                let cut = if from_right { rest.rfind(char::is_whitespace) } else { rest.find(char::is_whitespace) };
-                match cut {
-                    Some(place) if parts.len() < most && from_right => {
-                        let word = place + rest[place..].chars().next().map_or(1, char::len_utf8);
-                        parts.push(rest[word..].to_owned());
-                        rest = rest[..place].trim_end();
-                    }
-                    Some(place) if parts.len() < most => {
-                        parts.push(rest[..place].to_owned());
-                        rest = rest[place..].trim_start();
-                    }
-                    _ => {
-                        let last = if from_right { rest.trim_start() } else { rest };
-                        let last = if parts.len() < most { rest.trim() } else { last };
-                        if !last.is_empty() {
-                            parts.push(if parts.len() < most || from_right { last } else { rest }.to_owned());
-                        }
-                        break;
-                    }
-                }
-            }
-            parts
-        }
+        None => words(text, most, from_right),
     };
     if from_right {
         parts.reverse();
     }
     Ok(parts)
+}
+
+/// The words between blanks; after `most` words the rest stays together, with the blanks that are in it.
+fn words(text: &str, most: usize, from_right: bool) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = if from_right { text.trim_end() } else { text.trim_start() };
+    while !rest.is_empty() && words.len() < most {
+        let blank = if from_right { rest.rfind(char::is_whitespace) } else { rest.find(char::is_whitespace) };
+        let (word, after) = match blank {
+            None => (rest, ""),
+            Some(place) if from_right => {
+                let start = place + rest[place..].chars().next().map_or(1, char::len_utf8);
+                (&rest[start..], rest[..place].trim_end())
+            }
+            Some(place) => (&rest[..place], rest[place..].trim_start()),
+        };
+        words.push(word.to_owned());
+        rest = after;
+    }
+    if !rest.is_empty() {
+        words.push(rest.to_owned());
+    }
+    words
 }
 
 /// Python's `splitlines()`.

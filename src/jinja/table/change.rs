@@ -47,7 +47,12 @@ pub(super) fn exclude(data: &Data, key: &Value) -> Result<AgateTable, Error> {
         ValueKind::String => vec![to_str(key)],
         _ => elements(key)?.iter().map(to_str).collect(),
     };
-    let kept: Vec<usize> = data.names().enumerate().filter(|(_, name)| !excluded.iter().any(|other| other == name)).map(|(place, _)| place).collect();
+    let kept: Vec<usize> = data
+        .names()
+        .enumerate()
+        .filter(|(_, name)| !excluded.iter().any(|other| other == name))
+        .map(|(place, _)| place)
+        .collect();
     Ok(with_columns(data, &kept))
 }
 
@@ -100,7 +105,8 @@ pub(super) fn rename(data: &Data, args: &[Value]) -> Result<AgateTable, Error> {
 /// `limit(stop)` or `limit(start, stop, step)`.
 pub(super) fn limit(data: &Data, args: &[Value]) -> Result<AgateTable, Error> {
     let [first, stop, step] = bind("limit", args, ["start_or_stop", "stop", "step"], 0)?;
-    let [first, stop, step] = [optional_integer(first.as_ref())?, optional_integer(stop.as_ref())?, optional_integer(step.as_ref())?];
+    let [first, stop, step] =
+        [optional_integer(first.as_ref())?, optional_integer(stop.as_ref())?, optional_integer(step.as_ref())?];
     let length = data.rows.len() as i64;
     let clamp = |place: i64| (if place < 0 { place + length } else { place }).clamp(0, length) as usize;
     let sliced = stop.is_some_and(|stop| stop != 0) || step.is_some_and(|step| step != 0);

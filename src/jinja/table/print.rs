@@ -107,7 +107,11 @@ fn markdown(header: Vec<String>, rows: Vec<Vec<String>>, left: &[bool]) -> Strin
             .enumerate()
             .map(|(place, cell)| {
                 let width = widths[place];
-                if left.get(place).copied().unwrap_or(true) { format!(" {cell:<width$} ") } else { format!(" {cell:>width$} ") }
+                if left.get(place).copied().unwrap_or(true) {
+                    format!(" {cell:<width$} ")
+                } else {
+                    format!(" {cell:>width$} ")
+                }
             })
             .collect();
         format!("|{}|\n", cells.join("|"))
@@ -192,7 +196,8 @@ pub(super) fn json(data: &Data, args: &[Value]) -> Result<String, Error> {
         (_, ColumnType::Date | ColumnType::DateTime) => Value::from(plain(data, row, column)),
         _ => data.rows[row][column].clone(),
     };
-    let object = |row: usize| dict(data.names().enumerate().map(|(column, name)| (Value::from(name), cell(row, column))));
+    let object =
+        |row: usize| dict(data.names().enumerate().map(|(column, name)| (Value::from(name), cell(row, column))));
     let text = |value: &Value| json_unicode(value, indent).map_err(type_error);
     let rows = 0..data.rows.len();
     if newline.is_some_and(|newline| newline.is_true()) {

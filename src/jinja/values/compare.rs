@@ -8,6 +8,7 @@ use minijinja::value::{ObjectRepr, ValueKind};
 use minijinja::{Error, Value};
 
 use super::{Decimal, PySet, elements, type_error, type_name};
+use crate::jinja::modules;
 
 /// A value that is a number to Python: booleans and decimals are.
 pub(crate) enum Number {
@@ -80,6 +81,9 @@ pub fn compare(left: &Value, right: &Value) -> Result<Ordering, Error> {
             }
         }
         return Ok(left.len().cmp(&right.len()));
+    }
+    if modules::datetime::mixes_zones(left, right) {
+        return Err(type_error("can't compare offset-naive and offset-aware datetimes"));
     }
     if let (Some(a), Some(b)) = (left.as_object(), right.as_object())
         && (a.repr(), b.repr()) == (ObjectRepr::Plain, ObjectRepr::Plain)

@@ -64,15 +64,17 @@ impl Decimal {
         if whole.is_empty() || whole == "-" { Some(0) } else { whole.parse().ok() }
     }
 
-    /// As a template value: an integer if there are no decimal places, a float where that keeps every digit that counts,
-    /// else a decimal object. minijinja compares and computes with its own numbers only, hence the preference for those.
+    /// As a template value: an integer if there are no decimal places, a float where that keeps every digit that
+    /// counts, else a decimal object. minijinja's `==` knows its own numbers only, hence the preference for those.
     pub fn into_value(self) -> Value {
         if let Some((number, 0)) = self.exact {
             return super::int(number);
         }
         let significant = self.digits.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
         let trailing = self.digits.len() - self.digits.trim_end_matches('0').len();
-        if significant <= FLOAT_DIGITS || (self.digits.contains('.') && significant - trailing.min(significant) <= FLOAT_DIGITS) {
+        if significant <= FLOAT_DIGITS
+            || (self.digits.contains('.') && significant - trailing.min(significant) <= FLOAT_DIGITS)
+        {
             return Value::from(self.to_f64());
         }
         Value::from_object(self)

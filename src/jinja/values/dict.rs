@@ -144,7 +144,6 @@ impl Object for PyDict {
                 let keys = super::elements(&keys.unwrap_or_default())?;
                 Ok(super::dict(keys.into_iter().map(|key| (key, value.clone()))))
             }
-            "__len__" => Ok(Value::from(self.len())),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }

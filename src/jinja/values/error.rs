@@ -31,5 +31,6 @@ pub fn key_error(key: &minijinja::Value) -> Error {
 /// Jinja's complaint about a member that a value does not have.
 pub fn attribute_error(value: &minijinja::Value, name: &str) -> Error {
     let kind = super::type_name(value);
-    Error::new(ErrorKind::UnknownMethod, format!("'{kind} object' has no attribute '{name}'"))
+    let shown = if value.is_none() { "None".to_owned() } else { format!("{kind} object") };
+    Error::new(ErrorKind::UnknownMethod, format!("'{shown}' has no attribute '{name}'"))
 }

@@ -170,7 +170,6 @@ impl Object for PyList {
                 none_bound("copy", args)?;
                 return Ok(super::list(self.items()));
             }
-            "__len__" => return Ok(Value::from(self.len())),
             _ => return Err(Error::from(minijinja::ErrorKind::UnknownMethod)),
         }
         Ok(Value::from(()))

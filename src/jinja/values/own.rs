@@ -26,7 +26,8 @@ fn foreign(value: &Value) -> Option<Foreign> {
         }
         ObjectRepr::Map => {
             let map = name.starts_with("indexmap::") || name.starts_with("alloc::collections::");
-            let made = name.starts_with("minijinja::value::argtypes::") || name.starts_with("minijinja::value::merge_object::");
+            let made = name.starts_with("minijinja::value::argtypes::")
+                || name.starts_with("minijinja::value::merge_object::");
             let map = map || made || name.starts_with("std::collections::");
             map.then_some(Foreign::Mapping)
         }
@@ -82,7 +83,9 @@ pub fn pairs(value: &Value) -> Result<IndexMap<Value, Value>, Error> {
     if super::is_undefined(value) {
         return Ok(IndexMap::new());
     }
-    if let (ValueKind::Map, Some(entries)) = (value.kind(), value.as_object().and_then(|object| object.try_iter_pairs())) {
+    if let (ValueKind::Map, Some(entries)) =
+        (value.kind(), value.as_object().and_then(|object| object.try_iter_pairs()))
+    {
         return Ok(entries.collect());
     }
     let mut entries = IndexMap::new();

@@ -128,8 +128,14 @@ impl Object for PySet {
                 none_bound(method, args)?;
                 Ok(super::set(self.items()))
             }
-            "update" | "union" | "intersection" | "difference" | "symmetric_difference" | "difference_update"
-            | "intersection_update" | "symmetric_difference_update" => {
+            "update"
+            | "union"
+            | "intersection"
+            | "difference"
+            | "symmetric_difference"
+            | "difference_update"
+            | "intersection_update"
+            | "symmetric_difference_update" => {
                 let how = match method.trim_end_matches("_update") {
                     "intersection" => Combine::Intersection,
                     "difference" => Combine::Difference,

@@ -142,7 +142,7 @@ pub fn string_repr(text: &str) -> String {
                 out.push('\\');
                 out.push(char);
             }
-            _ if char.is_control() || (char.is_whitespace() && char != ' ') || char == '\u{ad}' => {
+            _ if !printable(char) => {
                 let code = char as u32;
                 let _ = match code {
                     0..=0xff => write!(out, "\\x{code:02x}"),
@@ -155,6 +155,22 @@ pub fn string_repr(text: &str) -> String {
     }
     out.push(quote);
     out
+}
+
+/// Whether `repr()` shows a character as it is: controls, blanks but the space, and marks without a form are escaped.
+fn printable(char: char) -> bool {
+    let formless = matches!(
+        char,
+        '\u{ad}'
+            | '\u{600}'..='\u{605}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{e000}'..='\u{f8ff}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+    );
+    char == ' ' || !(char.is_control() || char.is_whitespace() || formless)
 }
 
 fn bytes_repr(bytes: &[u8]) -> String {

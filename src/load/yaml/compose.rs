@@ -2,9 +2,10 @@
 //! duplicate keys reported (the last one wins, in the place of the first, as in Python).
 
 use std::collections::HashMap;
+use std::io::{Chain, Read};
 use std::sync::Arc;
 
-use libyaml_safer::{Event, EventData, Mark, Parser};
+use libyaml_safer::{Event, EventData, Mark, Parser, ScalarStyle};
 
 use super::problem::{describe, offset, syntax};
 use super::scalar::Kind;
@@ -41,10 +42,12 @@ enum Key {
     Plain(YamlNode),
 }
 
-/// The event stream and how deep in it we are.
+/// The event stream and how deep in it we are. dbt strips files before it reads them; a line end is put back, because
+/// the parser wants one behind a block scalar, and is taken away again from the value.
 struct Events<'t> {
-    parser: Parser<&'t [u8]>,
+    parser: Parser<Chain<&'t [u8], &'static [u8]>>,
     depth: usize,
+    end: usize,
 }
 
 impl<'a> Composer<'a> {
@@ -56,8 +59,9 @@ impl<'a> Composer<'a> {
     pub fn document(mut self) -> Result<ParsedYaml, Diagnostic> {
         let text = Arc::clone(self.file);
         let mut parser = Parser::new();
-        parser.set_input(text.text.as_bytes());
-        let mut events = Events { parser, depth: 0 };
+        let stripped = text.text.trim_end();
+        parser.set_input(stripped.as_bytes().chain(b"\n".as_slice()));
+        let mut events = Events { parser, depth: 0, end: stripped.len() };
         let mut root = None;
         loop {
             let event = self.next(&mut events)?;
@@ -108,14 +112,22 @@ impl<'a> Composer<'a> {
         self.made += 1;
         let (anchor, key) = match event.data {
             EventData::Alias { anchor } => (None, Key::Plain(self.alias(&anchor, from)?)),
-            EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
+            EventData::Scalar { anchor, tag, mut value, plain_implicit, style, .. } => {
                 self.open(anchor.as_deref(), from)?;
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if is_block && to.index > events.end as u64 && value.ends_with('\n') {
+                    value.pop();
+                }
                 let kind = match tag.as_deref() {
                     _ if plain_implicit => Kind::of_plain(&value),
                     None | Some("!") => Kind::Str,
                     Some(tag) => Kind::of_tag(tag).ok_or_else(|| self.unknown_tag(from, tag))?,
                 };
-                let key = if kind == Kind::Merge { Key::Merge(from) } else { Key::Plain(self.scalar(kind, value, from, to)?) };
+                let key = if kind == Kind::Merge {
+                    Key::Merge(from)
+                } else {
+                    Key::Plain(self.scalar(kind, value, from, to)?)
+                };
                 (anchor, key)
             }
             EventData::SequenceStart { anchor, tag, .. } => {
@@ -140,7 +152,9 @@ impl<'a> Composer<'a> {
         let Some(name) = anchor else { return Ok(()) };
         if let Some(first) = self.anchors.get(name) {
             let first = self.span(first.at, first.at);
-            return Err(self.error(at, format!("the anchor `&{name}` is defined twice")).label(first, "first defined here"));
+            return Err(self
+                .error(at, format!("the anchor `&{name}` is defined twice"))
+                .label(first, "first defined here"));
         }
         self.anchors.insert(name.to_owned(), Anchor { at, node: None });
         Ok(())
@@ -175,12 +189,13 @@ impl<'a> Composer<'a> {
             // PyYAML takes `=` as a key and stumbles over it as a value; nobody means anything but text by it.
             return Ok(YamlNode::scalar(Value::Str(text), self.span(from, to)));
         }
-        let value = kind.value(text).map_err(|why| self.error(from, why).help("put the value in quotes if it is text"))?;
+        let value =
+            kind.value(text).map_err(|why| self.error(from, why).help("put the value in quotes if it is text"))?;
         Ok(YamlNode::scalar(value, self.span(from, to)))
     }
 
     fn sequence(&mut self, from: Mark, tag: Option<&str>, events: &mut Events<'_>) -> Result<YamlNode, Diagnostic> {
-        let tag = tag.map(|t| t.strip_prefix("tag:yaml.org,2002:").unwrap_or(t));
+        let tag = collection_tag(tag);
         if let Some(unknown) = tag.filter(|t| !matches!(*t, "seq" | "omap" | "pairs")) {
             return Err(self.unknown_tag(from, unknown));
         }
@@ -200,7 +215,7 @@ impl<'a> Composer<'a> {
     }
 
     fn mapping(&mut self, from: Mark, tag: Option<&str>, events: &mut Events<'_>) -> Result<YamlNode, Diagnostic> {
-        let tag = tag.map(|t| t.strip_prefix("tag:yaml.org,2002:").unwrap_or(t));
+        let tag = collection_tag(tag);
         if let Some(unknown) = tag.filter(|t| !matches!(*t, "map" | "set")) {
             return Err(self.unknown_tag(from, unknown));
         }
@@ -220,13 +235,15 @@ impl<'a> Composer<'a> {
             let value = self.node(event, events)?;
             last = Some(value.span.clone());
             match key {
-                Key::Merge(at) => self.merge(value, at, &mut merged)?,
+                Key::Merge(_) => self.merge(value, &mut merged)?,
                 Key::Plain(node) => pairs.push((node, value)),
             }
         };
         let pairs = self.unify(merged, pairs);
         let mut span = self.close(from, end, None);
-        if let Some(last) = last.filter(|l| !self.is_flow(from) && l.start >= span.start && Arc::ptr_eq(&l.file, self.file)) {
+        if let Some(last) =
+            last.filter(|l| !self.is_flow(from) && l.start >= span.start && Arc::ptr_eq(&l.file, self.file))
+        {
             span.end = last.end;
         }
         let value = if tag == Some("set") {
@@ -261,8 +278,12 @@ impl<'a> Composer<'a> {
         Err(if jinja { problem.help("put the Jinja expression in quotes: \"{{ ... }}\"") } else { problem })
     }
 
-    fn merge(&self, value: YamlNode, at: Mark, merged: &mut Pairs) -> Result<(), Diagnostic> {
-        let wrong = |kind: &str| self.error(at, format!("`<<` merges a mapping or a list of mappings, found {kind}"));
+    fn merge(&self, value: YamlNode, merged: &mut Pairs) -> Result<(), Diagnostic> {
+        let place = value.span.clone();
+        let wrong = |kind: &str| {
+            let problem = format!("`<<` merges a mapping or a list of mappings, found {kind}");
+            Diagnostic::error(codes::YAML_SYNTAX, problem).at(place.clone())
+        };
         match value.value {
             YamlValue::Map(pairs) => merged.extend(pairs),
             YamlValue::Seq(items) => {
@@ -296,7 +317,7 @@ impl<'a> Composer<'a> {
                         self.warn_duplicate(&out[at].0, &key);
                     }
                     entry.get_mut().1 |= is_own;
-                    out[at] = (key, value);
+                    out[at].1 = value;
                 }
             }
         }
@@ -306,12 +327,20 @@ impl<'a> Composer<'a> {
     fn warn_duplicate(&mut self, first: &YamlNode, second: &YamlNode) {
         let name = second.key_text();
         self.warnings.push(
-            Diagnostic::warning(codes::DEPRECATED, format!("the key `{name}` stands twice in one mapping; the last one counts"))
-                .at(second.span.clone())
-                .label(first.span.clone(), "an earlier one is here")
-                .help("remove one of them"),
+            Diagnostic::warning(
+                codes::DEPRECATED,
+                format!("the key `{name}` stands twice in one mapping; the last one counts"),
+            )
+            .at(second.span.clone())
+            .label(first.span.clone(), "an earlier one is here")
+            .help("remove one of them"),
         );
     }
+}
+
+/// The tag of a collection without its namespace; `!` says nothing.
+fn collection_tag(tag: Option<&str>) -> Option<&str> {
+    tag.filter(|t| *t != "!").map(|t| t.strip_prefix("tag:yaml.org,2002:").unwrap_or(t))
 }
 
 /// What makes two keys the same: Python compares numbers and booleans by value, texts by text.

@@ -10,7 +10,7 @@ mod scalar;
 
 use std::sync::Arc;
 
-use crate::diag::{Diagnostic, Diagnostics, SourceFile};
+use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, codes};
 
 pub use node::{YamlNode, YamlValue};
 
@@ -25,5 +25,10 @@ pub struct ParsedYaml {
 
 /// Reads the one document of a file.
 pub fn parse(file: &Arc<SourceFile>) -> Result<ParsedYaml, Diagnostic> {
-    compose::Composer::new(file).document()
+    // libyaml-safer panics on a few malformed tags, such as `[!, 1]`; for the user that is an unreadable file.
+    let read = std::panic::catch_unwind(|| compose::Composer::new(file).document());
+    read.unwrap_or_else(|_| {
+        let problem = Diagnostic::error(codes::YAML_SYNTAX, format!("{} cannot be read as YAML", file.path));
+        Err(problem.at(Span::file_start(file)).help("put values that start with `!` in quotes"))
+    })
 }

@@ -33,6 +33,11 @@ pub(super) fn describe(file: &Arc<SourceFile>, error: &Error) -> Diagnostic {
             Some(c) => format!("the character U+{:04X} is not allowed in YAML", u32::from(c)),
             None => problem,
         };
+    } else if let (true, Some(mark)) =
+        (error.context().is_some_and(|c| c.contains("quoted scalar")), error.context_mark())
+    {
+        return syntax(file, offset(file, mark), "this quote is never closed")
+            .help("close it, or double a quote that belongs to the text");
     } else if problem.contains("did not find expected key") || problem.contains("could not find expected ':'") {
         help = Some("check indentation and quotes here and in the line above".to_owned());
     }
@@ -56,7 +61,8 @@ pub(super) fn describe(file: &Arc<SourceFile>, error: &Error) -> Diagnostic {
 
 /// An error at an offset.
 pub(super) fn syntax(file: &Arc<SourceFile>, at: usize, problem: impl Into<String>) -> Diagnostic {
-    let width = file.text.get(at..).and_then(|rest| rest.chars().next()).filter(|c| *c != '\n').map_or(0, char::len_utf8);
+    let width =
+        file.text.get(at..).and_then(|rest| rest.chars().next()).filter(|c| *c != '\n').map_or(0, char::len_utf8);
     Diagnostic::error(codes::YAML_SYNTAX, problem).at(Span::new(file, at..at + width))
 }
 

@@ -342,3 +342,28 @@ fn macros_called_from_rust() {
     let silent = run_materialization(&engine, "macro.dbt.materialization_silent_default", &scope).unwrap_err();
     assert!(silent.to_string().contains("did not explicitly return"), "{silent}");
 }
+
+#[test]
+fn arguments_of_generic_tests_are_rendered_and_spread() {
+    let (doors, capture) = (Arc::new(Doors::default()), Arc::new(Capture::new()));
+    let own = "{% macro test_probe(model, column_name, to, values, deep) %}{{ model.identifier }} {{ column_name }} \
+               {{ to.identifier }} {{ values[0] + 1 }} {{ deep.colour }}{% endmacro %}";
+    let engine = engine(own);
+    let kwargs: Dict = [
+        ("model", Value::from("{{ ref('orders') }}")),
+        ("column_name", "{{ id }}".into()),
+        ("to", "ref('customers')".into()),
+        ("values", Value::List(vec!["{{ var('n') }}".into()])),
+        ("deep", Value::Map([("colour".to_owned(), Value::from("var('colour')"))].into_iter().collect())),
+    ]
+    .map(|(k, v)| (k.to_owned(), v))
+    .into_iter()
+    .collect();
+    let text = "{{ test_probe(**_dbt_generic_test_kwargs) }}";
+    let scope = running(&doors).build_test(&engine, &kwargs).unwrap();
+    assert_eq!(shows(&engine, text, &scope).unwrap(), "orders {{ id }} customers 4 red");
+    let scope = NodeScope::parse(&shared(&doors), facts(), &capture).build_test(&engine, &kwargs).unwrap();
+    assert_eq!(shows(&engine, text, &scope).unwrap(), "daily {{ id }} daily 4 red");
+    let names: Vec<String> = capture.take().refs.into_iter().map(|r| r.name).collect();
+    assert_eq!(names, ["orders", "customers"]);
+}

@@ -73,7 +73,11 @@ pub(crate) fn multiply(left: &Value, right: &Value, divide: bool) -> Option<Resu
         ((Some(left), Some(right)), true) => return Some(Ok(Value::from(left.micros as f64 / right.micros as f64))),
         ((Some(left), None), true) => {
             let by = number(right)?;
-            if by == 0.0 { Err(value_error("division by zero")) } else { PyTimeDelta::from_micros(left.micros as f64 / by) }
+            if by == 0.0 {
+                Err(value_error("division by zero"))
+            } else {
+                PyTimeDelta::from_micros(left.micros as f64 / by)
+            }
         }
         ((Some(left), None), false) => PyTimeDelta::from_micros(left.micros as f64 * number(right)?),
         ((None, Some(right)), false) => PyTimeDelta::from_micros(right.micros as f64 * number(left)?),

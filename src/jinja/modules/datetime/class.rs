@@ -52,11 +52,7 @@ impl Class {
         match self {
             Self::Date => {
                 let [year, month, day] = bind("date", args, ["year", "month", "day"], 3)?;
-                let day = date::build(
-                    whole(year.as_ref(), 0)?,
-                    whole(month.as_ref(), 0)?,
-                    whole(day.as_ref(), 0)?,
-                )?;
+                let day = date::build(whole(year.as_ref(), 0)?, whole(month.as_ref(), 0)?, whole(day.as_ref(), 0)?)?;
                 Ok(Value::from_object(PyDate(day)))
             }
             Self::DateTime => {
@@ -120,7 +116,8 @@ impl Class {
             (Self::Date | Self::DateTime, "fromordinal") => {
                 let [ordinal] = bind(method, args, ["ordinal"], 1)?;
                 let days = i32::try_from(whole(ordinal.as_ref(), 0)?).ok();
-                let day = days.and_then(NaiveDate::from_num_days_from_ce_opt).filter(|day| (1..=9999).contains(&day.year()));
+                let day =
+                    days.and_then(NaiveDate::from_num_days_from_ce_opt).filter(|day| (1..=9999).contains(&day.year()));
                 let day = day.ok_or_else(|| value_error("ordinal must be >= 1"))?;
                 Ok(match self {
                     Self::Date => Value::from_object(PyDate(day)),
@@ -191,7 +188,8 @@ fn combine(args: &[Value]) -> Result<Value, Error> {
         .map(|day| day.0)
         .or_else(|| day.downcast_object_ref::<PyDateTime>().map(|moment| moment.naive.date()));
     let (Some(date), Some(time)) = (date, clock.downcast_object_ref::<PyTime>()) else {
-        let (what, value) = if date.is_none() { ("1 must be datetime.date", &day) } else { ("2 must be datetime.time", &clock) };
+        let (what, value) =
+            if date.is_none() { ("1 must be datetime.date", &day) } else { ("2 must be datetime.time", &clock) };
         return Err(type_error(format!("combine() argument {what}, not {}", type_name(value))));
     };
     let zone = if zone.is_some() { Zone::optional(zone.as_ref())? } else { time.zone.clone() };

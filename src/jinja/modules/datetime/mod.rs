@@ -36,6 +36,12 @@ pub(super) fn module() -> Value {
     ])
 }
 
+/// Whether one of two datetimes has a zone and the other has none, so that Python knows no order.
+pub(crate) fn mixes_zones(left: &Value, right: &Value) -> bool {
+    let has_zone = |value: &Value| value.downcast_object_ref::<PyDateTime>().map(|moment| moment.zone.is_some());
+    matches!((has_zone(left), has_zone(right)), (Some(left), Some(right)) if left != right)
+}
+
 /// Python's `str()`.
 pub(super) fn text(value: &Value) -> Option<String> {
     if let Some(date) = value.downcast_object_ref::<PyDate>() {

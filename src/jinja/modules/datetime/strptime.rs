@@ -158,7 +158,8 @@ fn offset(text: &str) -> Option<(Zone, &str)> {
 impl Read {
     fn finish(self) -> Result<PyDateTime, Error> {
         let day = if let (Some(year), Some(week), Some(weekday)) = (self.iso_year, self.iso_week, self.weekday) {
-            let weekday = chrono::Weekday::try_from(u8::try_from(weekday - 1).unwrap_or(0)).unwrap_or(chrono::Weekday::Mon);
+            let weekday =
+                chrono::Weekday::try_from(u8::try_from(weekday - 1).unwrap_or(0)).unwrap_or(chrono::Weekday::Mon);
             let (year, week) = (i32::try_from(year).unwrap_or(0), u32::try_from(week).unwrap_or(0));
             let day = NaiveDate::from_isoywd_opt(year, week, weekday);
             day.ok_or_else(|| value_error(format!("Invalid week: {week}")))?

@@ -167,8 +167,14 @@ fn period_of(offset: &chrono_tz::TzOffset) -> Period {
     Period {
         seconds: offset.fix().local_minus_utc(),
         dst_seconds: i32::try_from(offset.dst_offset().num_seconds()).unwrap_or(0),
-        name: offset.abbreviation().map_or_else(|| super::iso::offset(offset.fix().local_minus_utc()), str::to_owned),
+        name: offset.abbreviation().map_or_else(|| numeric_name(offset.fix().local_minus_utc()), str::to_owned),
     }
+}
+
+/// The abbreviation of a period that has none: `-03`, `+0530`.
+fn numeric_name(seconds: i32) -> String {
+    let text = super::iso::offset(seconds).replace(':', "");
+    text.strip_suffix("00").map_or(text.clone(), str::to_owned)
 }
 
 /// The oldest period of a zone, rounded to minutes as pytz does.

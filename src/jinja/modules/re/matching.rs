@@ -82,7 +82,8 @@ impl Object for Match {
             "lastindex" | "lastgroup" => {
                 let last = (1..self.groups.len()).rev().find(|place| self.groups[*place].is_some());
                 let name = |place: usize| self.names.get(place).cloned().flatten().map(Value::from);
-                let value = last.and_then(|place| if key == "lastindex" { Some(Value::from(place)) } else { name(place) });
+                let value =
+                    last.and_then(|place| if key == "lastindex" { Some(Value::from(place)) } else { name(place) });
                 Some(value.unwrap_or(Value::from(())))
             }
             _ => None,
@@ -123,10 +124,6 @@ impl Object for Match {
                 let [template] = bind(method, args, ["template"], 1)?;
                 let parts = replacement::parse(&string(method, &template.unwrap_or_default())?, &self.names)?;
                 Ok(Value::from(replacement::expand(&parts, self)))
-            }
-            "__getitem__" => {
-                let [group] = bind(method, args, ["group"], 1)?;
-                Ok(self.group_value(self.place(&group.unwrap_or_default())?, &none))
             }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }

@@ -55,7 +55,7 @@ fn of_value(cache: &Cache, pattern: &Value, flags: Option<&Value>) -> Result<Arc
     cache.get(&string("first", pattern)?, flags)
 }
 
-/// A function of the module: the pattern comes first, and flags may follow the arguments of the method of the same name.
+/// A function of the module: the pattern comes first, flags may follow the arguments of the method of the same name.
 fn apply(cache: &Cache, state: &mut State<'_, '_>, name: &'static str, args: &[Value]) -> Result<Value, Error> {
     let parameters = Pattern::parameters(name);
     let (positional, kwargs) = split_kwargs(args);

@@ -97,7 +97,12 @@ impl Pattern {
     }
 
     /// Calls a method.
-    pub(super) fn apply(&self, state: &mut State<'_, '_>, method: &'static str, args: &[Value]) -> Result<Value, Error> {
+    pub(super) fn apply(
+        &self,
+        state: &mut State<'_, '_>,
+        method: &'static str,
+        args: &[Value],
+    ) -> Result<Value, Error> {
         match method {
             "sub" | "subn" => self.substitute(state, method, args),
             "split" => {

@@ -27,9 +27,10 @@ pub(super) fn parse(template: &str, names: &[Option<String>]) -> Result<Vec<Part
         match chars.next() {
             Some('g') => {
                 let name: String = chars.by_ref().skip(1).take_while(|char| *char != '>').collect();
-                let place = name.parse().ok().or_else(|| {
-                    names.iter().position(|candidate| candidate.as_deref() == Some(name.as_str()))
-                });
+                let place = name
+                    .parse()
+                    .ok()
+                    .or_else(|| names.iter().position(|candidate| candidate.as_deref() == Some(name.as_str())));
                 let place = place.ok_or_else(|| index_error(format!("unknown group name '{name}'")))?;
                 parts.extend([Part::Text(std::mem::take(&mut text)), Part::Group(place)]);
             }

@@ -130,7 +130,10 @@ fn xml_attributes(_: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error>
         }
         let key = to_str(&key);
         if key.contains(|char: char| char.is_whitespace() || "/>=".contains(char)) {
-            return Err(value_error(format!("Invalid character in attribute name: {}", crate::jinja::values::string_repr(&key))));
+            return Err(value_error(format!(
+                "Invalid character in attribute name: {}",
+                crate::jinja::values::string_repr(&key)
+            )));
         }
         parts.push(format!("{}=\"{}\"", escaped(&key), escaped(&to_str(&value))));
     }

@@ -83,11 +83,8 @@ fn items(_: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
 fn to_json(_: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
     let [value, indent] = bind("tojson", args, ["value", "indent"], 1)?;
     let indent = super::arguments::optional_integer(indent.as_ref())?;
-    let style = Style {
-        indent: indent.map(|indent| usize::try_from(indent).unwrap_or(0)),
-        sort_keys: true,
-        unicode: false,
-    };
+    let style =
+        Style { indent: indent.map(|indent| usize::try_from(indent).unwrap_or(0)), sort_keys: true, unicode: false };
     let json = dumps(&value.unwrap_or_default(), style).map_err(|failure| type_error(failure.message()))?;
     let json = json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027");
     Ok(Value::from(json))

@@ -41,10 +41,11 @@ fn parse_int(text: &str, base: u32) -> Option<i128> {
     };
     let lower = digits.to_lowercase();
     let prefixed = [("0x", 16), ("0o", 8), ("0b", 2)];
-    let (base, digits) = match prefixed.iter().find(|(prefix, of)| lower.starts_with(prefix) && (base == 0 || base == *of)) {
-        Some((_, of)) => (*of, lower[2..].trim_start_matches('_')),
-        None => (if base == 0 { 10 } else { base }, lower.as_str()),
-    };
+    let (base, digits) =
+        match prefixed.iter().find(|(prefix, of)| lower.starts_with(prefix) && (base == 0 || base == *of)) {
+            Some((_, of)) => (*of, lower[2..].trim_start_matches('_')),
+            None => (if base == 0 { 10 } else { base }, lower.as_str()),
+        };
     if digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") || digits.starts_with(['+', '-']) {
         return None;
     }

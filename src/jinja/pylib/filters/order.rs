@@ -58,8 +58,7 @@ impl Key {
 }
 
 fn sort(_: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
-    let [items, reverse, case, attribute] =
-        bind("sort", args, ["value", "reverse", "case_sensitive", "attribute"], 1)?;
+    let [items, reverse, case, attribute] = bind("sort", args, ["value", "reverse", "case_sensitive", "attribute"], 1)?;
     let mut key = Key::new(None, case.as_ref());
     if let Some(attribute) = attribute.filter(|attribute| !attribute.is_none()) {
         key.paths = Path::several(&attribute);

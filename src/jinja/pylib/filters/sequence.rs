@@ -8,9 +8,7 @@ use minijinja::{Error, State, Value};
 use super::Filter;
 use super::attribute::Path;
 use crate::jinja::pylib::arguments::{bind, integer};
-use crate::jinja::values::{
-    PyDict, elements, is_undefined, list, string_repr, to_str, type_error, type_name,
-};
+use crate::jinja::values::{PyDict, elements, is_undefined, list, string_repr, to_str, type_error, type_name};
 
 pub(super) const FILTERS: &[(&str, Filter)] = &[
     ("length", length),

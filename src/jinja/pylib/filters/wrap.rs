@@ -34,8 +34,7 @@ fn indent(_: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
 }
 
 fn truncate(_: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
-    let [text, length, kill, end, leeway] =
-        bind("truncate", args, ["s", "length", "killwords", "end", "leeway"], 1)?;
+    let [text, length, kill, end, leeway] = bind("truncate", args, ["s", "length", "killwords", "end", "leeway"], 1)?;
     let text = to_str(&text.unwrap_or_default());
     let length = length.map_or(Ok(255), |length| integer(&length))?;
     let end = end.map_or_else(|| "...".to_owned(), |end| to_str(&end));
@@ -51,7 +50,8 @@ fn truncate(_: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
         return Ok(Value::from(text));
     }
     let kept: String = text.chars().take(usize::try_from(length - end_length).unwrap_or(0)).collect();
-    let kept = if flag(kill.as_ref(), false) { &*kept } else { kept.rsplit_once(' ').map_or(&*kept, |(before, _)| before) };
+    let kept =
+        if flag(kill.as_ref(), false) { &*kept } else { kept.rsplit_once(' ').map_or(&*kept, |(before, _)| before) };
     Ok(Value::from(format!("{kept}{end}")))
 }
 

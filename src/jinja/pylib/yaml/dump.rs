@@ -56,7 +56,9 @@ impl Shape {
             }
             ValueKind::Map => Some(Self::Mapping(pairs(value).ok()?.into_iter().collect())),
             ValueKind::Seq => Some(Self::Sequence(value.try_iter().ok()?.collect())),
-            ValueKind::Iterable if type_name(value) == "generator" => Some(Self::Sequence(value.try_iter().ok()?.collect())),
+            ValueKind::Iterable if type_name(value) == "generator" => {
+                Some(Self::Sequence(value.try_iter().ok()?.collect()))
+            }
             _ => {
                 let date = value.downcast_object_ref::<PyDate>().is_some();
                 let moment = value.downcast_object_ref::<PyDateTime>().is_some();
@@ -85,7 +87,11 @@ fn may_be_plain(text: &str) -> bool {
         return false;
     }
     chars.iter().enumerate().all(|(place, char)| match char {
-        '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' if place == 0 => false,
+        '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`'
+            if place == 0 =>
+        {
+            false
+        }
         '?' | ':' | '-' if place == 0 && blank_at(1) => false,
         ':' => !blank_at(place + 1),
         '#' => !blank_at(place - 1),
@@ -183,7 +189,11 @@ impl Writer {
         let multiline = text.contains('\n');
         if scalar.plain {
             self.folded(text, indent, key);
-        } else if special || (key && multiline) || text.contains(" \n") || text.starts_with('\n') && text.len() == 1 && key {
+        } else if special
+            || (key && multiline)
+            || text.contains(" \n")
+            || text.starts_with('\n') && text.len() == 1 && key
+        {
             self.double_quoted(text);
         } else {
             self.out.push('\'');

@@ -99,7 +99,11 @@ impl Reader<'_> {
             let event = self.next()?;
             let value = self.node(event, depth + 1)?.0;
             if merge {
-                let sources = if value.downcast_object_ref::<PyDict>().is_some() { vec![value] } else { elements(&value).ok()? };
+                let sources = if value.downcast_object_ref::<PyDict>().is_some() {
+                    vec![value]
+                } else {
+                    elements(&value).ok()?
+                };
                 for source in sources {
                     for (key, value) in source.downcast_object_ref::<PyDict>()?.entries() {
                         merged.entry(key).or_insert(value);

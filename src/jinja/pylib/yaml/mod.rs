@@ -30,7 +30,11 @@ mod tests {
 
     #[test]
     fn writes_what_it_reads() {
-        for text in ["a: 1\nb:\n- x\n- y: 2\n  z: []\nc: 'yes'\nd: null\ne: it's\nf: 'a: b'\n", "- - 1\n  - 2\n- {}\n", "x\n...\n"] {
+        for text in [
+            "a: 1\nb:\n- x\n- y: 2\n  z: []\nc: 'yes'\nd: null\ne: it's\nf: 'a: b'\n",
+            "- - 1\n  - 2\n- {}\n",
+            "x\n...\n",
+        ] {
             assert_eq!(dump(&load(text).unwrap(), false).as_deref(), Some(text));
         }
     }

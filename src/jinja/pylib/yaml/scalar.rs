@@ -25,10 +25,7 @@ pub(super) enum Kind {
 
 const PATTERNS: [(Kind, &str); 6] = [
     (Kind::Null, r"~|null|Null|NULL|"),
-    (
-        Kind::Bool,
-        r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF",
-    ),
+    (Kind::Bool, r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF"),
     (
         Kind::Float,
         r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",

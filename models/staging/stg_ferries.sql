@@ -1,0 +1,5 @@
+select
+    arrived_on,
+    ferries,
+    passengers
+from {{ ref('raw_ferries') }}

@@ -1,0 +1,132 @@
+//! The subcommands. In: nothing. Out: [`Which`].
+
+use crate::graph::Command;
+
+/// A subcommand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// `build`.
+    Build,
+    /// `run`.
+    Run,
+    /// `test`.
+    Test,
+    /// `seed`.
+    Seed,
+    /// `snapshot`.
+    Snapshot,
+    /// `compile`.
+    Compile,
+    /// `show`.
+    Show,
+    /// `list`, `ls`.
+    List,
+    /// `parse`.
+    Parse,
+    /// `run-operation`.
+    RunOperation,
+    /// `source freshness`.
+    SourceFreshness,
+    /// `deps`.
+    Deps,
+    /// `clean`.
+    Clean,
+    /// `debug`.
+    Debug,
+    /// `init`.
+    Init,
+    /// `explain`.
+    Explain,
+}
+
+impl Which {
+    /// All of them, in the order of the help.
+    pub const ALL: [Self; 16] = [
+        Self::Build,
+        Self::Run,
+        Self::Test,
+        Self::Seed,
+        Self::Snapshot,
+        Self::Compile,
+        Self::Show,
+        Self::List,
+        Self::Parse,
+        Self::RunOperation,
+        Self::SourceFreshness,
+        Self::Deps,
+        Self::Clean,
+        Self::Debug,
+        Self::Init,
+        Self::Explain,
+    ];
+
+    /// dbt's `flags.WHICH`: the last word of the subcommand.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Run => "run",
+            Self::Test => "test",
+            Self::Seed => "seed",
+            Self::Snapshot => "snapshot",
+            Self::Compile => "compile",
+            Self::Show => "show",
+            Self::List => "list",
+            Self::Parse => "parse",
+            Self::RunOperation => "run-operation",
+            Self::SourceFreshness => "freshness",
+            Self::Deps => "deps",
+            Self::Clean => "clean",
+            Self::Debug => "debug",
+            Self::Init => "init",
+            Self::Explain => "explain",
+        }
+    }
+
+    /// The whole subcommand, as the user types it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SourceFreshness => "source freshness",
+            other => other.as_str(),
+        }
+    }
+
+    /// One line for the help.
+    pub(super) fn about(self) -> &'static str {
+        match self {
+            Self::Build => "Build seeds, models and snapshots and test each of them before its children are built",
+            Self::Run => "Build models",
+            Self::Test => "Run data tests and unit tests",
+            Self::Seed => "Load CSV files into tables",
+            Self::Snapshot => "Record how rows change over time",
+            Self::Compile => "Write the SQL of models, tests and analyses to the target folder without running it",
+            Self::Show => "Run a node's SQL, or an inline query, and print the first rows; nothing is written",
+            Self::List => "List the resources of the project",
+            Self::Parse => "Read the whole project, report problems and write manifest.json",
+            Self::RunOperation => "Run a macro",
+            Self::SourceFreshness => "Check how old the data of sources is",
+            Self::Deps => "Install the packages of packages.yml",
+            Self::Clean => "Delete the folders in clean-targets",
+            Self::Debug => "Show versions, paths and the connection's settings, and test the connection",
+            Self::Init => "Start a new project that runs at once, on an embedded database",
+            Self::Explain => "Explain an error code such as T401",
+        }
+    }
+
+    /// The command under the name that node selection knows, if it selects nodes.
+    pub fn selecting(self) -> Option<Command> {
+        match self {
+            Self::Build => Some(Command::Build),
+            Self::Run => Some(Command::Run),
+            Self::Test => Some(Command::Test),
+            Self::Seed => Some(Command::Seed),
+            Self::Snapshot => Some(Command::Snapshot),
+            Self::Compile => Some(Command::Compile),
+            Self::Show => Some(Command::Show),
+            Self::List => Some(Command::List),
+            Self::SourceFreshness => Some(Command::SourceFreshness),
+            Self::Parse | Self::RunOperation | Self::Deps | Self::Clean | Self::Debug | Self::Init | Self::Explain => {
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The way from a folder to a project that commands work on: load, open the adapter, parse, build the graph.
+//!
+//! In: [`Inputs`] out of the settings. Out: [`Session`], or [`Stop`] after every problem was told.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::adapters::{self, Adapter};
+use crate::artifacts::{Artifact, Manifest, Metadata, SemanticManifest};
+use crate::base::{Dict, NodeId, Value};
+use crate::compile::{CompileSettings, Compiler};
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::execute::event::{Event, EventSink};
+use crate::execute::{CancelFlag, ProjectFiles, QueryComment, Surroundings};
+use crate::files::{Env, Files};
+use crate::graph::{Graph, Selection, SelectionRequest, check_selectors, select};
+use crate::jinja::context::SharedContext;
+use crate::jinja::context::host::{AdapterFacts, ConstraintSupport, LogSink};
+use crate::jinja::{DispatchSettings, Engine, Registry};
+use crate::load::{self, DBT_VERSION, EmbeddedDefault, LoadRequest, Profile, SourceTree, VarScope, YamlContext, YamlRenderer};
+use crate::node::dict::{self, CompiledCode};
+use crate::node::Project;
+use crate::parse::{InternalPackage, ParseRequest, TreeVars, Yaml, parse};
+use crate::stdlib;
+
+use super::code_writer::TargetWriter;
+use super::query_comment;
+
+/// The command cannot go on; everything has been told. Holds the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop(pub u8);
+
+/// A result of a step of a command.
+pub type Step<T> = Result<T, Stop>;
+
+/// What a session is opened with.
+#[derive(Clone)]
+pub struct Inputs {
+    /// What to load.
+    pub load: LoadRequest,
+    /// `flags` as Jinja shows them; `flags:` of the project are merged by the caller.
+    pub flags: Dict,
+    /// `invocation_args_dict`.
+    pub args: Dict,
+    /// Where events go.
+    pub sink: Arc<dyn EventSink>,
+    /// Where templates' messages go.
+    pub log: Arc<dyn LogSink>,
+    /// The environment.
+    pub env: Arc<Env>,
+    /// The file system.
+    pub files: Arc<dyn Files>,
+    /// Identity of this run.
+    pub invocation_id: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// Whether warnings are errors.
+    pub warn_error: bool,
+    /// `--empty`.
+    pub empty: bool,
+    /// `--store-failures`.
+    pub store_failures: bool,
+    /// Whether to write manifest.json.
+    pub write_json: bool,
+    /// Ctrl-C.
+    pub cancel: Arc<CancelFlag>,
+}
+
+/// A parsed project with everything to work on it.
+pub struct Session {
+    /// What it was opened with.
+    pub inputs: Inputs,
+    /// The loaded files.
+    pub tree: SourceTree,
+    /// The engine that runs SQL.
+    pub adapter: Arc<dyn Adapter>,
+    /// Macros.
+    pub engine: Engine,
+    /// All resources.
+    pub project: Arc<Project>,
+    /// The graph.
+    pub graph: Graph,
+    /// The run-time context.
+    pub shared: Arc<SharedContext>,
+}
+
+/// The engine of projects that have no profiles.yml.
+pub fn embedded() -> EmbeddedDefault {
+    EmbeddedDefault { adapter_type: "duckdb".into(), file_extension: "duckdb".into(), schema: "main".into() }
+}
+
+/// Renders YAML of a project; knows what the adapter adds to `target`.
+pub struct ProjectYaml {
+    yaml: Yaml,
+    base_dir: std::path::PathBuf,
+}
+
+impl ProjectYaml {
+    /// A renderer for the project in a folder.
+    pub fn new(inputs: &Inputs) -> Self {
+        let (env, log, started) = (Arc::clone(&inputs.env), Arc::clone(&inputs.log), inputs.started_at);
+        let (flags, invocation) = (inputs.flags.clone(), inputs.invocation_id.clone());
+        let shared = move |vars: VarScope, target: Dict| {
+            let name = vars.root.clone();
+            let mut context = SharedContext::new(name, facts_without_adapter(), Arc::clone(&env), Arc::new(TreeVars(vars)), Arc::clone(&log));
+            context.target = target;
+            context.flags.clone_from(&flags);
+            context.invocation_id.clone_from(&invocation);
+            context.run_started_at = started;
+            context.dbt_version = DBT_VERSION.to_owned();
+            Arc::new(context)
+        };
+        let (registry, _) = Registry::new(String::new(), Vec::new(), Vec::new(), Vec::new());
+        let yaml = Yaml { engine: Engine::new(registry), shared: Box::new(shared) };
+        Self { yaml, base_dir: inputs.load.project_dir.clone() }
+    }
+}
+
+impl YamlRenderer for ProjectYaml {
+    fn render(&self, text: &str, span: &crate::diag::Span, context: &YamlContext<'_>) -> Result<Value, Diagnostic> {
+        self.yaml.render(text, span, context)
+    }
+
+    fn target(&self, profile: &Profile) -> Dict {
+        let mut target = profile.target();
+        if let Ok(adapter) = adapters::open(&adapter_options(profile), &self.base_dir) {
+            target.insert("database".into(), adapter.default_database().into());
+            target.insert("schema".into(), adapter.default_schema().into());
+        }
+        target
+    }
+}
+
+/// The options that `adapters` reads: the credentials with their `type`.
+pub fn adapter_options(profile: &Profile) -> Dict {
+    let mut options = profile.credentials.clone();
+    options.insert("type".into(), profile.adapter_type.as_str().into());
+    options
+}
+
+/// The problem of a profile that its adapter refuses.
+pub fn adapter_problem(error: &adapters::AdapterError, profile: &Profile) -> Diagnostic {
+    let code = match error.kind {
+        adapters::ErrorKind::Unsupported => codes::UNSUPPORTED,
+        _ => codes::PROFILE_INVALID,
+    };
+    Diagnostic::error(code, error.message.clone()).at(profile.span.clone())
+}
+
+fn facts_without_adapter() -> AdapterFacts {
+    facts("duckdb", &["duckdb"], vec!["dbt".into()], String::new(), "main".into())
+}
+
+fn facts(adapter_type: &str, prefixes: &[&str], internal: Vec<String>, database: String, schema: String) -> AdapterFacts {
+    let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+    let mut dispatch_prefixes = words(prefixes);
+    dispatch_prefixes.push("default".into());
+    AdapterFacts {
+        adapter_type: adapter_type.to_owned(),
+        dispatch_prefixes,
+        internal_packages: internal,
+        default_database: database,
+        default_schema: schema,
+        incremental_strategies: words(&["append", "delete+insert", "merge", "microbatch"]),
+        now_sql: "now()".into(),
+        constraints: ["check", "not_null", "unique", "primary_key", "foreign_key"]
+            .map(|kind| (kind.to_owned(), ConstraintSupport::Enforced))
+            .to_vec(),
+        subquery_alias: false,
+        ducklake_databases: Vec::new(),
+        disable_transactions: false,
+        external_root: ".".into(),
+        binding_char: "?".into(),
+        temp_schema: "dbt_temp".into(),
+    }
+}
+
+/// What Jinja knows of an opened adapter.
+pub fn adapter_facts(adapter: &dyn Adapter) -> AdapterFacts {
+    let internal = vec![adapter.macro_package().to_owned(), stdlib::PACKAGE.to_owned()];
+    let (database, schema) = (adapter.default_database().to_owned(), adapter.default_schema().to_owned());
+    let mut facts = facts(adapter.type_name(), adapter.dispatch_prefixes(), internal, database, schema);
+    let options = adapter.options();
+    facts.disable_transactions = !adapter.capabilities().transactions;
+    if let Some(root) = options.get("external_root").and_then(Value::as_str) {
+        root.clone_into(&mut facts.external_root);
+    }
+    facts
+}
+
+impl Session {
+    /// Loads and parses. Problems go to the sink; errors stop.
+    pub fn open(inputs: Inputs) -> Step<Self> {
+        let renderer = ProjectYaml::new(&inputs);
+        let (tree, problems) = load::load(&inputs.load, &*inputs.files, &inputs.env, &renderer);
+        tell(&inputs, problems)?;
+        let tree = tree.ok_or(Stop(2))?;
+        if let Some(path) = &tree.profile.embedded {
+            note(&inputs, &format!("No profiles.yml found: using the embedded database {path} in the project."));
+        }
+        let adapter = adapters::open(&adapter_options(&tree.profile), &inputs.load.project_dir).map_err(|e| {
+            inputs.sink.emit(&Event::Problem(&adapter_problem(&e, &tree.profile)));
+            Stop(2)
+        })?;
+        let facts = adapter_facts(&*adapter);
+        let mut internal = vec![InternalPackage { name: adapter.macro_package().to_owned(), files: adapter.macros() }];
+        internal.push(InternalPackage { name: stdlib::PACKAGE.to_owned(), files: stdlib::files() });
+        let parse_shared = Arc::new(shared_context(&inputs, &tree, facts.clone()));
+        let request = ParseRequest {
+            tree: &tree,
+            internal: &internal,
+            shared: &parse_shared,
+            renderer: &renderer,
+            env: &inputs.env,
+        };
+        let (parsed, problems) = parse(&request);
+        tell(&inputs, problems)?;
+        let project = Arc::new(parsed.project);
+        let (graph, problems) = Graph::build(&project);
+        tell(&inputs, problems)?;
+        tell(&inputs, check_selectors(&project))?;
+        let mut shared = shared_context(&inputs, &tree, facts);
+        let for_graph = Arc::clone(&project);
+        shared.graph = Some(Arc::new(move || dict::graph(&for_graph)));
+        let roots = tree.all_packages().map(|p| (p.config.name.clone(), p.root_dir.clone())).collect::<HashMap<_, _>>();
+        shared.files = Some(Arc::new(ProjectFiles::new(
+            Arc::clone(&inputs.files),
+            roots,
+            Arc::new(TargetWriter::new(&inputs, &tree)),
+        )));
+        Ok(Self { inputs, adapter, engine: parsed.engine, project, graph, shared: Arc::new(shared), tree })
+    }
+
+    /// `target-path`.
+    pub fn target_path(&self) -> &str {
+        &self.tree.root.config.target_path
+    }
+
+    /// The folder that artifacts go to.
+    pub fn target_dir(&self) -> std::path::PathBuf {
+        self.tree.root.root_dir.join(self.target_path())
+    }
+
+    /// The selection of a command; problems are told.
+    pub fn select(&self, request: &SelectionRequest) -> Step<Selection> {
+        let (selection, problems) = select(&self.graph, &self.project, request, None);
+        tell(&self.inputs, problems)?;
+        self.shared.set_selected_resources(selection.iter().map(ToString::to_string).collect());
+        Ok(selection)
+    }
+
+    /// Everything that running nodes needs.
+    pub fn surroundings(&self) -> Surroundings {
+        let settings = CompileSettings {
+            empty: self.inputs.empty,
+            target_path: self.target_path().to_owned(),
+            store_failures: self.inputs.store_failures,
+            ..CompileSettings::default()
+        };
+        let compiler =
+            Compiler::new(Arc::clone(&self.project), self.engine.clone(), Arc::clone(&self.shared), settings);
+        Surroundings {
+            project: Arc::clone(&self.project),
+            engine: self.engine.clone(),
+            shared: Arc::clone(&self.shared),
+            compiler: Arc::new(compiler),
+            adapter: Arc::clone(&self.adapter),
+            sink: Arc::clone(&self.inputs.sink),
+            cancel: Arc::clone(&self.inputs.cancel),
+            writer: Arc::new(TargetWriter::new(&self.inputs, &self.tree)),
+            query_comment: self.query_comment(),
+        }
+    }
+
+    fn query_comment(&self) -> Option<QueryComment> {
+        query_comment::maker(&self.tree, &self.engine, &self.shared)
+    }
+
+    /// About this run, for artifacts.
+    pub fn metadata(&self) -> Metadata {
+        Metadata {
+            dbt_version: DBT_VERSION.to_owned(),
+            generated_at: Utc::now(),
+            invocation_id: self.inputs.invocation_id.clone(),
+            invocation_started_at: self.inputs.started_at,
+            env: self.shared.metadata_envs.clone(),
+        }
+    }
+
+    /// Writes manifest.json and semantic_manifest.json.
+    pub fn write_manifest(
+        &self,
+        compiled: &HashMap<NodeId, CompiledCode>,
+        build_paths: &HashMap<NodeId, String>,
+    ) -> Step<()> {
+        if !self.inputs.write_json {
+            return Ok(());
+        }
+        let metadata = self.metadata();
+        let manifest = Manifest {
+            metadata: &metadata,
+            run_started_at: self.inputs.started_at,
+            project: &self.project,
+            compiled,
+            build_paths,
+        };
+        self.write(&manifest)?;
+        self.write(&SemanticManifest { project: &self.project })
+    }
+
+    /// Writes an artifact; a failure is told and stops.
+    pub fn write(&self, artifact: &dyn WriteArtifact) -> Step<()> {
+        artifact.write_to(&*self.inputs.files, &self.target_dir()).map_err(|problem| {
+            let problem = Diagnostic::error(codes::TARGET_UNWRITABLE, problem)
+                .help("check the folder's permissions and free space, or choose another with --target-path");
+            self.inputs.sink.emit(&Event::Problem(&problem));
+            Stop(2)
+        })
+    }
+}
+
+/// Any artifact, behind one door.
+pub trait WriteArtifact {
+    /// Writes the file into the target folder.
+    fn write_to(&self, files: &dyn Files, target: &Path) -> Result<(), String>;
+}
+
+impl<A: Artifact> WriteArtifact for A {
+    fn write_to(&self, files: &dyn Files, target: &Path) -> Result<(), String> {
+        self.write(files, target).map(|_| ()).map_err(|e| e.to_string())
+    }
+}
+
+/// Tells all problems; an error (or a warning under `--warn-error`) stops with exit code 2, as dbt ends.
+pub fn tell(inputs: &Inputs, problems: Diagnostics) -> Step<()> {
+    let mut stop = false;
+    let mut seen: HashMap<crate::diag::Code, usize> = HashMap::new();
+    for mut problem in problems {
+        if inputs.warn_error && !problem.is_error() {
+            problem.severity = crate::diag::Severity::Error;
+        }
+        stop |= problem.is_error();
+        // One line per kind of deprecation is enough.
+        let times = seen.entry(problem.code).or_default();
+        *times += 1;
+        if problem.code == codes::DEPRECATED && !problem.is_error() && *times > 1 {
+            continue;
+        }
+        inputs.sink.emit(&Event::Problem(&problem));
+    }
+    if stop { Err(Stop(2)) } else { Ok(()) }
+}
+
+fn note(inputs: &Inputs, message: &str) {
+    inputs.sink.emit(&Event::Note { level: crate::execute::NoteLevel::Info, message });
+}
+
+fn shared_context(inputs: &Inputs, tree: &SourceTree, facts: AdapterFacts) -> SharedContext {
+    let root = &tree.root.config;
+    let vars = Arc::new(TreeVars(tree.vars.clone()));
+    let mut shared =
+        SharedContext::new(root.name.clone(), facts, Arc::clone(&inputs.env), vars, Arc::clone(&inputs.log));
+    shared.target = tree.target.clone();
+    shared.run_started_at = inputs.started_at;
+    shared.invocation_id.clone_from(&inputs.invocation_id);
+    shared.dbt_version = DBT_VERSION.to_owned();
+    shared.flags.clone_from(&inputs.flags);
+    shared.invocation_args.clone_from(&inputs.args);
+    shared.metadata_envs = inputs
+        .env
+        .vars()
+        .filter_map(|(k, v)| k.strip_prefix("DBT_ENV_CUSTOM_ENV_").map(|k| (k.to_owned(), Value::from(v))))
+        .collect();
+    shared.packages = tree.all_packages().map(|p| p.config.name.clone()).collect();
+    shared.dispatch = DispatchSettings {
+        prefixes: shared.adapter.dispatch_prefixes.clone(),
+        search_order: root.dispatch.iter().map(|d| (d.macro_namespace.clone(), d.search_order.clone())).collect(),
+    };
+    shared.quoting.clone_from(&root.quoting);
+    shared
+}

@@ -1,0 +1,436 @@
+//! What the user wants, from all places where it can be said.
+//!
+//! In: an [`Invocation`], the environment, later `flags:` of dbt_project.yml. Out: [`Settings`] with dbt's precedence: command
+//! line, `DBT_ENGINE_X`, `DBT_X`, `flags:`, default; and the forms that Jinja, artifacts and other rooms want.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::{Dict, Value};
+use crate::diag::{Diagnostic, Diagnostics, SourceFile, codes};
+use crate::files::{Env, Files};
+use crate::graph::{IndirectSelection, SelectionRequest};
+use crate::load::{self, EmbeddedDefault, LoadRequest};
+use crate::report::{LogFormat, LogLevel, ReportSettings};
+
+use super::args::{Default, Invocation, Kind, OPTIONS, Opt, PROJECT_ONLY, Which};
+
+/// Settings that contradict each other or have no meaning. The exit code is 2.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A value that an option does not take, or options that exclude each other.
+    #[error("{0}")]
+    Usage(String),
+    /// Text that cannot be read.
+    #[error("an option cannot be read")]
+    Unreadable(Diagnostics),
+}
+
+/// Where a value was set, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    Default,
+    Project,
+    Environment,
+    CommandLine,
+}
+
+/// Everything the user has set, resolved.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The subcommand.
+    pub which: Which,
+    /// The project's folder, absolute.
+    pub project_dir: PathBuf,
+    invocation: Invocation,
+    env: Arc<Env>,
+    project_flags: Dict,
+    values: Dict,
+    origins: Vec<(&'static str, Origin)>,
+}
+
+impl Settings {
+    /// Resolves command line and environment.
+    pub fn new(invocation: Invocation, env: Arc<Env>, files: &dyn Files) -> Result<Self, SettingsError> {
+        let mut settings = Self {
+            which: invocation.which,
+            project_dir: PathBuf::new(),
+            invocation,
+            env,
+            project_flags: Dict::new(),
+            values: Dict::new(),
+            origins: Vec::new(),
+        };
+        settings.resolve()?;
+        settings.project_dir = match settings.text("project_dir") {
+            Some(given) => settings.env.absolute(Path::new(given)),
+            None => load::find_project_dir(files, settings.env.working_dir()),
+        };
+        Ok(settings)
+    }
+
+    /// The same with `flags:` of dbt_project.yml behind command line and environment.
+    pub fn with_project_flags(mut self, flags: &Dict) -> Result<Self, SettingsError> {
+        self.project_flags = flags.clone();
+        self.resolve()?;
+        Ok(self)
+    }
+
+    fn resolve(&mut self) -> Result<(), SettingsError> {
+        self.values.clear();
+        self.origins.clear();
+        for opt in OPTIONS.iter().filter(|o| o.applies_to(self.invocation.which)) {
+            let (value, origin) = self.find(opt)?;
+            self.values.insert(opt.name.to_owned(), value);
+            self.origins.push((opt.name, origin));
+        }
+        for (lead, follower) in [
+            ("use_colors", "use_colors_file"),
+            ("log_level", "log_level_file"),
+            ("log_format", "log_format_file"),
+        ] {
+            if self.is_set(lead) && !self.is_set(follower) {
+                let value = self.value(lead).clone();
+                self.values.insert(follower.to_owned(), value);
+            }
+        }
+        for (one, other) in [
+            ("warn_error", "warn_error_options"),
+            ("select", "inline"),
+            ("selector", "inline"),
+            ("models", "select"),
+            ("models", "resource_types"),
+        ] {
+            if self.is_set(one) && self.is_set(other) {
+                let names = [one, other].map(|n| format!("--{}", n.replace('_', "-")));
+                return Err(SettingsError::Usage(format!("{} cannot be used with {}", names[1], names[0])));
+            }
+        }
+        Ok(())
+    }
+
+    /// The strongest place that sets an option.
+    fn find(&self, opt: &Opt) -> Result<(Value, Origin), SettingsError> {
+        if let Some(value) = self.invocation.given.get(opt.name) {
+            return Ok((typed(opt, value, &format!("--{}", opt.long()))?, Origin::CommandLine));
+        }
+        let setting = opt.name.to_uppercase();
+        if let Some(text) = opt.env.then(|| self.env.dbt_setting(&setting)).flatten() {
+            return Ok((typed(opt, &Value::from(text), &format!("DBT_{setting}"))?, Origin::Environment));
+        }
+        match self.project_flags.get(opt.name).filter(|v| opt.project && !v.is_null()) {
+            Some(value) => Ok((typed(opt, value, &format!("flag `{}`", opt.name))?, Origin::Project)),
+            None => Ok((default(opt), Origin::Default)),
+        }
+    }
+
+    /// An option's value; null if the subcommand does not know it.
+    pub fn value(&self, name: &str) -> &Value {
+        const NULL: &Value = &Value::Null;
+        self.values.get(name).unwrap_or(NULL)
+    }
+
+    /// A switch.
+    pub fn bool(&self, name: &str) -> bool {
+        self.value(name).as_bool().unwrap_or(false)
+    }
+
+    /// A text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.value(name).as_str()
+    }
+
+    /// A number.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.value(name).as_i64()
+    }
+
+    /// Words; none if there are none.
+    pub fn words(&self, name: &str) -> Vec<String> {
+        self.value(name).as_list().unwrap_or_default().iter().map(Value::to_string).collect()
+    }
+
+    /// A mapping; empty if there is none.
+    pub fn dict(&self, name: &str) -> Dict {
+        self.value(name).as_map().cloned().unwrap_or_default()
+    }
+
+    /// Whether somebody set the option.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.origins.iter().any(|(n, origin)| *n == name && *origin > Origin::Default)
+    }
+
+    /// A flag of dbt_project.yml that no option sets, such as `skip_nodes_if_on_run_start_fails`.
+    pub fn project_flag(&self, name: &str) -> bool {
+        let default = PROJECT_ONLY.iter().find(|(n, _)| *n == name).is_some_and(|(_, default)| *default);
+        self.project_flags.get(name).and_then(as_bool).unwrap_or(default)
+    }
+
+    /// The whole command line.
+    pub fn invocation_line(&self) -> &str {
+        &self.invocation.line
+    }
+
+    /// What loading wants to know.
+    pub fn load_request(&self) -> LoadRequest {
+        let owned = |name| self.text(name).map(str::to_owned);
+        LoadRequest {
+            project_dir: self.project_dir.clone(),
+            profiles_dir: self.text("profiles_dir").map(PathBuf::from),
+            profile: owned("profile"),
+            target: owned("target"),
+            threads: self.integer("threads").and_then(|t| usize::try_from(t).ok()),
+            vars: self.dict("vars"),
+            target_path: owned("target_path"),
+            log_path: owned("log_path"),
+            skip_version_check: !self.bool("version_check"),
+            embedded: Some(EmbeddedDefault {
+                adapter_type: "duckdb".to_owned(),
+                file_extension: "duckdb".to_owned(),
+                schema: "main".to_owned(),
+            }),
+            without_profile: matches!(self.which, Which::Deps | Which::Clean),
+        }
+    }
+
+    /// What node selection wants to know; none if the subcommand selects nothing.
+    pub fn selection_request(&self) -> Option<SelectionRequest> {
+        let command = self.which.selecting()?;
+        let models = self.words("models");
+        let only_models = !models.is_empty();
+        Some(SelectionRequest {
+            command,
+            select: if only_models { models } else { self.words("select") },
+            exclude: self.words("exclude"),
+            selector: self.text("selector").map(str::to_owned),
+            default_selector: None,
+            resource_types: if only_models { vec!["model".to_owned()] } else { self.words("resource_types") },
+            exclude_resource_types: self.words("exclude_resource_types"),
+            indirect: self.text("indirect_selection").and_then(IndirectSelection::parse).unwrap_or_default(),
+        })
+    }
+
+    /// What the console wants to know; `is_terminal` and `width` are facts of standard error.
+    pub fn report_settings(&self, is_terminal: bool, width: usize) -> ReportSettings {
+        let wanted = !self.env.var("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let color = if self.is_set("use_colors") { self.bool("use_colors") } else { is_terminal && wanted };
+        let format = self.text("log_format").and_then(LogFormat::parse).unwrap_or_default();
+        let debug = self.bool("debug");
+        ReportSettings {
+            format: if debug && format == LogFormat::Text { LogFormat::Debug } else { format },
+            level: if debug { LogLevel::Debug } else { self.level("log_level") },
+            quiet: self.bool("quiet"),
+            print: self.bool("print"),
+            color,
+            is_terminal,
+            width,
+        }
+    }
+
+    /// Format and level of the log file.
+    pub fn file_log(&self) -> (LogFormat, LogLevel) {
+        let format = self.text("log_format_file").and_then(LogFormat::parse).unwrap_or(LogFormat::Debug);
+        (format, self.level("log_level_file"))
+    }
+
+    fn level(&self, name: &str) -> LogLevel {
+        self.text(name).and_then(LogLevel::parse).unwrap_or_default()
+    }
+
+    /// Jinja's `flags`: upper-case names.
+    pub fn flags_dict(&self) -> Dict {
+        self.named().into_iter().map(|(name, value)| (name.to_uppercase(), value)).collect()
+    }
+
+    /// `args` of run_results.json and `invocation_args_dict`: lower-case names, without what is unset and without switches
+    /// that dbt mentions only when they are on.
+    pub fn args_dict(&self) -> Dict {
+        const ONLY_IF_ON: [&str; 8] = [
+            "debug",
+            "full_refresh",
+            "fail_fast",
+            "warn_error",
+            "single_threaded",
+            "log_cache_events",
+            "store_failures",
+            "use_experimental_parser",
+        ];
+        let mut named = self.named();
+        named.retain(|name, value| {
+            !value.is_null() && !(*value == Value::Bool(false) && ONLY_IF_ON.contains(&name.as_str()))
+        });
+        named
+    }
+
+    fn named(&self) -> Dict {
+        let mut named = Dict::new();
+        // dbt has these for every subcommand.
+        for (name, value) in [("full_refresh", false), ("store_failures", false), ("empty", false), ("introspect", true)] {
+            named.insert(name.to_owned(), Value::Bool(value));
+        }
+        named.insert("strict_mode".to_owned(), Value::Bool(false));
+        named.extend(self.values.clone());
+        for (name, _) in PROJECT_ONLY {
+            named.insert((*name).to_owned(), Value::Bool(self.project_flag(name)));
+        }
+        named.insert("project_dir".to_owned(), self.project_dir.to_string_lossy().into_owned().into());
+        let log_path = self.text("log_path").unwrap_or("logs");
+        let log_path = self.project_dir.join(log_path).to_string_lossy().into_owned();
+        named.insert("log_path".to_owned(), log_path.into());
+        named.insert("which".to_owned(), self.which.as_str().into());
+        named.insert("invocation_command".to_owned(), self.invocation.line.as_str().into());
+        named
+    }
+}
+
+fn default(opt: &Opt) -> Value {
+    match opt.default {
+        Default::None => Value::Null,
+        Default::Bool(b) => Value::Bool(b),
+        Default::Int(i) => Value::from(i),
+        Default::Text(t) => Value::from(t),
+        Default::NoWords => Value::List(Vec::new()),
+        Default::NoKeys => Value::Map(Dict::new()),
+    }
+}
+
+/// A switch as dbt reads it from text.
+fn as_bool(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(b) => Some(*b),
+        Value::Int(0) => Some(false),
+        Value::Int(1) => Some(true),
+        Value::Str(text) => match text.trim().to_lowercase().as_str() {
+            "1" | "true" | "t" | "yes" | "y" | "on" => Some(true),
+            "0" | "false" | "f" | "no" | "n" | "off" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A value in the kind that its option takes; `place` names where it was set.
+fn typed(opt: &Opt, value: &Value, place: &str) -> Result<Value, SettingsError> {
+    let refuse = |wanted: &str| Err(SettingsError::Usage(format!("{place} must be {wanted}, found `{value}`")));
+    match opt.kind {
+        Kind::Switch | Kind::Flag => match as_bool(value) {
+            Some(b) => Ok(Value::Bool(b)),
+            None => refuse("true or false"),
+        },
+        Kind::Integer(least) => {
+            let number = value.as_i64().or_else(|| value.as_str().and_then(|t| t.trim().parse().ok()));
+            match number.filter(|n| *n >= least) {
+                Some(number) => Ok(Value::from(number)),
+                None => refuse("a whole number in range"),
+            }
+        }
+        Kind::Choice(words) => match value.as_str().map(str::to_lowercase).filter(|t| words.contains(&t.as_str())) {
+            Some(word) => Ok(Value::Str(word)),
+            None => refuse(&format!("one of {}", words.join(", "))),
+        },
+        Kind::Words => match value {
+            Value::List(_) => Ok(value.clone()),
+            other => Ok(Value::List(other.to_string().split_whitespace().map(Value::from).collect())),
+        },
+        Kind::Yaml => match value {
+            Value::Map(_) => Ok(value.clone()),
+            other => mapping(opt, &other.to_string(), place).map(Value::Map),
+        },
+        Kind::Text | Kind::Positional(_) => Ok(Value::Str(value.to_string())),
+    }
+}
+
+/// Reads a YAML mapping.
+fn mapping(opt: &Opt, text: &str, place: &str) -> Result<Dict, SettingsError> {
+    if opt.name == "vars" {
+        return load::parse_cli_vars(text).map_err(SettingsError::Unreadable);
+    }
+    let file = SourceFile::new(place, text);
+    let help = format!("write a mapping, such as --{} '{{key: value}}'", opt.long());
+    let unreadable = |problem: Diagnostic| SettingsError::Unreadable(problem.help(help.as_str()).into());
+    match load::yaml::parse(&file).map_err(unreadable)?.root {
+        Some(root) if root.is_map() => Ok(root.to_dict()),
+        found => {
+            let kind = found.map_or("nothing", |n| n.kind());
+            Err(unreadable(Diagnostic::error(codes::YAML_SYNTAX, format!("{place} must be a mapping, found {kind}"))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::{Request, parse};
+    use crate::files::MemoryFiles;
+
+    fn settings(line: &str, vars: &[(&str, &str)], flags: &[(&str, Value)]) -> Result<Settings, SettingsError> {
+        let words = std::iter::once("transform").chain(line.split_whitespace());
+        let Ok(Request::Command(invocation)) = parse(words) else { panic!("{line}") };
+        let env = Arc::new(Env::fixed("/work/models", vars.iter().copied()));
+        let files = MemoryFiles::new([("/work/dbt_project.yml", "name: x")]);
+        let flags: Dict = flags.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+        Settings::new(invocation, env, &files)?.with_project_flags(&flags)
+    }
+
+    #[test]
+    fn the_strongest_place_wins() {
+        let project = [("fail_fast", Value::Bool(true))];
+        for (line, vars, flags, want) in [
+            ("run", &[][..], &[][..], false),
+            ("run", &[], &project[..], true),
+            ("run", &[("DBT_FAIL_FAST", "no")], &project, false),
+            ("run", &[("DBT_FAIL_FAST", "")], &project, true),
+            ("run", &[("DBT_FAIL_FAST", "no"), ("DBT_ENGINE_FAIL_FAST", "T")], &[], true),
+            ("run --no-fail-fast", &[("DBT_ENGINE_FAIL_FAST", "1")], &project, false),
+            ("run -x", &[("DBT_FAIL_FAST", "0")], &[], true),
+        ] {
+            let found = settings(line, vars, flags).unwrap();
+            assert_eq!(found.bool("fail_fast"), want, "{line} {vars:?} {flags:?}");
+            assert_eq!(found.flags_dict().get("FAIL_FAST"), Some(&Value::Bool(want)));
+        }
+        // Only dbt's own list of flags may stand in dbt_project.yml.
+        assert!(!settings("run", &[], &[("quiet", Value::Bool(true))]).unwrap().bool("quiet"));
+    }
+
+    #[test]
+    fn dicts_have_dbt_s_names() {
+        let found = settings("run -s a+ --vars {k:v} -f", &[], &[]);
+        assert!(matches!(found, Err(SettingsError::Unreadable(_))), "`k:v` without a space is no mapping entry");
+        let found = settings("run -s a+ --full-refresh --log-level warn", &[("DBT_TARGET", "ci")], &[]).unwrap();
+        let args = found.args_dict();
+        assert_eq!(args.get("which"), Some(&"run".into()));
+        assert_eq!(args.get("select"), Some(&vec!["a+"].into()));
+        assert_eq!(args.get("full_refresh"), Some(&Value::Bool(true)));
+        assert_eq!(args.get("log_level_file"), Some(&"warn".into()));
+        assert_eq!(args.get("target"), Some(&"ci".into()));
+        assert_eq!(args.get("project_dir"), Some(&"/work".into()));
+        assert_eq!((args.get("debug"), args.get("profile")), (None, None));
+        let flags = found.flags_dict();
+        assert_eq!(flags.get("DEBUG"), Some(&Value::Bool(false)));
+        assert_eq!(flags.get("PROFILE"), Some(&Value::Null));
+        assert_eq!(flags.get("REQUIRE_GENERIC_TEST_ARGUMENTS_PROPERTY"), Some(&Value::Bool(true)));
+        assert_eq!(settings("list", &[], &[]).unwrap().flags_dict().get("EMPTY"), Some(&Value::Bool(false)));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for (line, vars) in [
+            ("run", &[("DBT_QUIET", "perhaps")][..]),
+            ("run", &[("DBT_PRINTER_WIDTH", "wide")]),
+            ("run", &[("DBT_LOG_FORMAT", "xml")]),
+            ("show --inline x -s y", &[]),
+            ("ls -m x -s y", &[]),
+            ("run-operation m --args [1]", &[]),
+        ] {
+            assert!(settings(line, vars, &[]).is_err(), "{line} {vars:?}");
+        }
+    }
+
+    #[test]
+    fn selection_of_models_lists_models() {
+        let request = settings("ls -m a b", &[], &[]).unwrap().selection_request().unwrap();
+        assert_eq!((request.select.join(" "), request.resource_types.join(" ")), ("a b".into(), "model".into()));
+        let request = settings("run -m a", &[], &[]).unwrap().selection_request().unwrap();
+        assert_eq!((request.select.join(" "), request.resource_types.is_empty()), ("a".into(), true));
+    }
+}

@@ -1,0 +1,3 @@
+select *
+from {{ ref('customers') }}
+where revenue < 0

@@ -1,0 +1,59 @@
+//! The result of compiling, with the way back to the source.
+//!
+//! In: SQL, pieces with their origins. Out: [`Compiled`].
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::diag::Span;
+use crate::jinja::{Exactness, SpanMap};
+use crate::node::Node;
+use crate::node::dict::CompiledCode;
+
+/// Where a piece of compiled SQL comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Origin {
+    /// A rendered template.
+    Template(SpanMap),
+    /// Something without a template of its own, such as the rows of a unit test.
+    Place(Span),
+}
+
+/// Leads offsets of final SQL to the template of the node or of an inlined parent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CodeMap {
+    /// Bytes of the final SQL, the origin, and the offset in the origin's own text where the piece starts.
+    pub(super) pieces: Vec<(Range<usize>, Arc<Origin>, usize)>,
+}
+
+impl CodeMap {
+    fn locate(&self, offset: usize) -> Option<(Span, Exactness)> {
+        // An offset at the very end, where a parser meets the end of the text, belongs to the last piece.
+        let inside = self.pieces.iter().find(|(range, ..)| range.contains(&offset));
+        let at_end = || self.pieces.iter().rfind(|(range, ..)| range.end == offset);
+        let (range, origin, from) = inside.or_else(at_end)?;
+        Some(match &**origin {
+            Origin::Template(map) => map.locate(from + (offset - range.start)),
+            Origin::Place(span) => (span.clone(), Exactness::Tag),
+        })
+    }
+}
+
+/// A compiled node.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The node as it is to run: the parsed one, with what only compiling can know (the relation of a test that stores
+    /// failures, the targets of foreign keys).
+    pub node: Arc<Node>,
+    /// The SQL; `path` is none until the file is written.
+    pub code: Arc<CompiledCode>,
+    pub(super) map: CodeMap,
+}
+
+impl Compiled {
+    /// The place in the project that a byte of the final SQL comes from: the node's own file, or that of an inlined parent.
+    /// None for what compiling itself put there (`with`, commas, brackets).
+    pub fn locate(&self, offset: usize) -> Option<(Span, Exactness)> {
+        self.map.locate(offset)
+    }
+}

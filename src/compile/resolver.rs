@@ -1,0 +1,267 @@
+//! `ref`, `source`, `function` and `metric` from one node's point of view.
+//!
+//! In: the project's names, a point of view. Out: relations with quoting, limits and time ranges, or dbt's complaints; and
+//! which ephemeral models were asked for. Rules: `core/dbt/context/providers.py`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indexmap::IndexMap;
+
+use crate::base::{Dict, NodeId, Value};
+use crate::diag::{Diagnostic, codes};
+use crate::jinja::context::RelationObject;
+use crate::jinja::context::host::{EventTimeFilter, Policy, Resolved, Resolver};
+use crate::node::{Column, Config, Node, Project, RefCall, ResourceType, Source, dict};
+use crate::parse::resolve::{Found, Lookup, shown_call};
+
+use super::batch::EventTimeRange;
+
+/// The CTE that stands for an ephemeral model.
+pub(super) fn cte_name(name: &str) -> String {
+    format!("__dbt__cte__{name}")
+}
+
+/// What all points of view share.
+pub(super) struct Names {
+    pub project: Arc<Project>,
+    pub lookup: Lookup,
+    /// The root project's quoting over the engine's.
+    pub policy: Policy,
+    /// `--empty`.
+    pub empty: bool,
+    /// Whether rendered subqueries need an alias.
+    pub require_alias: bool,
+}
+
+impl Names {
+    pub(super) fn find_reference(&self, call: &RefCall, from: &str, package: &str) -> Result<Arc<Node>, Diagnostic> {
+        match self.lookup.reference(call, package) {
+            Found::Enabled(node) => Ok(node),
+            other => Err(self.lookup.bad_reference(from, call, &other, None)),
+        }
+    }
+
+    pub(super) fn find_source(&self, pair: (&str, &str), from: &str, package: &str) -> Result<Arc<Source>, Diagnostic> {
+        match self.lookup.source(pair.0, pair.1, package) {
+            Found::Enabled(source) => Ok(source),
+            other => Err(self.lookup.bad_source(from, pair, &other, None)),
+        }
+    }
+
+    /// The relation of a node, with its own quoting over the project's.
+    pub(super) fn node_relation(&self, node: &Node) -> Resolved {
+        let own = node.config.map("quoting");
+        Resolved::relation(node.relation.clone(), own.map_or(self.policy, |own| self.policy.with(own)))
+    }
+
+    /// The table of a source. A `relation_name` that is not the plain quoted name is SQL that reads an external location.
+    pub(super) fn source_relation(&self, source: &Source) -> Resolved {
+        let plain = Resolved::relation(source.relation.clone(), Policy::ALL.with(&source.quoting));
+        let text = (source.relation_name != self.shown(&plain)).then(|| source.relation_name.clone());
+        Resolved { text, ..plain }
+    }
+
+    /// A relation as SQL text.
+    pub(super) fn shown(&self, resolved: &Resolved) -> String {
+        RelationObject::from_resolved(resolved.clone(), self.require_alias).render_full()
+    }
+
+    fn metric(&self, from: &str, package: Option<&str>, name: &str) -> Result<Dict, Diagnostic> {
+        let found = self.project.semantics.values().find(|s| {
+            s.kind == ResourceType::Metric && s.name == name && package.is_none_or(|package| s.package == package)
+        });
+        found.map(|metric| dict::semantic(metric, self.project.info.created_at)).ok_or_else(|| {
+            let message = format!("{from} refers to metric('{name}'), which does not exist");
+            Diagnostic::error(codes::REF_NOT_FOUND, message).node(from)
+        })
+    }
+
+    fn function(&self, from: &str, name: &str) -> Diagnostic {
+        let known = |s: &Arc<crate::node::Semantic>| s.kind == ResourceType::Function && s.name == name;
+        if self.project.semantics.values().any(known) {
+            let message = format!("{from} calls function('{name}'); user-defined functions are not built");
+            Diagnostic::error(codes::UNSUPPORTED, message).node(from).help("make the function a macro")
+        } else {
+            let message = format!("{from} calls function('{name}'), which does not exist");
+            Diagnostic::error(codes::REF_NOT_FOUND, message).node(from)
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(super) enum View {
+    /// A node: only what was seen while parsing may be asked for.
+    Node(Arc<Node>),
+    /// A hook or an inline query: everything.
+    Free(Arc<Node>),
+    /// A macro of a package, run by itself: everything with a relation.
+    Package(String),
+}
+
+impl View {
+    fn from(&self) -> &str {
+        match self {
+            Self::Node(node) | Self::Free(node) => node.id.as_str(),
+            Self::Package(package) => package,
+        }
+    }
+
+    fn package(&self) -> &str {
+        match self {
+            Self::Node(node) | Self::Free(node) => &node.package,
+            Self::Package(package) => package,
+        }
+    }
+}
+
+/// Resolves from one point of view and notes the ephemeral models that were asked for.
+pub(super) struct NodeResolver {
+    names: Arc<Names>,
+    view: View,
+    /// Parents show only rows of this range.
+    range: Option<EventTimeRange>,
+    inlined: Mutex<Vec<NodeId>>,
+}
+
+impl NodeResolver {
+    pub(super) fn new(names: &Arc<Names>, view: View, range: Option<EventTimeRange>) -> Self {
+        Self { names: Arc::clone(names), view, range, inlined: Mutex::new(Vec::new()) }
+    }
+
+    /// The ephemeral models, in the order of their first call.
+    pub(super) fn inlined(&self) -> Vec<NodeId> {
+        self.inlined.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn limited(&self, resolved: Resolved, event_time: Option<EventTimeFilter>) -> Resolved {
+        Resolved { limit: self.names.empty.then_some(0), event_time, ..resolved }
+    }
+
+    fn event_time(
+        &self,
+        config: &Config,
+        columns: &IndexMap<String, Column>,
+        quoting: &Dict,
+    ) -> Option<EventTimeFilter> {
+        let (field, range) = (config.str("event_time")?, self.range?);
+        let View::Node(node) = &self.view else { return None };
+        if !matches!(node.resource_type, ResourceType::Model | ResourceType::Snapshot) {
+            return None;
+        }
+        let own = columns.values().find(|column| column.name == field).and_then(|column| column.quote);
+        let quote = own.or_else(|| quoting.get("column").and_then(Value::as_bool)).unwrap_or(false);
+        Some(range.filter(if quote { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }))
+    }
+
+    /// A parent that nobody saw while parsing would be built at any time, or never.
+    fn check_captured(&self, target: &Node, call: &RefCall) -> Result<(), Diagnostic> {
+        let View::Node(node) = &self.view else { return Ok(()) };
+        if node.depends_on.contains(&target.id) {
+            return Ok(());
+        }
+        let shown = shown_call(call);
+        let message = format!("{} calls {shown}, which was not seen while the project was parsed", node.id);
+        Err(Diagnostic::error(codes::REF_NOT_CAPTURED, message)
+            .node(node.id.as_str())
+            .note("a ref inside a branch that is only taken while running does not order the models")
+            .help(format!("add this line to {}:\n-- depends_on: {{{{ {shown} }}}}", node.original_path)))
+    }
+}
+
+impl Resolver for NodeResolver {
+    fn reference(&self, package: Option<&str>, name: &str, version: &Value) -> Result<Resolved, Diagnostic> {
+        let call = RefCall { package: package.map(str::to_owned), name: name.to_owned(), version: version.clone() };
+        let from = self.view.from();
+        let target = self.names.find_reference(&call, from, self.view.package())?;
+        self.check_captured(&target, &call)?;
+        let none = Dict::new();
+        let event_time =
+            self.event_time(&target.config, &target.columns, target.config.map("quoting").unwrap_or(&none));
+        if !target.is_ephemeral() {
+            return Ok(self.limited(self.names.node_relation(&target), event_time));
+        }
+        if let View::Package(_) = self.view {
+            let message = format!("operations cannot ref() ephemeral models, but {} is ephemeral", target.name);
+            return Err(Diagnostic::error(codes::COMPILER_ERROR, message)
+                .help(format!("materialize {} as a view, or run the query with --inline", target.name)));
+        }
+        let mut inlined = self.inlined.lock().unwrap_or_else(PoisonError::into_inner);
+        if !inlined.contains(&target.id) {
+            inlined.push(target.id.clone());
+        }
+        Ok(self.limited(Resolved::cte(cte_name(&target.alias)), event_time))
+    }
+
+    fn source(&self, source: &str, table: &str) -> Result<Resolved, Diagnostic> {
+        let found = self.names.find_source((source, table), self.view.from(), self.view.package())?;
+        let event_time = self.event_time(&found.config, &found.columns, &found.quoting);
+        Ok(self.limited(self.names.source_relation(&found), event_time))
+    }
+
+    fn function(&self, _: Option<&str>, name: &str) -> Result<Resolved, Diagnostic> {
+        Err(self.names.function(self.view.from(), name))
+    }
+
+    fn metric(&self, package: Option<&str>, name: &str) -> Result<Dict, Diagnostic> {
+        self.names.metric(self.view.from(), package, name)
+    }
+}
+
+/// Resolves for a unit test: every parent is an input of the test.
+pub(super) struct UnitTestResolver {
+    names: Arc<Names>,
+    /// Unique id of the unit test.
+    test: String,
+    package: String,
+    /// CTE names by unique id of what they stand for.
+    inputs: IndexMap<NodeId, String>,
+    asked: Mutex<Vec<NodeId>>,
+}
+
+impl UnitTestResolver {
+    pub(super) fn new(names: &Arc<Names>, test: &NodeId, package: &str, inputs: IndexMap<NodeId, String>) -> Self {
+        let (test, package) = (test.to_string(), package.to_owned());
+        Self { names: Arc::clone(names), test, package, inputs, asked: Mutex::new(Vec::new()) }
+    }
+
+    /// The inputs that were asked for, in the order of their first call.
+    pub(super) fn asked(&self) -> Vec<NodeId> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn input(&self, id: &NodeId, shown: &str) -> Result<Resolved, Diagnostic> {
+        let Some(name) = self.inputs.get(id) else {
+            let message = format!("the tested model reads {shown}, for which the unit test gives no input");
+            return Err(Diagnostic::error(codes::UNIT_TEST_INVALID, message)
+                .node(self.test.as_str())
+                .help(format!("add `- input: {shown}` with its rows to `given:`; `rows: []` gives none")));
+        };
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if !asked.contains(id) {
+            asked.push(id.clone());
+        }
+        Ok(Resolved::cte(name.as_str()))
+    }
+}
+
+impl Resolver for UnitTestResolver {
+    fn reference(&self, package: Option<&str>, name: &str, version: &Value) -> Result<Resolved, Diagnostic> {
+        let call = RefCall { package: package.map(str::to_owned), name: name.to_owned(), version: version.clone() };
+        let target = self.names.find_reference(&call, &self.test, &self.package)?;
+        self.input(&target.id, &shown_call(&call))
+    }
+
+    fn source(&self, source: &str, table: &str) -> Result<Resolved, Diagnostic> {
+        let found = self.names.find_source((source, table), &self.test, &self.package)?;
+        self.input(&found.id, &format!("source('{source}', '{table}')"))
+    }
+
+    fn function(&self, _: Option<&str>, name: &str) -> Result<Resolved, Diagnostic> {
+        Err(self.names.function(&self.test, name))
+    }
+
+    fn metric(&self, package: Option<&str>, name: &str) -> Result<Dict, Diagnostic> {
+        self.names.metric(&self.test, package, name)
+    }
+}

@@ -1,0 +1,102 @@
+//! Rendering every node without running it.
+//!
+//! In: ids of nodes and unit tests. Out: a verdict on each, with its code; nothing is told of those that succeed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use chrono::Utc;
+
+use crate::base::NodeId;
+use crate::diag::Diagnostic;
+use crate::jinja::context::host::Database;
+use crate::node::ResourceType;
+
+use super::cache::RelationCache;
+use super::database::WorkerDatabase;
+use super::failure::connection_diagnostic;
+use super::outcome::{NodeOutcome, RunOutcome, Status};
+use super::request::{RunSettings, Surroundings};
+use super::worker::{Member, Worker, failed, panic_diagnostic};
+
+/// Compiles nodes in parallel, ephemeral models included. Templates may ask the database.
+pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> Result<RunOutcome, Box<Diagnostic>> {
+    let started = Instant::now();
+    let cache = Arc::new(RelationCache::new());
+    let adapter = Arc::downgrade(&around.adapter);
+    around.cancel.on_cancel(move || {
+        if let Some(adapter) = adapter.upgrade() {
+            adapter.interrupt_all();
+        }
+    });
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::<(usize, NodeOutcome)>::new()));
+    let settings = RunSettings::default();
+    let work = |number: usize| -> Result<(), Box<Diagnostic>> {
+        let database = WorkerDatabase::connect(around, &cache).map_err(|e| Box::new(connection_diagnostic(&e)))?;
+        let thread = format!("Thread-{number} (worker)");
+        let worker = Worker { around, settings: &settings, database, thread };
+        while !around.cancel.is_cancelled() {
+            let place = next.fetch_add(1, Ordering::SeqCst);
+            let Some(id) = ids.get(place) else { break };
+            if let Some(outcome) = worker.compile_member(id) {
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((place, outcome));
+            }
+        }
+        Ok(())
+    };
+    let results: Vec<Result<(), Box<Diagnostic>>> = std::thread::scope(|scope| {
+        let work = &work;
+        let threads = (1..=threads.clamp(1, ids.len().max(1))).map(|number| scope.spawn(move || work(number)));
+        let threads: Vec<_> = threads.collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<(), Box<Diagnostic>>>| {
+            thread.join().unwrap_or_else(|payload| Err(Box::new(panic_diagnostic(payload.as_ref()))))
+        };
+        threads.into_iter().map(join).collect()
+    });
+    results.into_iter().collect::<Result<(), _>>()?;
+    let mut outcomes = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcomes.sort_by_key(|(place, _)| *place);
+    Ok(RunOutcome {
+        outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(),
+        freshness: Vec::new(),
+        elapsed: started.elapsed().as_secs_f64(),
+        generated_at: Utc::now(),
+        interrupted: around.cancel.is_cancelled(),
+    })
+}
+
+impl Worker<'_> {
+    /// Compiles a member; none for what has no code.
+    fn compile_member(&self, id: &NodeId) -> Option<NodeOutcome> {
+        let around = self.around;
+        let (member, facts) = Member::find(&around.project, id, around.adapter.default_database())?;
+        if matches!(member, Member::Source(_) | Member::Other) {
+            return None;
+        }
+        let started = Instant::now();
+        self.database.turn_to(Some(id.as_str()), None);
+        let mut outcome = self.outcome(&facts);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let database = Arc::clone(&self.database) as Arc<dyn Database>;
+            match &member {
+                Member::Node(node) if node.resource_type == ResourceType::Seed => Ok(()),
+                Member::Node(node) => {
+                    self.compile(&mut outcome, || around.compiler.compile(node, Some(database))).map(drop)
+                }
+                Member::UnitTest(test) => {
+                    self.compile(&mut outcome, || around.compiler.compile_unit_test(test, Some(database))).map(drop)
+                }
+                Member::Source(_) | Member::Other => Ok(()),
+            }
+        }));
+        match result.unwrap_or_else(|payload| Err(Box::new(panic_diagnostic(payload.as_ref())))) {
+            Ok(()) => outcome.status = Status::Success,
+            Err(diagnostic) => failed(&mut outcome, *diagnostic),
+        }
+        self.database.reset();
+        outcome.execution_time = started.elapsed().as_secs_f64();
+        Some(outcome)
+    }
+}

@@ -1,0 +1,332 @@
+//! A connection as Jinja sees it.
+//!
+//! In: one [`Connection`], the [`RelationCache`] that all workers share. Out: [`WorkerDatabase`], a
+//! [`Database`] that tells of every statement and leads errors back to the node's file.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::adapters::{Adapter, AdapterError, Connection, ErrorKind, Execution, Fetch};
+use crate::base::{Relation, RelationKind, Table, TableColumn};
+use crate::diag::Diagnostic;
+use crate::jinja::context::host::{AdapterResponse, ColumnInfo, Database, ExecuteOptions, HostError};
+
+use super::bindings::bound;
+use super::cache::{Journal, RelationCache};
+use super::cancel::CancelFlag;
+use super::code::RunningCode;
+use super::event::{Event, EventSink};
+use super::failure;
+use super::request::{QueryComment, Surroundings};
+
+/// What the worker is at.
+#[derive(Default)]
+struct Focus {
+    node: Option<String>,
+    /// The comment in front of every statement.
+    prefix: String,
+    code: Option<RunningCode>,
+    journal: Journal,
+}
+
+/// One worker's connection.
+pub struct WorkerDatabase {
+    connection: Mutex<Box<dyn Connection>>,
+    focus: Mutex<Focus>,
+    cache: Arc<RelationCache>,
+    adapter: Arc<dyn Adapter>,
+    sink: Arc<dyn EventSink>,
+    cancel: Arc<CancelFlag>,
+    comment: Option<QueryComment>,
+    /// A statement failed because another transaction changed the same thing.
+    conflict: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type Answer<T> = Result<T, HostError>;
+
+impl WorkerDatabase {
+    /// Opens a connection.
+    pub fn connect(around: &Surroundings, cache: &Arc<RelationCache>) -> Result<Arc<Self>, AdapterError> {
+        Ok(Arc::new(Self {
+            connection: Mutex::new(around.adapter.connect()?),
+            focus: Mutex::default(),
+            cache: Arc::clone(cache),
+            adapter: Arc::clone(&around.adapter),
+            sink: Arc::clone(&around.sink),
+            cancel: Arc::clone(&around.cancel),
+            comment: around.query_comment.clone(),
+            conflict: AtomicBool::new(false),
+        }))
+    }
+
+    /// Turns to a node (or to work of no node): statements carry its id, errors lead to its code.
+    pub(super) fn turn_to(&self, node: Option<&str>, code: Option<RunningCode>) {
+        let mut focus = lock(&self.focus);
+        focus.prefix = self.comment.as_ref().map(|comment| comment(node)).unwrap_or_default();
+        if !focus.prefix.is_empty() {
+            focus.prefix.push('\n');
+        }
+        focus.node = node.map(str::to_owned);
+        focus.code = code;
+    }
+
+    /// Makes the connection fit for the next node, whatever state the last one left it in.
+    pub(super) fn reset(&self) {
+        self.conflict.store(false, Ordering::SeqCst);
+        let _ = lock(&self.connection).reset();
+        self.cache.undo(&mut lock(&self.focus).journal);
+    }
+
+    /// Whether a statement met another transaction's change since the last reset.
+    pub(super) fn met_conflict(&self) -> bool {
+        self.conflict.load(Ordering::SeqCst)
+    }
+
+    /// Asks the engine for all relations of some schemas at once, for the cache.
+    pub(super) fn fill_cache(&self, schemas: &[(String, String)]) -> Answer<()> {
+        if schemas.is_empty() {
+            return Ok(());
+        }
+        let found = lock(&self.connection).list_all_relations(schemas).map_err(|e| self.failed(e))?;
+        self.cache.fill(schemas, found);
+        Ok(())
+    }
+
+    /// The shared cache.
+    pub fn cache(&self) -> &Arc<RelationCache> {
+        &self.cache
+    }
+
+    /// Runs SQL and returns all rows, or the first of them.
+    pub(super) fn query(&self, sql: &str, limit: Option<u64>) -> Answer<(AdapterResponse, Table)> {
+        self.execute(sql, &ExecuteOptions { fetch: true, limit, ..ExecuteOptions::default() })
+    }
+
+    fn failed(&self, mut error: AdapterError) -> HostError {
+        if error.kind == ErrorKind::TransactionConflict {
+            self.conflict.store(true, Ordering::SeqCst);
+        }
+        let focus = lock(&self.focus);
+        without_prefix(&mut error, &focus.prefix);
+        let mut diagnostic: Diagnostic = failure::located(&error, focus.code.as_ref());
+        diagnostic.node.clone_from(&focus.node);
+        diagnostic.into()
+    }
+
+    fn refuse_if_cancelled(&self) -> Answer<()> {
+        if self.cancel.is_cancelled() {
+            return Err(self.failed(AdapterError::new(ErrorKind::Interrupted, "interrupted")));
+        }
+        Ok(())
+    }
+
+    fn run(&self, sql: &str, fetch: Fetch, auto_begin: bool) -> Answer<Execution> {
+        self.refuse_if_cancelled()?;
+        let (name, sent) = {
+            let focus = lock(&self.focus);
+            (focus.node.clone().unwrap_or_else(|| "master".to_owned()), format!("{}{sql}", focus.prefix))
+        };
+        let mut connection = lock(&self.connection);
+        if auto_begin {
+            connection.begin().map_err(|e| self.failed(e))?;
+        }
+        let started = Instant::now();
+        let result = connection.execute(&sent, fetch);
+        let settled = result.is_ok() && !connection.in_transaction();
+        drop(connection);
+        if settled {
+            lock(&self.focus).journal.clear();
+        }
+        let elapsed = started.elapsed().as_secs_f64();
+        let status = result.as_ref().map_or("ERROR", |execution| execution.message.as_str());
+        self.sink.emit(&Event::Statement { connection: &name, sql: &sent, status, elapsed });
+        result.map_err(|error| self.failed(error))
+    }
+
+    fn control(&self, word: &str, action: impl FnOnce(&mut dyn Connection) -> Result<(), AdapterError>) -> Answer<()> {
+        let mut connection = lock(&self.connection);
+        let before = connection.in_transaction();
+        let started = Instant::now();
+        let result = action(connection.as_mut());
+        let changed = before != connection.in_transaction();
+        drop(connection);
+        if changed || result.is_err() {
+            let name = lock(&self.focus).node.clone().unwrap_or_else(|| "master".to_owned());
+            let status = if result.is_ok() { "OK" } else { "ERROR" };
+            let elapsed = started.elapsed().as_secs_f64();
+            self.sink.emit(&Event::Statement { connection: &name, sql: word, status, elapsed });
+        }
+        result.map_err(|error| self.failed(error))
+    }
+
+    /// Changes the cache; to be taken back if a transaction is open and gets rolled back.
+    fn change_cache(&self, change: impl FnOnce(&RelationCache, &mut Journal)) {
+        let open = lock(&self.connection).in_transaction();
+        let mut focus = lock(&self.focus);
+        change(&self.cache, &mut focus.journal);
+        if !open {
+            focus.journal.clear();
+        }
+    }
+
+    fn database_or_default<'a>(&'a self, database: Option<&'a str>) -> &'a str {
+        database.filter(|d| !d.is_empty()).unwrap_or_else(|| self.adapter.default_database())
+    }
+
+    /// The relation with the defaults of the target in place of what it leaves open.
+    fn complete(&self, relation: &Relation) -> Relation {
+        Relation {
+            database: Some(self.database_or_default(relation.database.as_deref()).to_owned()),
+            schema: Some(relation.schema.clone().unwrap_or_else(|| self.adapter.default_schema().to_owned())),
+            identifier: relation.identifier.clone(),
+        }
+    }
+}
+
+/// Makes an error's SQL and position those of the text without the query comment.
+fn without_prefix(error: &mut AdapterError, prefix: &str) {
+    if prefix.is_empty() {
+        return;
+    }
+    if let Some(rest) = error.sql.as_deref().and_then(|sql| sql.strip_prefix(prefix)) {
+        error.sql = Some(rest.to_owned());
+        error.position = error.position.and_then(|at| at.checked_sub(prefix.len()));
+    }
+}
+
+fn rows(affected: Option<u64>) -> Option<i64> {
+    affected.and_then(|n| i64::try_from(n).ok())
+}
+
+impl Database for WorkerDatabase {
+    fn execute(&self, sql: &str, options: &ExecuteOptions) -> Answer<(AdapterResponse, Table)> {
+        let fetch = match (options.fetch, options.limit.map(usize::try_from)) {
+            (false, _) => Fetch::None,
+            (true, Some(Ok(limit))) => Fetch::Limit(limit),
+            (true, _) => Fetch::All,
+        };
+        let execution = self.run(&bound(sql, &options.bindings), fetch, options.auto_begin)?;
+        let rows_affected = rows(execution.rows_affected);
+        let response = AdapterResponse { message: execution.message, code: None, rows_affected };
+        let table = if options.fetch { execution.table } else { Table::default() };
+        Ok((response, table))
+    }
+
+    fn begin(&self) -> Answer<()> {
+        self.refuse_if_cancelled()?;
+        self.control("BEGIN", |connection| connection.begin())
+    }
+
+    fn commit(&self) -> Answer<()> {
+        self.refuse_if_cancelled()?;
+        self.control("COMMIT", |connection| connection.commit())?;
+        lock(&self.focus).journal.clear();
+        Ok(())
+    }
+
+    fn rollback(&self) -> Answer<()> {
+        let result = self.control("ROLLBACK", |connection| connection.rollback());
+        self.cache.undo(&mut lock(&self.focus).journal);
+        result
+    }
+
+    fn relations(&self, database: Option<&str>, schema: &str) -> Answer<Vec<(Relation, RelationKind)>> {
+        let database = self.database_or_default(database);
+        if !self.cache.knows(database, schema) {
+            self.fill_cache(&[(database.to_owned(), schema.to_owned())])?;
+        }
+        Ok(self.cache.relations(database, schema).unwrap_or_default())
+    }
+
+    fn relations_uncached(&self, database: Option<&str>, schema: &str) -> Answer<Vec<(Relation, RelationKind)>> {
+        let database = self.database_or_default(database);
+        lock(&self.connection).list_relations(database, schema).map_err(|e| self.failed(e))
+    }
+
+    fn get_relation(&self, wanted: &Relation) -> Answer<Option<(Relation, RelationKind)>> {
+        let wanted = self.complete(wanted);
+        let (database, schema) = (wanted.database.clone().unwrap_or_default(), wanted.schema.clone().unwrap_or_default());
+        if !self.cache.knows(&database, &schema) {
+            self.fill_cache(&[(database, schema)])?;
+        }
+        Ok(self.cache.get(&wanted))
+    }
+
+    fn columns(&self, relation: &Relation) -> Answer<Vec<ColumnInfo>> {
+        let columns = lock(&self.connection).columns(relation).map_err(|e| self.failed(e))?;
+        let column = |c: crate::adapters::ColumnInfo| ColumnInfo {
+            name: c.name,
+            data_type: c.data_type,
+            nullable: c.nullable,
+        };
+        Ok(columns.into_iter().map(column).collect())
+    }
+
+    fn query_columns(&self, sql: &str) -> Answer<Vec<ColumnInfo>> {
+        // The line end closes a comment that the query may end with.
+        let sql = format!("select * from (\n{}\n) as query_columns limit 0", sql.trim().trim_end_matches(';'));
+        let execution = self.run(&sql, Fetch::None, false)?;
+        let column = |c: TableColumn| ColumnInfo { name: c.name, data_type: c.data_type, nullable: true };
+        Ok(execution.table.columns.into_iter().map(column).collect())
+    }
+
+    fn schema_exists(&self, database: Option<&str>, schema: &str) -> Answer<bool> {
+        Ok(self.list_schemas(database)?.iter().any(|s| s.to_lowercase() == schema.to_lowercase()))
+    }
+
+    fn list_schemas(&self, database: Option<&str>) -> Answer<Vec<String>> {
+        let database = self.database_or_default(database);
+        lock(&self.connection).list_schemas(database).map_err(|e| self.failed(e))
+    }
+
+    fn cache_added(&self, relation: &Relation, kind: RelationKind) {
+        let relation = self.complete(relation);
+        self.change_cache(|cache, journal| cache.added(&relation, kind, journal));
+    }
+
+    fn cache_dropped(&self, relation: &Relation) {
+        let relation = self.complete(relation);
+        self.change_cache(|cache, journal| cache.dropped(&relation, journal));
+    }
+
+    fn cache_renamed(&self, from: &Relation, to: &Relation) {
+        let (from, to) = (self.complete(from), self.complete(to));
+        self.change_cache(|cache, journal| cache.renamed(&from, &to, journal));
+    }
+
+    fn cache_schema_added(&self, database: Option<&str>, schema: &str) {
+        // It may have existed before, so nothing is known of it until it is listed.
+        let database = self.database_or_default(database);
+        if !self.cache.knows(database, schema) {
+            let _ = self.fill_cache(&[(database.to_owned(), schema.to_owned())]);
+        }
+    }
+
+    fn cache_schema_dropped(&self, database: Option<&str>, schema: &str) {
+        self.cache.schema_dropped(self.database_or_default(database), schema);
+    }
+
+    fn load_rows(&self, relation: &Relation, rows: &Table) -> Answer<u64> {
+        self.refuse_if_cancelled()?;
+        let mut connection = lock(&self.connection);
+        connection.begin().map_err(|e| self.failed(e))?;
+        let started = Instant::now();
+        let result = connection.load_rows(relation, &rows.columns, &mut rows.rows.iter().cloned());
+        drop(connection);
+        let name = lock(&self.focus).node.clone().unwrap_or_default();
+        let sql = format!("-- {} rows for {}", rows.rows.len(), relation.quoted());
+        let status = if result.is_ok() { "OK" } else { "ERROR" };
+        let elapsed = started.elapsed().as_secs_f64();
+        self.sink.emit(&Event::Statement { connection: &name, sql: &sql, status, elapsed });
+        result.map_err(|error| self.failed(error))
+    }
+
+    fn quote(&self, identifier: &str) -> String {
+        self.adapter.quote(identifier)
+    }
+}

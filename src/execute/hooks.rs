@@ -1,0 +1,192 @@
+//! `on-run-start` and `on-run-end`.
+//!
+//! In: the project's operations. Out: hook events and outcomes. Each hook commits by itself: they run outside of a
+//! transaction. After a failed hook the rest of its phase is skipped.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use indexmap::IndexSet;
+
+use crate::base::{Dict, Value};
+use crate::diag::Diagnostic;
+use crate::jinja::TemplateSource;
+use crate::jinja::context::host::{AdapterResponse, Database, ExecuteOptions};
+use crate::jinja::context::{NodeScope, render};
+use crate::node::dict::{self, CompiledCode};
+use crate::node::{Detail, Node, ResourceType};
+
+use super::code::RunningCode;
+use super::database::WorkerDatabase;
+use super::event::Event;
+use super::outcome::{CompiledFacts, NodeFacts, NodeOutcome, Period, Status};
+use super::request::Surroundings;
+use super::worker::{failed, response_dict, timed};
+
+/// When hooks run.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Phase<'a> {
+    /// Before the first node.
+    Start,
+    /// After the last, with all verdicts.
+    End(&'a [NodeOutcome]),
+}
+
+impl Phase<'_> {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Start => "on-run-start",
+            Self::End(_) => "on-run-end",
+        }
+    }
+}
+
+/// The hooks of a phase: packages by name, the root project last, then by position.
+fn hooks_of(around: &Surroundings, phase: &str) -> Vec<Arc<Node>> {
+    let marker = format!("-{phase}-");
+    let is_hook = |node: &&Arc<Node>| node.resource_type == ResourceType::Operation && node.name.contains(&marker);
+    let mut hooks: Vec<Arc<Node>> = around.project.nodes.values().filter(is_hook).cloned().collect();
+    let root = &around.project.info.name;
+    hooks.sort_by_key(|node| {
+        let index = if let Detail::Operation { index } = node.detail { index } else { None };
+        (node.package == *root, node.package.clone(), index)
+    });
+    hooks
+}
+
+/// Runs the hooks of a phase.
+pub(super) fn run(around: &Surroundings, database: &Arc<WorkerDatabase>, phase: Phase<'_>) -> Vec<NodeOutcome> {
+    let hooks = hooks_of(around, phase.name());
+    let (total, mut outcomes, mut broken) = (hooks.len(), Vec::new(), false);
+    for (position, node) in hooks.iter().enumerate() {
+        let facts = Arc::new(NodeFacts::of_node(node, Some(around.adapter.default_database())));
+        let title = facts.description.strip_prefix("hook: ").unwrap_or(&facts.name).to_owned();
+        let index = position + 1;
+        let mut outcome = NodeOutcome::new(Arc::clone(&facts), Status::Skipped);
+        if broken || around.cancel.is_cancelled() {
+            outcome.message = Some(format!("{title} skipped"));
+        } else {
+            around.sink.emit(&Event::HookStarted { index, total, node: &facts });
+            run_hook(around, database, node, phase, &mut outcome);
+            broken = outcome.status == Status::Error;
+            outcome.message = Some(match &outcome.message {
+                Some(words) if broken => format!("{title} failed, error:\n {words}"),
+                _ => format!("{title} passed"),
+            });
+        }
+        outcome.failures = Some(i64::from(outcome.status != Status::Success));
+        around.sink.emit(&Event::HookFinished { index, total, outcome: &outcome });
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+fn run_hook(
+    around: &Surroundings,
+    database: &Arc<WorkerDatabase>,
+    node: &Arc<Node>,
+    phase: Phase<'_>,
+    outcome: &mut NodeOutcome,
+) {
+    let started = Instant::now();
+    outcome.status = Status::Success;
+    database.turn_to(Some(node.id.as_str()), None);
+    let result = render_and_execute(around, database, node, phase, outcome);
+    match result {
+        Ok(response) => outcome.adapter_response = response_dict(&response),
+        Err(diagnostic) => {
+            let words = diagnostic.message.clone();
+            failed(outcome, *diagnostic);
+            outcome.message = Some(words);
+        }
+    }
+    database.reset();
+    database.turn_to(None, None);
+    outcome.execution_time = started.elapsed().as_secs_f64();
+}
+
+fn render_and_execute(
+    around: &Surroundings,
+    database: &Arc<WorkerDatabase>,
+    node: &Arc<Node>,
+    phase: Phase<'_>,
+    outcome: &mut NodeOutcome,
+) -> Result<AdapterResponse, Box<Diagnostic>> {
+    let door = Arc::clone(database) as Arc<dyn Database>;
+    let mut scope = NodeScope::run(&around.shared, node, None, around.compiler.resolver(node)).database(door);
+    if let Phase::End(outcomes) = phase {
+        let pairs = written_schemas(around, outcomes);
+        let schemas: IndexSet<&str> = pairs.iter().map(|(_, schema)| schema.as_str()).collect();
+        scope = scope.value("schemas", schemas.into_iter().map(Value::from).collect::<Vec<_>>());
+        let pairs = pairs.iter().map(|(d, s)| Value::List(vec![d.clone().into(), s.as_str().into()]));
+        scope = scope.value("database_schemas", pairs.collect::<Vec<_>>());
+        scope = scope.results(outcomes.iter().map(|outcome| result_dict(around, outcome)));
+    }
+    let source = TemplateSource::part(&node.template.file, node.template.range.clone());
+    let scope = scope.build();
+    let (rendered, period) = timed(|| render(&around.engine, &source, &scope));
+    outcome.timing.compile = Some(period);
+    let rendered = rendered?;
+    let sql = rendered.text.clone();
+    outcome.compiled = Some(CompiledFacts { code: sql.clone(), path: None });
+    database.turn_to(Some(node.id.as_str()), Some(RunningCode::rendered(rendered, node.template.clone())));
+    // What the template itself did (`run_query`, `statement`) is final before the hook's own SQL.
+    database.commit().map_err(|e| Box::new(e.into_diagnostic()))?;
+    if sql.trim().is_empty() {
+        return Ok(AdapterResponse { message: "OK".to_owned(), ..AdapterResponse::default() });
+    }
+    let (result, period) = timed(|| database.execute(&sql, &ExecuteOptions::default()));
+    outcome.timing.execute = Some(period);
+    let (response, _) = result.map_err(|e| Box::new(e.into_diagnostic()))?;
+    database.commit().map_err(|e| Box::new(e.into_diagnostic()))?;
+    Ok(response)
+}
+
+/// The schemas of all relations that were built.
+fn written_schemas(around: &Surroundings, outcomes: &[NodeOutcome]) -> IndexSet<(Option<String>, String)> {
+    let built = outcomes.iter().filter(|o| !matches!(o.status, Status::Error | Status::Fail | Status::Skipped));
+    let nodes = built.filter_map(|o| around.project.nodes.get(o.id())).filter(|node| node.is_relational());
+    let pair = |node: &Arc<Node>| Some((node.relation.database.clone(), node.relation.schema.clone()?));
+    nodes.filter_map(pair).collect()
+}
+
+/// A verdict as `results` shows it.
+fn result_dict(around: &Surroundings, outcome: &NodeOutcome) -> Dict {
+    let code = outcome.compiled.as_ref().map(|c| CompiledCode {
+        code: c.code.clone(),
+        path: c.path.clone(),
+        extra_ctes: Vec::new(),
+    });
+    let project = &around.project;
+    let node = if let Some(node) = project.nodes.get(outcome.id()) {
+        dict::node(node, code.as_ref())
+    } else if let Some(test) = project.unit_tests.get(outcome.id()) {
+        dict::unit_test(test, project.info.created_at)
+    } else if let Some(exposure) = project.exposures.get(outcome.id()) {
+        dict::exposure(exposure, project.info.created_at)
+    } else {
+        [("unique_id".to_owned(), Value::from(outcome.id().as_str()))].into_iter().collect()
+    };
+    let steps = [("compile", outcome.timing.compile), ("execute", outcome.timing.execute)];
+    let timing = steps.into_iter().filter_map(|(name, period)| period.map(|p| Value::Map(period_dict(name, p))));
+    let pairs = [
+        ("status", Value::from(outcome.status.as_str())),
+        ("timing", Value::List(timing.collect())),
+        ("thread_id", outcome.thread_id.as_str().into()),
+        ("execution_time", outcome.execution_time.into()),
+        ("adapter_response", outcome.adapter_response.clone().into()),
+        ("message", outcome.message.clone().into()),
+        ("failures", outcome.failures.into()),
+        ("node", node.into()),
+    ];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn period_dict(name: &str, period: Period) -> Dict {
+    let pairs = [
+        ("name", Value::from(name)),
+        ("started_at", Value::TimestampTz(period.started_at.fixed_offset())),
+        ("completed_at", Value::TimestampTz(period.completed_at.fixed_offset())),
+    ];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}

@@ -1,0 +1,137 @@
+//! Models, seeds and snapshots: compile, run the materialization, commit.
+//!
+//! In: nodes. Out: their [`NodeOutcome`]s, relations in the warehouse, the cache in step with it.
+
+use std::sync::Arc;
+
+use crate::base::RelationKind;
+use crate::compile::Compiled;
+use crate::diag::{Diagnostic, codes, nearest};
+use crate::jinja::context::host::{AdapterResponse, Database};
+use crate::jinja::context::{NodeScope, run_materialization};
+use crate::node::dict::CompiledCode;
+use crate::node::{Language, Node, ResourceType};
+
+use super::code::RunningCode;
+use super::outcome::{CompiledFacts, NodeOutcome};
+use super::worker::{Worker, response_dict, timed};
+
+type Step<T> = Result<T, Box<Diagnostic>>;
+
+impl Worker<'_> {
+    /// Runs a node of any kind but a hook.
+    pub fn run_node(&self, node: &Arc<Node>, outcome: &mut NodeOutcome) -> Step<()> {
+        if node.language == Language::Python {
+            let message = format!("{} is a Python model; only SQL models can be built", node.id);
+            return Err(Box::new(Diagnostic::error(codes::UNSUPPORTED, message).at(node.template.span())));
+        }
+        if node.resource_type == ResourceType::Seed {
+            let scope = self.materialize(node, None, outcome)?;
+            return self.succeed(&scope, outcome);
+        }
+        let database = Arc::clone(&self.database) as Arc<dyn Database>;
+        let compiled = self.compile(outcome, || self.around.compiler.compile(node, Some(database)))?;
+        if node.resource_type == ResourceType::Analysis {
+            return Ok(());
+        }
+        let code = outcome_code(&compiled, outcome);
+        let scope = self.materialize(&compiled.node, Some(code), outcome)?;
+        match node.resource_type {
+            ResourceType::Test => self.judge_data_test(&compiled.node, &scope, outcome)?,
+            _ => self.succeed(&scope, outcome)?,
+        }
+        Ok(())
+    }
+
+    /// Compiles, writes the code down, and has errors lead to it from now on.
+    pub fn compile(&self, outcome: &mut NodeOutcome, compile: impl FnOnce() -> Step<Compiled>) -> Step<Compiled> {
+        let (compiled, period) = timed(compile);
+        outcome.timing.compile = Some(period);
+        let compiled = compiled?;
+        let path = self.around.writer.write_compiled(&compiled.node, &compiled.code.code)?;
+        outcome.compiled = Some(CompiledFacts { code: compiled.code.code.clone(), path: path.clone() });
+        let id = outcome.node.id.to_string();
+        self.database.turn_to(Some(&id), Some(RunningCode::compiled(&compiled, path)));
+        Ok(compiled)
+    }
+
+    /// Runs the node's materialization; what it made goes into the cache, what it left open is committed.
+    pub fn materialize(
+        &self,
+        node: &Arc<Node>,
+        code: Option<Arc<CompiledCode>>,
+        outcome: &mut NodeOutcome,
+    ) -> Step<Arc<NodeScope>> {
+        let (result, period) = timed(|| self.run_macro(node, code));
+        outcome.timing.execute = Some(period);
+        result
+    }
+
+    fn run_macro(&self, node: &Arc<Node>, code: Option<Arc<CompiledCode>>) -> Step<Arc<NodeScope>> {
+        let unique_id = self.materialization(node)?;
+        let around = self.around;
+        let database = Arc::clone(&self.database) as Arc<dyn Database>;
+        let resolver = around.compiler.resolver(node);
+        let scope = NodeScope::run(&around.shared, node, code, resolver).database(database).build();
+        let relations = run_materialization(&around.engine, &unique_id, &scope).map_err(Diagnostic::from)?;
+        for (relation, kind) in &relations {
+            self.database.cache_added(relation, kind.unwrap_or(RelationKind::Table));
+        }
+        self.database.commit().map_err(|error| error.into_diagnostic())?;
+        Ok(scope)
+    }
+
+    /// The macro that builds the node.
+    fn materialization(&self, node: &Node) -> Step<String> {
+        let registry = self.around.engine.registry();
+        let name = node.config.materialized();
+        let types = [self.around.shared.adapter.adapter_type.clone()];
+        let may_override = self.settings.packages_may_override_materializations;
+        if let Some(id) = registry.materialization(name, &types, may_override)? {
+            return Ok(registry.entry(id).unique_id.clone());
+        }
+        let known = registry.entries().iter().filter_map(|entry| {
+            let rest = entry.name.strip_prefix("materialization_")?;
+            rest.rsplit_once('_').map(|(name, _)| name)
+        });
+        let message = format!(
+            "No materialization '{name}' was found for adapter {}! (searched types 'default' and '{}')",
+            types[0], types[0]
+        );
+        let mut diagnostic = Diagnostic::error(codes::MATERIALIZATION_NOT_FOUND, message)
+            .at(node.template.span())
+            .node(node.id.as_str());
+        let near = nearest(name, known);
+        if !near.is_empty() {
+            diagnostic = diagnostic.help(format!("did you mean {}?", near.join(", ")));
+        }
+        Err(Box::new(diagnostic))
+    }
+
+    fn succeed(&self, scope: &NodeScope, outcome: &mut NodeOutcome) -> Step<()> {
+        let response = match scope.response("main") {
+            Some(response) => response,
+            None if scope.result_table("main").is_some() => {
+                AdapterResponse { message: "OK".to_owned(), ..AdapterResponse::default() }
+            }
+            None => {
+                let message = "main is not being called during running model";
+                return Err(Box::new(
+                    Diagnostic::error(codes::COMPILER_ERROR, message)
+                        .help("a materialization runs its SQL in {% call statement('main') %}"),
+                ));
+            }
+        };
+        outcome.adapter_response = response_dict(&response);
+        outcome.message = Some(response.message);
+        Ok(())
+    }
+}
+
+/// The compiled code with the path that it was written to.
+pub(super) fn outcome_code(compiled: &Compiled, outcome: &NodeOutcome) -> Arc<CompiledCode> {
+    match outcome.compiled.as_ref().and_then(|c| c.path.clone()) {
+        Some(path) => Arc::new(CompiledCode { path: Some(path), ..(*compiled.code).clone() }),
+        None => Arc::clone(&compiled.code),
+    }
+}

@@ -1,0 +1,107 @@
+//! What a run needs to know.
+//!
+//! In: values that earlier stages made. Out: [`RunRequest`] for [`run`](super::run), [`Surroundings`] for everything here.
+
+use std::sync::Arc;
+
+use crate::adapters::Adapter;
+use crate::compile::Compiler;
+use crate::diag::Diagnostic;
+use crate::graph::ExecutionGraph;
+use crate::jinja::Engine;
+use crate::jinja::context::SharedContext;
+use crate::node::{Node, Project};
+
+use super::cancel::CancelFlag;
+use super::event::EventSink;
+
+/// The comment in front of every statement, by the id of the node that it belongs to.
+pub type QueryComment = Arc<dyn Fn(Option<&str>) -> String + Send + Sync>;
+
+/// Keeps rendered code: `target/compiled/`.
+pub trait CodeWriter: Send + Sync {
+    /// Writes a node's code; the path relative to the project, if the node's code is kept at all. The node of a unit test
+    /// has the test's name and path.
+    fn write_compiled(&self, node: &Node, code: &str) -> Result<Option<String>, Diagnostic>;
+}
+
+/// Everything around a node that runs. Cheap to clone.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The parsed project.
+    pub project: Arc<Project>,
+    /// The project's macros.
+    pub engine: Engine,
+    /// The invocation as templates see it.
+    pub shared: Arc<SharedContext>,
+    /// Renders nodes.
+    pub compiler: Arc<Compiler>,
+    /// The engine that runs the SQL.
+    pub adapter: Arc<dyn Adapter>,
+    /// Who listens.
+    pub sink: Arc<dyn EventSink>,
+    /// How the user stops the run.
+    pub cancel: Arc<CancelFlag>,
+    /// Keeps rendered code.
+    pub writer: Arc<dyn CodeWriter>,
+    /// The comment in front of every statement.
+    pub query_comment: Option<QueryComment>,
+}
+
+/// What the end of a node means for those below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocking {
+    /// Errors skip what is below: `run`, `seed`, `snapshot`, `test`.
+    Errors,
+    /// Failed tests do so too: `build`.
+    ErrorsAndFailures,
+    /// Nothing does: `source freshness`.
+    Nothing,
+}
+
+/// How a run goes about its nodes.
+#[derive(Clone, Debug)]
+pub struct RunSettings {
+    /// Number of workers.
+    pub threads: usize,
+    /// Start nothing more after the first failure.
+    pub fail_fast: bool,
+    /// What skips the nodes below.
+    pub blocking: Blocking,
+    /// Whether a test's warning is a failure (`--warn-error`, or its options name `LogTestResult`).
+    pub warn_error: bool,
+    /// Whether `on-run-start` and `on-run-end` run.
+    pub hooks: bool,
+    /// Whether a failed `on-run-start` skips all nodes (`skip_nodes_if_on_run_start_fails`).
+    pub skip_nodes_if_on_run_start_fails: bool,
+    /// Whether imported packages may replace built-in materializations (`require_explicit_package_overrides...: false`).
+    pub packages_may_override_materializations: bool,
+    /// Whether missing schemas are created first.
+    pub create_schemas: bool,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            fail_fast: false,
+            blocking: Blocking::Errors,
+            warn_error: false,
+            hooks: true,
+            skip_nodes_if_on_run_start_fails: true,
+            packages_may_override_materializations: false,
+            create_schemas: true,
+        }
+    }
+}
+
+/// One run: what, among what, and how.
+#[derive(Clone)]
+pub struct RunRequest {
+    /// Everything around.
+    pub surroundings: Surroundings,
+    /// What runs, in which order.
+    pub graph: ExecutionGraph,
+    /// How.
+    pub settings: RunSettings,
+}

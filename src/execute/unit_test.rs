@@ -1,0 +1,117 @@
+//! Unit tests: what the model returned beside what was expected.
+//!
+//! In: unit tests, the rows of both sides as the `unit` materialization returns them. Out: pass or fail, with the difference.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::base::{Table, Value};
+use crate::diag::Diagnostic;
+use crate::jinja::context::host::Database;
+use crate::node::UnitTest;
+
+use super::node_run::outcome_code;
+use super::outcome::{NodeOutcome, Status};
+use super::worker::{Worker, response_dict};
+
+/// The column that says which side a row is of.
+const SIDE: &str = "actual_or_expected";
+
+impl Worker<'_> {
+    /// Runs a unit test.
+    pub fn run_unit_test(&self, test: &Arc<UnitTest>, outcome: &mut NodeOutcome) -> Result<(), Box<Diagnostic>> {
+        let database = Arc::clone(&self.database) as Arc<dyn Database>;
+        let compiled = self.compile(outcome, || self.around.compiler.compile_unit_test(test, Some(database)))?;
+        let code = outcome_code(&compiled, outcome);
+        let scope = self.materialize(&compiled.node, Some(code), outcome).map_err(|mut diagnostic| {
+            let place = format!("the unit test is declared at {}", test.span);
+            diagnostic.notes.push(place);
+            diagnostic.help.get_or_insert_with(|| "check the data types in the unit test's rows".to_owned());
+            diagnostic
+        })?;
+        if let Some(response) = scope.response("main") {
+            outcome.adapter_response = response_dict(&response);
+        }
+        let difference = difference(&scope.result_table("main").unwrap_or_default());
+        outcome.status = if difference.is_some() { Status::Fail } else { Status::Pass };
+        outcome.failures = Some(i64::from(difference.is_some()));
+        outcome.message = difference.map(|text| format!("actual differs from expected:\n\n{text}\n"));
+        Ok(())
+    }
+}
+
+/// The rows that only one side has, below the names of the columns; none if both have the same, in any order.
+fn difference(table: &Table) -> Option<String> {
+    let side = table.column_index(SIDE)?;
+    let cells = |row: &[Value]| -> Vec<String> {
+        let values = row.iter().enumerate().filter(|(index, _)| *index != side);
+        values.map(|(_, value)| shown(value)).collect()
+    };
+    let of = |name: &str| -> Vec<Vec<String>> {
+        let rows = table.rows.iter().filter(|row| row[side].as_str() == Some(name));
+        rows.map(|row| cells(row)).collect()
+    };
+    let (actual, expected) = (of("actual"), of("expected"));
+    let (missing, surplus) = (without(&expected, &actual), without(&actual, &expected));
+    if missing.is_empty() && surplus.is_empty() {
+        return None;
+    }
+    let names = table.columns.iter().enumerate().filter(|(index, _)| *index != side).map(|(_, c)| c.name.clone());
+    let mut lines = vec![(' ', names.collect::<Vec<_>>())];
+    lines.extend(missing.into_iter().map(|row| ('-', row)));
+    lines.extend(surplus.into_iter().map(|row| ('+', row)));
+    let columns = lines.first().map_or(0, |(_, row)| row.len());
+    let width = |column: usize| lines.iter().map(|(_, row)| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::from("- expected and not returned, + returned and not expected\n");
+    for (mark, row) in &lines {
+        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let _ = write!(text, "\n{mark} | {}", padded.collect::<Vec<_>>().join(" | ").trim_end());
+    }
+    Some(text)
+}
+
+/// The rows of one side that the other has not, as often as they are too many.
+fn without(rows: &[Vec<String>], others: &[Vec<String>]) -> Vec<Vec<String>> {
+    let mut left: HashMap<&Vec<String>, usize> = HashMap::new();
+    for other in others {
+        *left.entry(other).or_default() += 1;
+    }
+    let surplus = rows.iter().filter(|row| match left.get_mut(row) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            false
+        }
+        _ => true,
+    });
+    surplus.cloned().collect()
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Str(text) => text.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\""),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::TableColumn;
+
+    #[test]
+    fn rows_are_compared_in_any_order() {
+        let column = |name: &str| TableColumn { name: name.into(), data_type: String::new() };
+        let table = |rows: &[(i128, &str, &str)]| Table {
+            columns: vec![column("id"), column("name"), column(SIDE)],
+            rows: rows.iter().map(|(id, n, s)| vec![Value::Int(*id), (*n).into(), (*s).into()]).collect(),
+        };
+        let same = [(1, "a", "actual"), (2, "b", "actual"), (2, "b", "expected"), (1, "a", "expected")];
+        assert_eq!(difference(&table(&same)), None);
+        let other = [(1, "a", "actual"), (1, "a", "actual"), (1, "a", "expected"), (2, "bcdef", "expected")];
+        let expected = "- expected and not returned, + returned and not expected\n\n  | id | name\n- | 2  | bcdef\n+ | 1  | a";
+        assert_eq!(difference(&table(&other)).as_deref(), Some(expected));
+    }
+}

@@ -1,0 +1,199 @@
+//! Turns calls into parents, and drops what cannot be linked.
+//!
+//! In: the collected project, whose `depends_on` are empty. Out: the same with parents; tests of disabled or missing
+//! nodes become disabled themselves, as in dbt; every other broken call is a diagnostic.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::base::NodeId;
+use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::load::{YamlNode, YamlValue};
+use crate::node::{Disabled, Node, Project, ResourceType};
+
+use super::assemble::Cx;
+use super::resolve::{Found, Lookup, place_of};
+
+/// Links everything.
+pub fn link(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnostics) {
+    let lookup = Lookup::new(cx.root(), &project.nodes, &project.sources, &project.disabled);
+    let linked: Vec<(Linked, Vec<Diagnostic>)> = project.nodes.values().par_bridge_ordered(|n| link_node(cx, n, &lookup));
+    let mut dropped = Vec::new();
+    for (result, problems) in linked {
+        diagnostics.extend(problems);
+        match result {
+            Linked::Node(node) => {
+                project.nodes.insert(node.id.clone(), node);
+            }
+            Linked::Dropped(id) => dropped.push(id),
+        }
+    }
+    for id in dropped {
+        if let Some(node) = project.nodes.shift_remove(&id) {
+            let mut off = (*node).clone();
+            off.config.0.insert("enabled".into(), false.into());
+            project.disabled.entry(id).or_default().push(Disabled::Node(Arc::new(off)));
+        }
+    }
+    let exposures: Vec<_> = project.exposures.values().cloned().collect();
+    for exposure in exposures {
+        let mut linked = (*exposure).clone();
+        for call in &exposure.refs {
+            match lookup.reference(call, &exposure.package) {
+                Found::Enabled(node) => push(&mut linked.depends_on, &node.id),
+                found => diagnostics.push(lookup.bad_reference(
+                    exposure.id.as_str(),
+                    call,
+                    &found,
+                    Some(place_of(&exposure.span, "ref", &call.name)),
+                )),
+            }
+        }
+        for (source, table) in &exposure.sources {
+            match lookup.source(source, table, &exposure.package) {
+                Found::Enabled(found) => push(&mut linked.depends_on, &found.id),
+                found => diagnostics.push(lookup.bad_source(
+                    exposure.id.as_str(),
+                    (source, table),
+                    &found,
+                    Some(exposure.span.clone()),
+                )),
+            }
+        }
+        project.exposures.insert(linked.id.clone(), Arc::new(linked));
+    }
+}
+
+enum Linked {
+    Node(Arc<Node>),
+    Dropped(NodeId),
+}
+
+trait OrderedParallel<'a> {
+    fn par_bridge_ordered<R: Send>(self, work: impl Fn(&Arc<Node>) -> R + Sync) -> Vec<R>;
+}
+
+impl<'a, I: Iterator<Item = &'a Arc<Node>>> OrderedParallel<'a> for I {
+    fn par_bridge_ordered<R: Send>(self, work: impl Fn(&Arc<Node>) -> R + Sync) -> Vec<R> {
+        let nodes: Vec<&Arc<Node>> = self.collect();
+        nodes.par_iter().map(|n| work(n)).collect()
+    }
+}
+
+fn push(parents: &mut Vec<NodeId>, id: &NodeId) {
+    if !parents.contains(id) {
+        parents.push(id.clone());
+    }
+}
+
+fn link_node(cx: &Cx<'_>, node: &Arc<Node>, lookup: &Lookup) -> (Linked, Vec<Diagnostic>) {
+    let mut linked = (**node).clone();
+    let mut problems = Vec::new();
+    let is_test = node.resource_type == ResourceType::Test;
+    let mut dropped = false;
+    for call in &node.refs {
+        let found = lookup.reference(call, &node.package);
+        if let Found::Enabled(target) = &found {
+            push(&mut linked.depends_on, &target.id);
+            problems.extend(access(cx, node, target));
+            continue;
+        }
+        let span = place_of(&node.template.span(), "ref", &call.name);
+        let problem = lookup.bad_reference(node.id.as_str(), call, &found, Some(span));
+        dropped |= refuse(is_test, matches!(found, Found::Disabled(_)), problem, &mut problems);
+    }
+    for (source, table) in &node.sources {
+        let found = lookup.source(source, table, &node.package);
+        if let Found::Enabled(target) = &found {
+            push(&mut linked.depends_on, &target.id);
+            continue;
+        }
+        let span = place_of(&node.template.span(), "source", table);
+        let problem = lookup.bad_source(node.id.as_str(), (source, table), &found, Some(span));
+        dropped |= refuse(is_test, matches!(found, Found::Disabled(_)), problem, &mut problems);
+    }
+    let result = if dropped { Linked::Dropped(node.id.clone()) } else { Linked::Node(Arc::new(linked)) };
+    (result, problems)
+}
+
+/// Reports a broken call. A test of a disabled node is silently disabled, one of a missing node with a warning.
+fn refuse(is_test: bool, disabled: bool, problem: Diagnostic, problems: &mut Vec<Diagnostic>) -> bool {
+    if !is_test {
+        problems.push(problem);
+        return false;
+    }
+    if !disabled {
+        problems.push(Diagnostic { severity: crate::diag::Severity::Warning, ..problem }.note("the test is left out"));
+    }
+    true
+}
+
+/// Private models are for their group, protected ones for their project where it restricts access.
+fn access(cx: &Cx<'_>, node: &Node, target: &Node) -> Option<Diagnostic> {
+    if node.resource_type == ResourceType::Test {
+        return None;
+    }
+    let model = target.model()?;
+    let span = place_of(&node.template.span(), "ref", &target.name);
+    let refuse = |why: String, help: &str| {
+        Some(
+            Diagnostic::error(codes::ACCESS, format!("{} may not refer to {}: {why}", node.id, target.id))
+                .at(span.clone())
+                .node(node.id.to_string())
+                .help(help),
+        )
+    };
+    match model.access.as_str() {
+        "private" if target.group().is_some() && node.group() != target.group() => {
+            let group = target.group().unwrap_or_default();
+            refuse(format!("it is private to the group '{group}'"), "put both into one group, or make the model protected or public")
+        }
+        "protected" if node.package != target.package => {
+            let restricted = cx.tree.package(&target.package).is_some_and(|p| p.config.restrict_access);
+            if !restricted {
+                return None;
+            }
+            refuse(format!("it is protected in the package '{}'", target.package), "make the model public")
+        }
+        _ => None,
+    }
+}
+
+/// The entry of a versioned model as one version sees it: the model's columns and tests unless the version has its own.
+pub fn version_yaml(model: &YamlNode, version: &YamlNode) -> YamlNode {
+    let mut pairs: Vec<(YamlNode, YamlNode)> = Vec::new();
+    let tests = ["data_tests", "tests"];
+    let own_tests = tests.iter().any(|k| version.get(k).is_some());
+    for (key, key_node, value) in model.entries() {
+        if key == "versions" || (own_tests && tests.contains(&key.as_ref())) {
+            continue;
+        }
+        if key == "columns" && version.get("columns").is_some() {
+            pairs.push((key_node.clone(), version_columns(value, version)));
+            continue;
+        }
+        pairs.push((key_node.clone(), value.clone()));
+    }
+    for key in tests {
+        if let Some((k, v)) = version.entry(key) {
+            pairs.push((k.clone(), v.clone()));
+        }
+    }
+    YamlNode { value: YamlValue::Map(pairs), span: model.span.clone() }
+}
+
+fn version_columns(base: &YamlNode, version: &YamlNode) -> YamlNode {
+    let own = version.get("columns").map(YamlNode::items).unwrap_or_default();
+    let rule = own.iter().find(|c| c.get("include").is_some() || c.get("exclude").is_some());
+    let listed = |key: &str| super::columns::texts(rule.and_then(|r| r.get(key)).map(YamlNode::to_base).as_ref());
+    let (include, exclude) = (listed("include"), listed("exclude"));
+    let all = include.is_empty() || include.iter().any(|i| i == "all" || i == "*");
+    let name = |c: &YamlNode| c.get("name").and_then(YamlNode::as_scalar).map(ToString::to_string);
+    let overridden: Vec<String> = own.iter().filter_map(name).collect();
+    let kept = base.items().iter().filter(|c| {
+        name(c).is_some_and(|n| (all || include.contains(&n)) && !exclude.contains(&n) && !overridden.contains(&n))
+    });
+    let items = kept.chain(own.iter().filter(|c| name(c).is_some())).cloned().collect();
+    YamlNode { value: YamlValue::Seq(items), span: base.span.clone() }
+}
