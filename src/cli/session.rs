@@ -8,25 +8,26 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::adapters::{self, Adapter};
+use crate::adapters::Adapter;
 use crate::artifacts::{Artifact, Manifest, Metadata, SemanticManifest};
 use crate::base::{Dict, NodeId, Value};
 use crate::compile::{CompileSettings, Compiler};
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::execute::event::{Event, EventSink};
-use crate::execute::{CancelFlag, ProjectFiles, QueryComment, Surroundings};
+use crate::execute::{CancelFlag, QueryComment, Surroundings};
 use crate::files::{Env, Files};
 use crate::graph::{Graph, Selection, SelectionRequest, check_selectors, select};
 use crate::jinja::context::SharedContext;
 use crate::jinja::context::host::{AdapterFacts, ConstraintSupport, LogSink};
 use crate::jinja::{DispatchSettings, Engine, Registry};
-use crate::load::{self, DBT_VERSION, EmbeddedDefault, LoadRequest, Profile, SourceTree, VarScope, YamlContext, YamlRenderer};
+use crate::load::{self, DBT_VERSION, LoadRequest, Profile, SourceTree, VarScope, YamlContext, YamlRenderer};
 use crate::node::dict::{self, CompiledCode};
 use crate::node::Project;
 use crate::parse::{InternalPackage, ParseRequest, TreeVars, Yaml, parse};
 use crate::stdlib;
 
-use super::code_writer::TargetWriter;
+use super::code_writer::project_files;
+use super::context::open_adapter;
 use super::query_comment;
 
 /// The command cannot go on; everything has been told. Holds the exit code.
@@ -87,11 +88,6 @@ pub struct Session {
     pub shared: Arc<SharedContext>,
 }
 
-/// The engine of projects that have no profiles.yml.
-pub fn embedded() -> EmbeddedDefault {
-    EmbeddedDefault { adapter_type: "duckdb".into(), file_extension: "duckdb".into(), schema: "main".into() }
-}
-
 /// Renders YAML of a project; knows what the adapter adds to `target`.
 pub struct ProjectYaml {
     yaml: Yaml,
@@ -126,28 +122,12 @@ impl YamlRenderer for ProjectYaml {
 
     fn target(&self, profile: &Profile) -> Dict {
         let mut target = profile.target();
-        if let Ok(adapter) = adapters::open(&adapter_options(profile), &self.base_dir) {
+        if let Ok(adapter) = open_adapter(profile, &self.base_dir) {
             target.insert("database".into(), adapter.default_database().into());
             target.insert("schema".into(), adapter.default_schema().into());
         }
         target
     }
-}
-
-/// The options that `adapters` reads: the credentials with their `type`.
-pub fn adapter_options(profile: &Profile) -> Dict {
-    let mut options = profile.credentials.clone();
-    options.insert("type".into(), profile.adapter_type.as_str().into());
-    options
-}
-
-/// The problem of a profile that its adapter refuses.
-pub fn adapter_problem(error: &adapters::AdapterError, profile: &Profile) -> Diagnostic {
-    let code = match error.kind {
-        adapters::ErrorKind::Unsupported => codes::UNSUPPORTED,
-        _ => codes::PROFILE_INVALID,
-    };
-    Diagnostic::error(code, error.message.clone()).at(profile.span.clone())
 }
 
 fn facts_without_adapter() -> AdapterFacts {
@@ -201,8 +181,8 @@ impl Session {
         if let Some(path) = &tree.profile.embedded {
             note(&inputs, &format!("No profiles.yml found: using the embedded database {path} in the project."));
         }
-        let adapter = adapters::open(&adapter_options(&tree.profile), &inputs.load.project_dir).map_err(|e| {
-            inputs.sink.emit(&Event::Problem(&adapter_problem(&e, &tree.profile)));
+        let adapter = open_adapter(&tree.profile, &inputs.load.project_dir).map_err(|problem| {
+            inputs.sink.emit(&Event::Problem(&problem));
             Stop(2)
         })?;
         let facts = adapter_facts(&*adapter);
@@ -225,12 +205,7 @@ impl Session {
         let mut shared = shared_context(&inputs, &tree, facts);
         let for_graph = Arc::clone(&project);
         shared.graph = Some(Arc::new(move || dict::graph(&for_graph)));
-        let roots = tree.all_packages().map(|p| (p.config.name.clone(), p.root_dir.clone())).collect::<HashMap<_, _>>();
-        shared.files = Some(Arc::new(ProjectFiles::new(
-            Arc::clone(&inputs.files),
-            roots,
-            Arc::new(TargetWriter::new(&inputs, &tree)),
-        )));
+        shared.files = Some(Arc::new(project_files(&inputs, &tree)));
         Ok(Self { inputs, adapter, engine: parsed.engine, project, graph, shared: Arc::new(shared), tree })
     }
 
@@ -256,7 +231,6 @@ impl Session {
     pub fn surroundings(&self) -> Surroundings {
         let settings = CompileSettings {
             empty: self.inputs.empty,
-            target_path: self.target_path().to_owned(),
             store_failures: self.inputs.store_failures,
             ..CompileSettings::default()
         };
@@ -270,7 +244,7 @@ impl Session {
             adapter: Arc::clone(&self.adapter),
             sink: Arc::clone(&self.inputs.sink),
             cancel: Arc::clone(&self.inputs.cancel),
-            writer: Arc::new(TargetWriter::new(&self.inputs, &self.tree)),
+            writer: Arc::new(project_files(&self.inputs, &self.tree)),
             query_comment: self.query_comment(),
         }
     }

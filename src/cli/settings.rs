@@ -84,11 +84,9 @@ impl Settings {
             self.values.insert(opt.name.to_owned(), value);
             self.origins.push((opt.name, origin));
         }
-        for (lead, follower) in [
-            ("use_colors", "use_colors_file"),
-            ("log_level", "log_level_file"),
-            ("log_format", "log_format_file"),
-        ] {
+        for (lead, follower) in
+            [("use_colors", "use_colors_file"), ("log_level", "log_level_file"), ("log_format", "log_format_file")]
+        {
             if self.is_set(lead) && !self.is_set(follower) {
                 let value = self.value(lead).clone();
                 self.values.insert(follower.to_owned(), value);
@@ -212,7 +210,7 @@ impl Settings {
 
     /// What the console wants to know; `is_terminal` and `width` are facts of standard error.
     pub fn report_settings(&self, is_terminal: bool, width: usize) -> ReportSettings {
-        let wanted = !self.env.var("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let wanted = self.env.var("NO_COLOR").is_none_or(str::is_empty);
         let color = if self.is_set("use_colors") { self.bool("use_colors") } else { is_terminal && wanted };
         let format = self.text("log_format").and_then(LogFormat::parse).unwrap_or_default();
         let debug = self.bool("debug");
@@ -257,7 +255,8 @@ impl Settings {
         ];
         let mut named = self.named();
         named.retain(|name, value| {
-            !value.is_null() && !(*value == Value::Bool(false) && ONLY_IF_ON.contains(&name.as_str()))
+            let off = *value == Value::Bool(false) && ONLY_IF_ON.contains(&name.as_str());
+            !(off || value.is_null())
         });
         named
     }
@@ -265,7 +264,9 @@ impl Settings {
     fn named(&self) -> Dict {
         let mut named = Dict::new();
         // dbt has these for every subcommand.
-        for (name, value) in [("full_refresh", false), ("store_failures", false), ("empty", false), ("introspect", true)] {
+        for (name, value) in
+            [("full_refresh", false), ("store_failures", false), ("empty", false), ("introspect", true)]
+        {
             named.insert(name.to_owned(), Value::Bool(value));
         }
         named.insert("strict_mode".to_owned(), Value::Bool(false));
@@ -394,8 +395,8 @@ mod tests {
 
     #[test]
     fn dicts_have_dbt_s_names() {
-        let found = settings("run -s a+ --vars {k:v} -f", &[], &[]);
-        assert!(matches!(found, Err(SettingsError::Unreadable(_))), "`k:v` without a space is no mapping entry");
+        let found = settings("run --vars [1]", &[], &[]);
+        assert!(matches!(found, Err(SettingsError::Unreadable(_))));
         let found = settings("run -s a+ --full-refresh --log-level warn", &[("DBT_TARGET", "ci")], &[]).unwrap();
         let args = found.args_dict();
         assert_eq!(args.get("which"), Some(&"run".into()));

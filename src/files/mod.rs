@@ -96,6 +96,9 @@ pub trait Files: Send + Sync {
     /// Writes a file so that readers see the old or the new content, never half of it. Parent folders are created.
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), FilesError>;
 
+    /// Opens a file for adding at its end; it and its parent folders are created.
+    fn append(&self, path: &Path) -> Result<Box<dyn io::Write + Send>, FilesError>;
+
     /// Removes a file or a symbolic link (not what it points to).
     fn remove_file(&self, path: &Path) -> Result<(), FilesError>;
 

@@ -25,6 +25,14 @@ impl Files for RealFiles {
         Ok(())
     }
 
+    fn append(&self, path: &Path) -> Result<Box<dyn std::io::Write + Send>, FilesError> {
+        if let Some(folder) = path.parent() {
+            self.create_dir(folder)?;
+        }
+        let file = fs::OpenOptions::new().create(true).append(true).open(path);
+        file.map(|f| Box::new(f) as Box<dyn std::io::Write + Send>).map_err(|e| FilesError::io("append to", path, e))
+    }
+
     fn remove_file(&self, path: &Path) -> Result<(), FilesError> {
         // On Windows a link to a folder is removed as a folder.
         let removed = fs::remove_file(path).or_else(|e| if path.is_symlink() { fs::remove_dir(path) } else { Err(e) });

@@ -3,6 +3,7 @@
 //! In: nothing. Out: [`OPTIONS`], from which the parser, the settings, Jinja's `flags` and the artifacts' `args` are made.
 
 use super::which::Which;
+use super::which::Which as W;
 
 /// What an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +149,17 @@ impl Opt {
         self
     }
 
+    const fn models(mut self) -> Self {
+        self.aliases = &["models", "model"];
+        self.short_aliases = &['m'];
+        self
+    }
+
+    const fn negative_color(mut self) -> Self {
+        self.negative_alias = Some("no-color");
+        self
+    }
+
     /// Whether a subcommand knows the option.
     pub fn applies_to(&self, which: Which) -> bool {
         match self.scope {
@@ -165,8 +177,6 @@ impl Opt {
 const LOG_FORMATS: &[&str] = &["text", "debug", "json", "default"];
 const LOG_LEVELS: &[&str] = &["debug", "info", "warn", "error", "none"];
 const INDIRECT: &[&str] = &["eager", "cautious", "buildable", "empty"];
-
-use Which as W;
 
 const SELECTING_BUT_LIST: &[Which] =
     &[W::Build, W::Run, W::Test, W::Seed, W::Snapshot, W::Compile, W::Show, W::SourceFreshness];
@@ -202,9 +212,14 @@ pub const OPTIONS: &[Opt] = &[
     // How to work.
     switch("fail_fast", false, "Stop at the first failure").short('x').project(),
     opt("warn_error", Kind::Flag, Default::None, "Treat warnings as errors").env().project(),
-    opt("warn_error_options", Kind::Yaml, Default::NoKeys, "Which warnings are errors, as YAML: '{error: all, warn: []}'")
-        .env()
-        .project(),
+    opt(
+        "warn_error_options",
+        Kind::Yaml,
+        Default::NoKeys,
+        "Which warnings are errors, as YAML: '{error: all, warn: []}'",
+    )
+    .env()
+    .project(),
     choice("indirect_selection", INDIRECT, "eager", "Which tests come along with selected nodes").env().project(),
     switch("version_check", true, "Compare require-dbt-version of the project").project(),
     switch("write_json", true, "Write artifacts to the target folder").project(),
@@ -233,11 +248,19 @@ pub const OPTIONS: &[Opt] = &[
         .env()
         .only(TYPED),
     // Of some commands.
-    switch("full_refresh", false, "Rebuild incremental models and seeds from nothing")
-        .short('f')
-        .only(&[W::Build, W::Run, W::Seed, W::Compile, W::Show]),
-    switch("empty", false, "Read no rows from parents: builds the shape without the data")
-        .only(&[W::Build, W::Run, W::Snapshot, W::Compile]),
+    switch("full_refresh", false, "Rebuild incremental models and seeds from nothing").short('f').only(&[
+        W::Build,
+        W::Run,
+        W::Seed,
+        W::Compile,
+        W::Show,
+    ]),
+    switch("empty", false, "Read no rows from parents: builds the shape without the data").only(&[
+        W::Build,
+        W::Run,
+        W::Snapshot,
+        W::Compile,
+    ]),
     flag("store_failures", "Keep the rows that fail tests, in tables").env().only(&[W::Build, W::Test]),
     switch("export_saved_queries", false, "").hidden().only(&[W::Build]),
     flag("show", "Print the first rows of each seed").only(&[W::Build, W::Seed]),
@@ -255,23 +278,11 @@ pub const OPTIONS: &[Opt] = &[
     flag("upgrade", "").hidden().only(&[W::Deps]),
     flag("connection", "Test nothing but the connection").only(&[W::Debug]),
     flag("config_dir", "Print the folder of profiles.yml and stop").only(&[W::Debug]),
-    opt("project_name", Kind::Positional(true), Default::None, "Name of the project and of its folder").only(&[W::Init]),
+    opt("project_name", Kind::Positional(true), Default::None, "Name of the project and of its folder")
+        .only(&[W::Init]),
     flag("skip_profile_setup", "Write no profiles.yml").short('s').only(&[W::Init]),
     opt("code", Kind::Positional(true), Default::None, "The code").only(&[W::Explain]),
 ];
-
-impl Opt {
-    const fn models(mut self) -> Self {
-        self.aliases = &["models", "model"];
-        self.short_aliases = &['m'];
-        self
-    }
-
-    const fn negative_color(mut self) -> Self {
-        self.negative_alias = Some("no-color");
-        self
-    }
-}
 
 /// Flags that only dbt_project.yml sets, with dbt's defaults.
 pub const PROJECT_ONLY: &[(&str, bool)] = &[

@@ -46,7 +46,9 @@ pub fn run(cx: &CommandContext<'_>) -> CommandResult {
 
 fn refused(root: &RootConfig, target: &str, why: &str) -> Diagnostic {
     let span = root.config.raw.get("clean-targets").map(|n| n.span.clone());
-    Diagnostic::error(codes::PROJECT_KEY, format!("`{target}` is not deleted: {why}")).at(span).note("nothing was deleted")
+    Diagnostic::error(codes::PROJECT_KEY, format!("`{target}` is not deleted: {why}"))
+        .at(span)
+        .note("nothing was deleted")
 }
 
 /// Why a folder must stay.

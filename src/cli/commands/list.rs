@@ -2,6 +2,9 @@
 
 use crate::base::{Dict, NodeId, Value};
 use crate::cli::json_text;
+use crate::cli::session::{Session, Step, Stop};
+use crate::cli::settings::Settings;
+use crate::execute::event::Event;
 use crate::graph::Selection;
 use crate::node::{Exposure, Node, Project, Semantic, Source, UnitTest, dict};
 
@@ -29,6 +32,17 @@ impl ListOutput {
             _ => None,
         }
     }
+}
+
+/// Prints the selected resources.
+pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
+    let request = settings.selection_request().ok_or(Stop(2))?;
+    let selection = session.select(&request)?;
+    let output = settings.text("output").and_then(ListOutput::parse).unwrap_or(ListOutput::Selector);
+    for line in render_list(&session.project, &selection, output, &settings.words("output_keys")) {
+        session.inputs.sink.emit(&Event::Printed { message: &line });
+    }
+    Ok(0)
 }
 
 /// Keys of the JSON output if the user names none.
@@ -135,5 +149,210 @@ impl<'a> Listed<'a> {
             Self::UnitTest(u) => dict::unit_test(u, created_at),
             Self::Semantic(s) => dict::semantic(s, created_at),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use indexmap::IndexMap;
+
+    use super::*;
+    use crate::base::Relation;
+    use crate::diag::{SourceFile, Span};
+    use crate::node::{
+        Checksum, Config, Detail, Fixture, FixtureFormat, Language, ModelDetail, ResourceType, Template,
+    };
+
+    fn words(text: &str) -> Vec<String> {
+        text.split('.').map(str::to_owned).collect()
+    }
+
+    fn model(id: &str, fqn: &str, version: Value) -> Arc<Node> {
+        let file = SourceFile::new("models/staging/orders.sql", "select 1");
+        Arc::new(Node {
+            id: NodeId::from(id),
+            resource_type: ResourceType::Model,
+            name: "orders".into(),
+            package: "shop".into(),
+            path: "staging/orders.sql".into(),
+            original_path: "models/staging/orders.sql".into(),
+            fqn: words(fqn),
+            language: Language::Sql,
+            template: Template { file, range: 0..8 },
+            checksum: Checksum::default(),
+            relation: Relation::default(),
+            alias: "orders".into(),
+            relation_name: None,
+            config: Config(Dict::from([("materialized".to_owned(), "view".into())])),
+            unrendered_config: Dict::new(),
+            config_call: Dict::new(),
+            description: String::new(),
+            doc_blocks: Vec::new(),
+            columns: IndexMap::new(),
+            patch: None,
+            refs: Vec::new(),
+            sources: Vec::new(),
+            metrics: Vec::new(),
+            depends_on: vec![NodeId::from("source.shop.raw.orders")],
+            depends_on_macros: Vec::new(),
+            created_at: 0.0,
+            detail: Detail::Model(ModelDetail { version, ..ModelDetail::default() }),
+        })
+    }
+
+    fn source(span: &Span) -> Source {
+        Source {
+            id: NodeId::from("source.shop.raw.orders"),
+            source_name: "raw".into(),
+            name: "orders".into(),
+            package: "shop".into(),
+            original_path: "models/raw.yml".into(),
+            fqn: words("shop.raw.orders"),
+            relation: Relation::default(),
+            relation_name: String::new(),
+            quoting: Dict::new(),
+            source_description: String::new(),
+            description: String::new(),
+            loader: String::new(),
+            config: Config::default(),
+            meta: Dict::new(),
+            source_meta: Dict::new(),
+            tags: Vec::new(),
+            columns: IndexMap::new(),
+            freshness: Value::Null,
+            loaded_at_field: None,
+            loaded_at_query: None,
+            external: Value::Null,
+            unrendered_config: Dict::new(),
+            doc_blocks: Vec::new(),
+            span: span.clone(),
+        }
+    }
+
+    fn unit_test(span: &Span) -> UnitTest {
+        let rows = Fixture {
+            input: String::new(),
+            format: FixtureFormat::Dict,
+            rows: Value::Null,
+            fixture: None,
+            span: span.clone(),
+        };
+        UnitTest {
+            id: NodeId::from("unit_test.shop.orders.adds_up"),
+            name: "adds_up".into(),
+            model: "orders".into(),
+            tested_node: NodeId::from("model.shop.orders.v2"),
+            package: "shop".into(),
+            path: "orders.yml".into(),
+            original_path: "models/orders.yml".into(),
+            fqn: words("shop.orders.adds_up"),
+            description: String::new(),
+            given: Vec::new(),
+            expect: rows,
+            overrides: Dict::new(),
+            config: Config::default(),
+            version: Value::Int(2),
+            checksum: Checksum::default(),
+            depends_on: Vec::new(),
+            span: span.clone(),
+        }
+    }
+
+    fn project() -> (Project, Selection) {
+        let span = Span::file_start(&SourceFile::new("models/raw.yml", ""));
+        let mut project = Project::default();
+        for (id, fqn, version) in [
+            ("model.shop.orders", "shop.staging.orders", Value::Null),
+            ("model.shop.orders.v2", "shop.staging.orders.v2", Value::Int(2)),
+        ] {
+            project.nodes.insert(NodeId::from(id), model(id, fqn, version));
+        }
+        let source = source(&span);
+        project.sources.insert(source.id.clone(), Arc::new(source));
+        let unit_test = unit_test(&span);
+        project.unit_tests.insert(unit_test.id.clone(), Arc::new(unit_test));
+        let exposure = Exposure {
+            id: NodeId::from("exposure.shop.board"),
+            name: "board".into(),
+            package: "shop".into(),
+            path: "board.yml".into(),
+            original_path: "models/board.yml".into(),
+            fqn: words("shop.board"),
+            config: Config::default(),
+            fields: Dict::new(),
+            refs: Vec::new(),
+            sources: Vec::new(),
+            depends_on: Vec::new(),
+            span,
+        };
+        project.exposures.insert(exposure.id.clone(), Arc::new(exposure));
+        let metric = Semantic {
+            id: NodeId::from("metric.shop.revenue"),
+            kind: ResourceType::Metric,
+            name: "revenue".into(),
+            package: "shop".into(),
+            original_path: "models/metrics.yml".into(),
+            fqn: words("shop.revenue"),
+            config: Config::default(),
+            fields: Dict::new(),
+            depends_on: Vec::new(),
+        };
+        project.semantics.insert(metric.id.clone(), Arc::new(metric));
+        let selection = project.member_ids().cloned().collect();
+        (project, selection)
+    }
+
+    #[test]
+    fn prints_what_dbt_prints() {
+        let (project, selection) = project();
+        for (output, want) in [
+            (
+                ListOutput::Selector,
+                [
+                    "exposure:shop.board",
+                    "metric:shop.revenue",
+                    "shop.staging.orders",
+                    "shop.staging.orders.v2",
+                    "source:shop.raw.orders",
+                    "unit_test:shop.adds_up_v2",
+                ],
+            ),
+            (ListOutput::Name, ["board", "revenue", "orders", "orders.v2", "raw.orders", "adds_up"]),
+            (
+                ListOutput::Path,
+                [
+                    "models/board.yml",
+                    "models/metrics.yml",
+                    "models/staging/orders.sql",
+                    "models/staging/orders.sql",
+                    "models/raw.yml",
+                    "models/orders.yml",
+                ],
+            ),
+        ] {
+            assert_eq!(render_list(&project, &selection, output, &[]), want);
+        }
+    }
+
+    #[test]
+    fn json_holds_the_wanted_keys() {
+        let (project, _) = project();
+        let one: Selection = [NodeId::from("model.shop.orders")].into_iter().collect();
+        assert_eq!(
+            render_list(&project, &one, ListOutput::Json, &[]),
+            [concat!(
+                r#"{"name": "orders", "resource_type": "model", "package_name": "shop", "#,
+                r#""original_file_path": "models/staging/orders.sql", "unique_id": "model.shop.orders", "alias": "orders", "#,
+                r#""config": {"materialized": "view"}, "tags": [], "#,
+                r#""depends_on": {"macros": [], "nodes": ["source.shop.raw.orders"]}}"#
+            )]
+        );
+        let keys = ["name", "config.materialized", "config.nothing", "nothing"].map(str::to_owned);
+        assert_eq!(
+            render_list(&project, &one, ListOutput::Json, &keys),
+            [r#"{"name": "orders", "config.materialized": "view"}"#]
+        );
     }
 }

@@ -1,11 +1,16 @@
 //! One file a command. In: a [`CommandContext`](super::context::CommandContext). Out: an exit code, everything else through
 //! events.
 
+pub mod build;
 pub mod clean;
+pub mod compile;
 pub mod debug;
 pub mod deps;
 pub mod explain;
 pub mod init;
 pub mod list;
+pub mod parse;
+pub mod run_operation;
+pub mod show;
 #[cfg(test)]
 pub(super) mod testing;

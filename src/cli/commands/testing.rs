@@ -38,11 +38,7 @@ impl EventSink for Kept {
 }
 
 /// Runs a command in the folder `/p`.
-pub fn run_in(
-    line: &str,
-    files: Arc<MemoryFiles>,
-    command: fn(&CommandContext<'_>) -> CommandResult,
-) -> (u8, String) {
+pub fn run_in(line: &str, files: Arc<MemoryFiles>, command: fn(&CommandContext<'_>) -> CommandResult) -> (u8, String) {
     let words = std::iter::once("transform").chain(line.split_whitespace());
     let Ok(Request::Command(invocation)) = parse(words) else { panic!("{line} is refused") };
     let env = Arc::new(Env::fixed::<&str, &str>("/p", []));

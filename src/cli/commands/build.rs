@@ -1,0 +1,132 @@
+//! `build`, `run`, `test`, `seed`, `snapshot`, `source freshness`: select, run, write artifacts.
+
+use std::collections::HashMap;
+
+use crate::artifacts::{RunResults, Sources, Subfolder, node_path};
+use crate::base::{NodeId, Value};
+use crate::execute::event::{Event, NoteLevel, count_line};
+use crate::execute::{Blocking, RunOutcome, RunRequest, RunSettings, run as execute};
+use crate::files::Files;
+use crate::graph::{ExecutionGraph, ExecutionMode};
+use crate::node::ResourceType;
+use crate::node::dict::CompiledCode;
+
+use crate::cli::args::Which;
+use crate::cli::session::{Session, Step, Stop};
+use crate::cli::settings::Settings;
+
+/// Runs the selected nodes.
+pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
+    let request = settings.selection_request().ok_or(Stop(2))?;
+    let selection = session.select(&request)?;
+    let mode = if settings.which == Which::Build { ExecutionMode::Build } else { ExecutionMode::Topological };
+    let graph = ExecutionGraph::new(&session.graph, &session.project, &selection, mode);
+    session.write_manifest(&HashMap::new(), &HashMap::new())?;
+    let threads = session.tree.profile.threads;
+    started(session, threads, graph.len());
+    if graph.is_empty() {
+        let message = "Nothing to do. Try checking your model configs and model specification args";
+        session.inputs.sink.emit(&Event::Note { level: NoteLevel::Warn, message });
+    }
+    let freshness = settings.which == Which::SourceFreshness;
+    let run = RunSettings {
+        threads,
+        fail_fast: settings.bool("fail_fast"),
+        blocking: match settings.which {
+            Which::Build => Blocking::ErrorsAndFailures,
+            Which::SourceFreshness => Blocking::Nothing,
+            _ => Blocking::Errors,
+        },
+        warn_error: settings.bool("warn_error"),
+        hooks: !freshness,
+        create_schemas: !freshness,
+        ..RunSettings::default()
+    };
+    let request = RunRequest { surroundings: session.surroundings(), graph, settings: run };
+    let outcome = execute(&request).map_err(|problem| {
+        session.inputs.sink.emit(&Event::Problem(&problem));
+        Stop(if session.inputs.cancel.is_cancelled() { 1 } else { 2 })
+    })?;
+    write(session, settings, &outcome)?;
+    Ok(outcome.exit_code())
+}
+
+/// Tells what was found and where it will run.
+pub fn started(session: &Session, threads: usize, total: usize) {
+    let facts = session.adapter.describe();
+    let fact = |key: &str| facts.iter().find(|(k, _)| k == key).map_or("", |(_, v)| v.as_str());
+    session.inputs.sink.emit(&Event::RunStarted {
+        found: &found(session),
+        adapter: session.adapter.type_name(),
+        adapter_version: fact("version"),
+        database: fact("path"),
+        target: &session.tree.profile.target_name,
+        threads,
+        total,
+    });
+}
+
+/// dbt's line of counts: `5 models, 3 seeds, 20 data tests, 4 sources, 480 macros`.
+fn found(session: &Session) -> String {
+    let project = &session.project;
+    let nodes = project.nodes.values().map(|n| match n.resource_type {
+        ResourceType::Test => "data test".to_owned(),
+        other => other.as_str().replace('_', " "),
+    });
+    let kinds: Vec<String> = nodes
+        .chain(project.unit_tests.keys().map(|_| "unit test".to_owned()))
+        .chain(project.sources.keys().map(|_| "source".to_owned()))
+        .chain(project.exposures.keys().map(|_| "exposure".to_owned()))
+        .chain(project.semantics.values().map(|s| s.kind.as_str().replace('_', " ")))
+        .chain(project.groups.keys().map(|_| "group".to_owned()))
+        .chain(project.macros.keys().map(|_| "macro".to_owned()))
+        .collect();
+    count_line(kinds.iter().map(String::as_str))
+}
+
+/// manifest.json with compiled code, and run_results.json or sources.json.
+pub fn write(session: &Session, settings: &Settings, outcome: &RunOutcome) -> Step<()> {
+    let mut compiled: HashMap<NodeId, CompiledCode> = HashMap::new();
+    let mut built: HashMap<NodeId, String> = HashMap::new();
+    for result in &outcome.outcomes {
+        if let Some(code) = &result.compiled {
+            let made = CompiledCode { code: code.code.clone(), path: code.path.clone(), extra_ctes: Vec::new() };
+            compiled.insert(result.id().clone(), made);
+        }
+        if let Some(node) = session.project.nodes.get(result.id()) {
+            let path = node_path(session.target_path(), Subfolder::Run, node);
+            if session.inputs.files.is_file(&session.tree.root.root_dir.join(&path)) {
+                built.insert(node.id.clone(), path);
+            }
+        }
+    }
+    session.write_manifest(&compiled, &built)?;
+    if !session.inputs.write_json {
+        return Ok(());
+    }
+    let metadata = session.metadata();
+    if settings.which == Which::SourceFreshness {
+        let sources = Sources { metadata: &metadata, outcome };
+        return match settings.text("output") {
+            Some(path) => write_sources_to(session, &sources, path),
+            None => session.write(&sources),
+        };
+    }
+    let mut args = session.inputs.args.clone();
+    args.entry("which".into()).or_insert_with(|| Value::from(settings.which.as_str()));
+    session.write(&RunResults { metadata: &metadata, outcome, args: &args })
+}
+
+/// `source freshness --output PATH`.
+fn write_sources_to(session: &Session, sources: &Sources<'_>, path: &str) -> Step<()> {
+    use crate::artifacts::Artifact;
+    let target = session.tree.root.root_dir.join(path);
+    let files: &dyn Files = &*session.inputs.files;
+    let written = sources.to_bytes().map_err(|e| e.to_string()).and_then(|bytes| {
+        files.write_atomic(&target, &bytes).map_err(|e| e.to_string())
+    });
+    written.map_err(|message| {
+        session.inputs.sink.emit(&Event::Note { level: NoteLevel::Error, message: &message });
+        Stop(2)
+    })
+}

@@ -1,0 +1,177 @@
+//! Floor 3: the command line. Resolves settings, runs one command, gives the exit code.
+//!
+//! In: the process's arguments. Out: the exit code; everything else goes through events to `report/`.
+//!
+//! [`args`] and [`settings`] say what the user wants, [`session`] leads from a folder to a parsed project, `commands`
+//! has one file a command.
+
+mod args;
+mod code_writer;
+mod commands;
+mod context;
+mod json_text;
+mod log;
+mod query_comment;
+mod session;
+mod settings;
+mod table;
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::base::{Clock, SystemClock};
+use crate::diag::{Diagnostic, codes};
+use crate::execute::CancelFlag;
+use crate::execute::event::{Event, EventSink};
+use crate::files::{Env, Files, RealFiles};
+use crate::load::SECRET_PREFIX;
+use crate::report::{FileLog, Reporter, RenderStyle, Shared, Streams, render_diagnostic};
+
+use args::{Request, Which};
+use context::{CommandContext, CommandResult};
+use session::{Inputs, ProjectYaml, Session, Stop};
+use settings::{Settings, SettingsError};
+
+/// Usage, environment, or our own fault.
+const EXIT_TROUBLE: u8 = 2;
+
+/// Runs a command line; the first argument is the program. The exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let invocation = match args::parse(arguments) {
+        Ok(Request::Version) => {
+            // A closed pipe is nobody's fault.
+            let _ = writeln!(std::io::stdout(), "{}", args::version_text());
+            return 0;
+        }
+        Ok(Request::Command(invocation)) => invocation,
+        Err(refusal) => {
+            let _ = refusal.print();
+            return u8::try_from(refusal.exit_code()).unwrap_or(EXIT_TROUBLE);
+        }
+    };
+    let env = Arc::new(Env::process());
+    let files: Arc<dyn Files> = Arc::new(RealFiles);
+    match Settings::new(invocation, Arc::clone(&env), &*files) {
+        Ok(settings) => with_project_flags(settings, env, files),
+        Err(error) => usage_trouble(&error),
+    }
+}
+
+fn usage_trouble(error: &SettingsError) -> u8 {
+    let text = match error {
+        SettingsError::Usage(message) => format!("error: {message}\n"),
+        SettingsError::Unreadable(problems) => {
+            problems.iter().map(|p| render_diagnostic(p, RenderStyle::plain())).collect()
+        }
+    };
+    let _ = write!(std::io::stderr(), "{text}");
+    EXIT_TROUBLE
+}
+
+/// `flags:` of dbt_project.yml lie below command line and environment, but they are needed before anything is told.
+fn with_project_flags(settings: Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
+    let text = files.read_text(&settings.project_dir.join("dbt_project.yml")).unwrap_or_default();
+    let parsed = crate::load::yaml::parse(&crate::diag::SourceFile::new("dbt_project.yml", text)).ok();
+    let flags = parsed.and_then(|p| p.root).and_then(|root| root.get("flags").map(crate::load::YamlNode::to_dict));
+    let settings = match settings.clone().with_project_flags(&flags.unwrap_or_default()) {
+        Ok(settings) => settings,
+        Err(error) => return usage_trouble(&error),
+    };
+    command(&settings, env, files)
+}
+
+fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
+    let started = Instant::now();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let invocation_id = uuid::Uuid::new_v4().to_string();
+    let sink = reporter(settings, &env, &files, &clock, &invocation_id);
+    let version = env!("CARGO_PKG_VERSION");
+    sink.emit(&Event::CommandStarted { version, invocation: settings.invocation_line() });
+    let warn_error = settings.bool("warn_error");
+    let log = Arc::new(log::EventLog { sink: Arc::clone(&sink), warn_error });
+    let cancel = Arc::new(CancelFlag::new());
+    let on_signal = Arc::clone(&cancel);
+    // Without a handler Ctrl-C still ends the process, only less tidily.
+    let _ = ctrlc::set_handler(move || on_signal.cancel());
+    let inputs = Inputs {
+        load: settings.load_request(),
+        flags: settings.flags_dict(),
+        args: settings.args_dict(),
+        sink: Arc::clone(&sink),
+        log,
+        env,
+        files,
+        invocation_id,
+        started_at: clock.now(),
+        warn_error,
+        empty: settings.bool("empty"),
+        store_failures: settings.bool("store_failures"),
+        write_json: settings.bool("write_json"),
+        cancel,
+    };
+    let code = dispatch(settings, inputs).unwrap_or_else(|error| {
+        let problem = Diagnostic::error(codes::INTERNAL, format!("{error:#}"))
+            .note(format!("transform {version}: {}", settings.invocation_line()));
+        sink.emit(&Event::Problem(&problem));
+        EXIT_TROUBLE
+    });
+    sink.emit(&Event::CommandFinished {
+        command: settings.which.words(),
+        success: code == 0,
+        elapsed: started.elapsed().as_secs_f64(),
+        at: clock.now(),
+    });
+    code
+}
+
+fn reporter(
+    settings: &Settings,
+    env: &Arc<Env>,
+    files: &Arc<dyn Files>,
+    clock: &Arc<dyn Clock>,
+    invocation_id: &str,
+) -> Arc<dyn EventSink> {
+    let mut shared = Shared::new(Arc::clone(clock), invocation_id, std::process::id());
+    shared.secrets = env.vars().filter(|(k, _)| k.starts_with(SECRET_PREFIX)).map(|(_, v)| v.to_owned()).collect();
+    if let Some(width) = settings.integer("printer_width").and_then(|w| usize::try_from(w).ok()) {
+        shared.printer_width = width;
+    }
+    let is_terminal = std::io::stderr().is_terminal();
+    let streams = Streams { out: Box::new(std::io::stdout()), err: Box::new(std::io::stderr()) };
+    let mut reporter = Reporter::new(settings.report_settings(is_terminal, 140), shared.clone(), streams);
+    let in_project = files.is_file(&settings.project_dir.join("dbt_project.yml"));
+    if in_project && !matches!(settings.which, Which::Init | Which::Clean | Which::Explain) {
+        let folder = settings.text("log_path").unwrap_or("logs");
+        let (format, level) = settings.file_log();
+        if let Ok(out) = files.append(&settings.project_dir.join(folder).join("dbt.log")) {
+            reporter = reporter.with(Box::new(FileLog::new(format, level, shared, out)));
+        }
+    }
+    Arc::new(reporter)
+}
+
+fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
+    let renderer = ProjectYaml::new(&inputs);
+    let (sink, files, env) = (Arc::clone(&inputs.sink), Arc::clone(&inputs.files), Arc::clone(&inputs.env));
+    let cx = CommandContext { settings, files, env, renderer: &renderer, events: &*sink };
+    match settings.which {
+        Which::Deps => commands::deps::run(&cx),
+        Which::Clean => commands::clean::run(&cx),
+        Which::Debug => commands::debug::run(&cx),
+        Which::Init => commands::init::run(&cx),
+        Which::Explain => commands::explain::run(&cx),
+        which => {
+            let ended = Session::open(inputs).and_then(|session| match which {
+                Which::List => commands::list::run(&session, settings),
+                Which::Parse => commands::parse::run(&session),
+                Which::Compile => commands::compile::run(&session, settings),
+                Which::Show => commands::show::run(&session, settings),
+                Which::RunOperation => commands::run_operation::run(&session, settings),
+                _ => commands::build::run(&session, settings),
+            });
+            Ok(ended.unwrap_or_else(|Stop(code)| code))
+        }
+    }
+}
