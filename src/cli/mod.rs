@@ -27,7 +27,7 @@ use crate::execute::CancelFlag;
 use crate::execute::event::{Event, EventSink};
 use crate::files::{Env, Files, RealFiles};
 use crate::load::SECRET_PREFIX;
-use crate::report::{FileLog, Reporter, RenderStyle, Shared, Streams, render_diagnostic};
+use crate::report::{FileLog, RenderStyle, Reporter, Shared, Streams, render_diagnostic};
 
 use args::{Request, Which};
 use context::{CommandContext, CommandResult};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::base::Dict;
 use crate::execute::QueryComment as Maker;
 use crate::jinja::Engine;
-use crate::jinja::context::{NodeFacts, NodeScope, SharedContext, render};
 use crate::jinja::TemplateSource;
+use crate::jinja::context::{NodeFacts, NodeScope, SharedContext, render};
 use crate::load::{DBT_VERSION, QueryComment, SourceTree};
 
-/// The maker for a project; none if comments are switched off.
+/// The maker for a project: whole comments with their line end; none if comments are switched off.
 pub fn maker(tree: &SourceTree, engine: &Engine, shared: &Arc<SharedContext>) -> Option<Maker> {
     let template = match &tree.root.config.query_comment {
         QueryComment::Off => return None,
@@ -28,13 +28,14 @@ pub fn maker(tree: &SourceTree, engine: &Engine, shared: &Arc<SharedContext>) ->
                 comment.insert("node_id".into(), node.into());
             }
             let json = crate::base::Value::Map(comment).to_json().to_string();
-            json.replace("*/", "* /")
+            format!("/* {} */\n", json.replace("*/", "* /"))
         }));
     };
     let (engine, shared) = (engine.clone(), Arc::clone(shared));
     Some(Arc::new(move |_node: Option<&str>| {
         let scope = NodeScope::yaml(&shared, NodeFacts::package(shared.project_name.as_str()).package, None).build();
         let source = TemplateSource::inline("query-comment", template.clone());
-        render(&engine, &source, &scope).map(|r| r.text.replace("*/", "* /")).unwrap_or_default()
+        let text = render(&engine, &source, &scope).map(|r| r.text).unwrap_or_default();
+        if text.trim().is_empty() { String::new() } else { format!("/* {} */\n", text.replace("*/", "* /")) }
     }))
 }

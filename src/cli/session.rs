@@ -21,8 +21,8 @@ use crate::jinja::context::SharedContext;
 use crate::jinja::context::host::{AdapterFacts, ConstraintSupport, LogSink};
 use crate::jinja::{DispatchSettings, Engine, Registry};
 use crate::load::{self, DBT_VERSION, LoadRequest, Profile, SourceTree, VarScope, YamlContext, YamlRenderer};
-use crate::node::dict::{self, CompiledCode};
 use crate::node::Project;
+use crate::node::dict::{self, CompiledCode};
 use crate::parse::{InternalPackage, ParseRequest, TreeVars, Yaml, parse};
 use crate::stdlib;
 
@@ -101,7 +101,13 @@ impl ProjectYaml {
         let (flags, invocation) = (inputs.flags.clone(), inputs.invocation_id.clone());
         let shared = move |vars: VarScope, target: Dict| {
             let name = vars.root.clone();
-            let mut context = SharedContext::new(name, facts_without_adapter(), Arc::clone(&env), Arc::new(TreeVars(vars)), Arc::clone(&log));
+            let mut context = SharedContext::new(
+                name,
+                facts_without_adapter(),
+                Arc::clone(&env),
+                Arc::new(TreeVars(vars)),
+                Arc::clone(&log),
+            );
             context.target = target;
             context.flags.clone_from(&flags);
             context.invocation_id.clone_from(&invocation);
@@ -134,7 +140,13 @@ fn facts_without_adapter() -> AdapterFacts {
     facts("duckdb", &["duckdb"], vec!["dbt".into()], String::new(), "main".into())
 }
 
-fn facts(adapter_type: &str, prefixes: &[&str], internal: Vec<String>, database: String, schema: String) -> AdapterFacts {
+fn facts(
+    adapter_type: &str,
+    prefixes: &[&str],
+    internal: Vec<String>,
+    database: String,
+    schema: String,
+) -> AdapterFacts {
     let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
     let mut dispatch_prefixes = words(prefixes);
     dispatch_prefixes.push("default".into());

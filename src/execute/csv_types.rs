@@ -79,7 +79,8 @@ fn date(cell: &str) -> Option<Value> {
 fn parse_date(cell: &str) -> Option<NaiveDate> {
     let mut parts = cell.split('-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    let digits = |text: &str, longest: usize| (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let digits =
+        |text: &str, longest: usize| (1..=longest).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     if parts.next().is_some() || year.len() != 4 || !digits(year, 4) || !digits(month, 2) || !digits(day, 2) {
         return None;
     }
@@ -141,7 +142,10 @@ mod tests {
         let column = |cells: &[&str]| typed(cells.iter().map(|c| (*c).to_owned()).collect(), false);
         let int = |n: i128| Value::Int(n);
         let decimal = |digits: &str| Value::Decimal(digits.to_owned());
-        assert_eq!(column(&["1", "", "007", "NULL", "-3", "1.0"]), [int(1), Value::Null, int(7), Value::Null, int(-3), int(1)]);
+        assert_eq!(
+            column(&["1", "", "007", "NULL", "-3", "1.0"]),
+            [int(1), Value::Null, int(7), Value::Null, int(-3), int(1)]
+        );
         assert_eq!(column(&["$1,000", "10%", ".5"]), [int(1000), int(10), decimal("0.5")]);
         assert_eq!(column(&["1", "x", "null"]), ["1".into(), "x".into(), Value::Null]);
         assert_eq!(column(&["TRUE", "false"]), [Value::Bool(true), Value::Bool(false)]);

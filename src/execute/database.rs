@@ -250,7 +250,8 @@ impl Database for WorkerDatabase {
 
     fn get_relation(&self, wanted: &Relation) -> Answer<Option<(Relation, RelationKind)>> {
         let wanted = self.complete(wanted);
-        let (database, schema) = (wanted.database.clone().unwrap_or_default(), wanted.schema.clone().unwrap_or_default());
+        let (database, schema) =
+            (wanted.database.clone().unwrap_or_default(), wanted.schema.clone().unwrap_or_default());
         if !self.cache.knows(&database, &schema) {
             self.fill_cache(&[(database, schema)])?;
         }
@@ -259,11 +260,8 @@ impl Database for WorkerDatabase {
 
     fn columns(&self, relation: &Relation) -> Answer<Vec<ColumnInfo>> {
         let columns = lock(&self.connection).columns(relation).map_err(|e| self.failed(e))?;
-        let column = |c: crate::adapters::ColumnInfo| ColumnInfo {
-            name: c.name,
-            data_type: c.data_type,
-            nullable: c.nullable,
-        };
+        let column =
+            |c: crate::adapters::ColumnInfo| ColumnInfo { name: c.name, data_type: c.data_type, nullable: c.nullable };
         Ok(columns.into_iter().map(column).collect())
     }
 

@@ -72,7 +72,8 @@ impl NodeFiles for ProjectFiles {
     fn seed_table(&self, node: &Node) -> Result<Table, Diagnostic> {
         let path = self.seed_file(node);
         let text = self.files.read_text(&path).map_err(|error| {
-            let code = if matches!(error, FilesError::NotUtf8 { .. }) { codes::FILE_ENCODING } else { codes::FILE_UNREADABLE };
+            let code =
+                if matches!(error, FilesError::NotUtf8 { .. }) { codes::FILE_ENCODING } else { codes::FILE_UNREADABLE };
             Diagnostic::error(code, error.to_string()).node(node.id.as_str())
         })?;
         let delimiter = node.config.str("delimiter").unwrap_or(",");
@@ -85,7 +86,9 @@ impl NodeFiles for ProjectFiles {
             Diagnostic::error(codes::CONFIG_INVALID, problem.message)
                 .at(Span::new(&file, start..start + length))
                 .node(node.id.as_str())
-                .help("every row has at most as many values as the header; values with the delimiter in them are quoted")
+                .help(
+                    "every row has at most as many values as the header; values with the delimiter in them are quoted",
+                )
         })
     }
 

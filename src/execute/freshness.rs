@@ -45,12 +45,19 @@ impl Worker<'_> {
                 outcome.adapter_response = answer.response;
                 outcome
             }
-            Err(diagnostic) => FreshnessOutcome { timing: outcome.timing, ..self.freshness_error(source, facts, *diagnostic) },
+            Err(diagnostic) => {
+                FreshnessOutcome { timing: outcome.timing, ..self.freshness_error(source, facts, *diagnostic) }
+            }
         }
     }
 
     /// The verdict on a check that could not be made.
-    pub fn freshness_error(&self, source: &Source, facts: &Arc<NodeFacts>, mut problem: Diagnostic) -> FreshnessOutcome {
+    pub fn freshness_error(
+        &self,
+        source: &Source,
+        facts: &Arc<NodeFacts>,
+        mut problem: Diagnostic,
+    ) -> FreshnessOutcome {
         problem.node.get_or_insert_with(|| source.id.to_string());
         let message = Some(error_message(&problem, facts));
         FreshnessOutcome {
@@ -206,7 +213,9 @@ mod tests {
     #[test]
     fn thresholds_in_dbts_periods() {
         let limit = |count: i64, period: &str| {
-            Value::Map([("count".to_owned(), Value::from(count)), ("period".to_owned(), period.into())].into_iter().collect())
+            Value::Map(
+                [("count".to_owned(), Value::from(count)), ("period".to_owned(), period.into())].into_iter().collect(),
+            )
         };
         let pairs = [("warn_after".to_owned(), limit(1, "hour")), ("error_after".to_owned(), limit(1, "day"))];
         let freshness = Value::Map(pairs.into_iter().collect());

@@ -69,12 +69,7 @@ pub(super) fn work(request: &RunRequest, cache: &Arc<RelationCache>) -> Result<V
     let around = &request.surroundings;
     let default_database = around.adapter.default_database();
     let member = |id: &NodeId| Some((id.clone(), Member::find(&around.project, id, default_database)?));
-    let state = State {
-        queue: Queue::new(request.graph.clone()),
-        index: 0,
-        stop: None,
-        verdicts: Verdicts::default(),
-    };
+    let state = State { queue: Queue::new(request.graph.clone()), index: 0, stop: None, verdicts: Verdicts::default() };
     let pool = Pool {
         request,
         cache,

@@ -144,7 +144,7 @@ struct House {
 fn house(nodes: Vec<Node>, unit_tests: Vec<UnitTest>, sources: Vec<Source>) -> House {
     let options = dict(r#"{"type": "duckdb", "path": ":memory:", "schema": "shop"}"#);
     let adapter = adapters::open(&options, Path::new("/")).unwrap();
-    let files = Arc::new(MemoryFiles::new());
+    let files = Arc::new(MemoryFiles::new([] as [(&str, &str); 0]));
     for seed in nodes.iter().filter(|n| n.resource_type == ResourceType::Seed) {
         let path = Path::new("/project").join(&seed.original_path);
         files.write_atomic(&path, seed.template.text().as_bytes()).unwrap();
@@ -192,7 +192,7 @@ impl House {
         };
         let operation = |id: &&NodeId| id.resource_type() != "operation";
         let selection: Selection = project.member_ids().filter(operation).cloned().collect();
-        let graph = ExecutionGraph::new(&Graph::new(project), project, &selection, mode);
+        let graph = ExecutionGraph::new(&Graph::build(project).0, project, &selection, mode);
         run(&RunRequest { surroundings: self.around.clone(), graph, settings }).unwrap()
     }
 
@@ -217,8 +217,11 @@ fn a_project_is_built_with_tests_and_hooks() {
     let house = house(
         vec![
             hook("on-run-start", "create table if not exists log_of_runs (line text)"),
-            hook("on-run-end", "{% for r in results %}insert into log_of_runs values ('{{ r.node.name }} {{ r.status }}');{% endfor %}\
-                insert into log_of_runs values ('{{ schemas }}')"),
+            hook(
+                "on-run-end",
+                "{% for r in results %}insert into log_of_runs values ('{{ r.node.name }} {{ r.status }}');{% endfor %}\
+                insert into log_of_runs values ('{{ schemas }}')",
+            ),
             node(ResourceType::Seed, "raw", SEED, "id,name,at\n1,a,2024-01-01\n2,b,\n3,,2024-01-03\n", &[]),
             model("one", "view", "select * from {{ ref('raw') }} -- all", &["seed.shop.raw"]),
             model("two", "table", "select id, name from {{ ref('one') }} where id > 1", &["model.shop.one"]),
@@ -255,7 +258,12 @@ fn a_project_is_built_with_tests_and_hooks() {
 fn a_failure_leads_to_the_file_and_skips_what_is_below() {
     let house = house(
         vec![
-            model("bad", "table", "\n\nselect 1 as id,\n  {{ 'nope' }} as n,\n  missing\nfrom (select 1 as mising)", &[]),
+            model(
+                "bad",
+                "table",
+                "\n\nselect 1 as id,\n  {{ 'nope' }} as n,\n  missing\nfrom (select 1 as mising)",
+                &[],
+            ),
             model("below", "view", "select * from {{ ref('bad') }}", &["model.shop.bad"]),
             model("apart", "view", "select 1 as id", &[]),
             data_test("fails", "error", "select * from {{ ref('apart') }}", "model.shop.apart"),
@@ -269,9 +277,15 @@ fn a_failure_leads_to_the_file_and_skips_what_is_below() {
     assert_eq!(bad.status, Status::Error);
     let diagnostic = &bad.diagnostics[0];
     assert_eq!(diagnostic.code, codes::DATABASE_ERROR);
-    assert!(diagnostic.notes.iter().any(|n| n.starts_with("compiled SQL: target/compiled/models/bad.sql:")), "{diagnostic:?}");
+    assert!(
+        diagnostic.notes.iter().any(|n| n.starts_with("compiled SQL: target/compiled/models/bad.sql:")),
+        "{diagnostic:?}"
+    );
     let place = diagnostic.span.as_ref().map(ToString::to_string);
-    assert!(place.is_some_and(|p| p.starts_with("models/bad.sql:4") || p.starts_with("models/bad.sql:5")), "{diagnostic:?}");
+    assert!(
+        place.is_some_and(|p| p.starts_with("models/bad.sql:4") || p.starts_with("models/bad.sql:5")),
+        "{diagnostic:?}"
+    );
     let message = bad.message.clone().unwrap();
     assert!(message.starts_with("Runtime Error in model bad (models/bad.sql)\n  Binder Error: "), "{message}");
     let below = verdict(&outcome, "below");
@@ -390,7 +404,10 @@ fn freshness_operations_show_and_compile() {
         source_meta: Dict::new(),
         tags: Vec::new(),
         columns: IndexMap::new(),
-        freshness: dict(r#"{"warn_after": {"count": 1, "period": "hour"}, "error_after": {"count": 2, "period": "day"}}"#).into(),
+        freshness: dict(
+            r#"{"warn_after": {"count": 1, "period": "hour"}, "error_after": {"count": 2, "period": "day"}}"#,
+        )
+        .into(),
         loaded_at_field: field.map(str::to_owned),
         loaded_at_query: None,
         external: Value::Null,
@@ -399,7 +416,8 @@ fn freshness_operations_show_and_compile() {
         span: Span::file_start(&SourceFile::new("models/s.yml", "")),
     };
     let nodes = vec![model("three", "table", "select unnest([1, 2, 3]) as id", &[])];
-    let sources = vec![source("young", Some("at")), source("old", Some("at")), source("empty", Some("at")), source("none", None)];
+    let sources =
+        vec![source("young", Some("at")), source("old", Some("at")), source("empty", Some("at")), source("none", None)];
     let house = house(nodes, Vec::new(), sources);
     house.rows("create table memory.main.young as select now() at time zone 'utc' - interval 2 hour as at");
     house.rows("create table memory.main.old as select timestamp '2020-01-01' as at");

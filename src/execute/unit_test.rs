@@ -111,7 +111,8 @@ mod tests {
         let same = [(1, "a", "actual"), (2, "b", "actual"), (2, "b", "expected"), (1, "a", "expected")];
         assert_eq!(difference(&table(&same)), None);
         let other = [(1, "a", "actual"), (1, "a", "actual"), (1, "a", "expected"), (2, "bcdef", "expected")];
-        let expected = "- expected and not returned, + returned and not expected\n\n  | id | name\n- | 2  | bcdef\n+ | 1  | a";
+        let expected =
+            "- expected and not returned, + returned and not expected\n\n  | id | name\n- | 2  | bcdef\n+ | 1  | a";
         assert_eq!(difference(&table(&other)).as_deref(), Some(expected));
     }
 }

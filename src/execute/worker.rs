@@ -125,7 +125,8 @@ pub(super) fn failed(outcome: &mut NodeOutcome, mut diagnostic: Diagnostic) {
 pub(super) fn panic_diagnostic(payload: &(dyn std::any::Any + Send)) -> Diagnostic {
     let words = payload.downcast_ref::<&str>().copied().map(str::to_owned);
     let words = words.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned());
-    Diagnostic::error(codes::INTERNAL, format!("internal error: {words}")).help("this is a fault of the program; please report it")
+    Diagnostic::error(codes::INTERNAL, format!("internal error: {words}"))
+        .help("this is a fault of the program; please report it")
 }
 
 impl Worker<'_> {

@@ -59,7 +59,13 @@ impl Macro {
         d.insert("description".into(), self.description.as_str().into());
         d.insert("meta".into(), self.meta.clone().into());
         d.insert("docs".into(), super::dict::docs(&self.docs));
-        d.insert("config".into(), [("meta".to_owned(), self.meta.clone().into()), ("docs".to_owned(), super::dict::docs(&self.docs))].into_iter().collect::<Dict>().into());
+        d.insert(
+            "config".into(),
+            [("meta".to_owned(), self.meta.clone().into()), ("docs".to_owned(), super::dict::docs(&self.docs))]
+                .into_iter()
+                .collect::<Dict>()
+                .into(),
+        );
         d.insert("patch_path".into(), self.patch_path.clone().into());
         let arguments = self.arguments.iter().map(|a| {
             let mut arg = Dict::new();

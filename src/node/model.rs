@@ -115,8 +115,9 @@ pub struct GenericTest {
     pub file_key_name: String,
 }
 
-/// What differs between kinds of nodes.
+/// What differs between kinds of nodes. Nodes are shared behind `Arc`, and most of them are models: size costs nothing.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant)]
 pub enum Detail {
     /// A model.
     Model(ModelDetail),

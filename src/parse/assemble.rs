@@ -12,9 +12,7 @@ use crate::diag::{Diagnostic, Diagnostics, SourceFile, codes};
 use crate::jinja::Engine;
 use crate::jinja::context::{Captured, SharedContext};
 use crate::load::{SourceTree, YamlNode};
-use crate::node::{
-    Column, Config, Detail, Language, ModelDetail, Node, Patch, ResourceType, Template,
-};
+use crate::node::{Column, Config, Detail, Language, ModelDetail, Node, Patch, ResourceType, Template};
 
 use super::columns::{columns, constraints};
 use super::config::{ConfigSources, canonical, resolve, unrendered};
@@ -77,7 +75,9 @@ impl<'a> Cx<'a> {
     pub fn trees(&self, package: &str, resource_type: ResourceType, raw: bool) -> (Option<&Dict>, Option<&Dict>) {
         let key = tree_key(resource_type);
         let of = |package: &str| {
-            self.trees.get(&(package.to_owned(), key)).map(|(rendered, unrendered)| if raw { unrendered } else { rendered })
+            self.trees
+                .get(&(package.to_owned(), key))
+                .map(|(rendered, unrendered)| if raw { unrendered } else { rendered })
         };
         (of(package), if package == self.root() { None } else { of(self.root()) })
     }
@@ -137,7 +137,10 @@ pub fn node(
     }
     call.extend(std::mem::take(&mut captured.config).into_iter().map(|(k, v)| (canonical(&k), v)));
     node.config = merged(cx, &node, &properties, &call, false);
-    if raw.language == Language::Python && !call.contains_key("materialized") && !properties.contains_key("materialized") {
+    if raw.language == Language::Python
+        && !call.contains_key("materialized")
+        && !properties.contains_key("materialized")
+    {
         node.config.0.insert("materialized".into(), "table".into());
     }
     let raw_properties = patch.as_ref().map(|(entry, _)| entry.raw_config.clone()).unwrap_or_default();
@@ -236,7 +239,8 @@ pub fn generic_test(
 
 fn unknown_test(cx: &Cx<'_>, name: &str, namespace: Option<&str>, span: &crate::diag::Span) -> Diagnostic {
     let shown = namespace.map_or_else(|| name.to_owned(), |n| format!("{n}.{name}"));
-    let problem = Diagnostic::warning(codes::TEST_NOT_FOUND, format!("no generic test is called '{shown}'")).at(span.clone());
+    let problem =
+        Diagnostic::warning(codes::TEST_NOT_FOUND, format!("no generic test is called '{shown}'")).at(span.clone());
     let registry = cx.engine.registry();
     if let Some(namespace) = namespace
         && registry.names_in(namespace).is_empty()
@@ -341,14 +345,15 @@ fn python_calls(raw: &Raw, captured: &mut Captured) {
         for (at, _) in text.match_indices(function) {
             let rest = &text[at + function.len()..];
             let Some(inner) = rest.split(')').next() else { continue };
-            let args: Vec<String> =
-                inner.split(',').map(|a| a.trim().trim_matches(['"', '\'']).to_owned()).filter(|a| !a.is_empty()).collect();
+            let args: Vec<String> = inner
+                .split(',')
+                .map(|a| a.trim().trim_matches(['"', '\'']).to_owned())
+                .filter(|a| !a.is_empty())
+                .collect();
             match (is_ref, args.as_slice()) {
-                (true, [name]) => captured.refs.push(crate::node::RefCall {
-                    package: None,
-                    name: name.clone(),
-                    version: Value::Null,
-                }),
+                (true, [name]) => {
+                    captured.refs.push(crate::node::RefCall { package: None, name: name.clone(), version: Value::Null })
+                }
                 (true, [package, name]) => captured.refs.push(crate::node::RefCall {
                     package: Some(package.clone()),
                     name: name.clone(),
@@ -396,7 +401,8 @@ fn describe(node: &mut Node, entry: &Entry, version: Option<&Version>, docs: &mu
     if let Detail::Model(model) = &mut node.detail {
         let own = version.and_then(|v| v.entry.get("constraints"));
         model.constraints = constraints(own.or_else(|| entry.value.get("constraints")));
-        let date = version.and_then(|v| v.entry.get("deprecation_date")).or_else(|| entry.value.get("deprecation_date"));
+        let date =
+            version.and_then(|v| v.entry.get("deprecation_date")).or_else(|| entry.value.get("deprecation_date"));
         model.deprecation_date = date.cloned().unwrap_or_default();
         model.time_spine = entry.value.get("time_spine").cloned().unwrap_or_default();
     }
@@ -423,9 +429,13 @@ fn version_columns(
 }
 
 fn capture_hooks(cx: &Cx<'_>, node: &Node, captured: &mut Captured, diagnostics: &mut Diagnostics) {
-    let hooks = ["pre-hook", "post-hook"].into_iter().filter_map(|k| node.config.get(k)).filter_map(Value::as_list).flatten();
-    let texts: Vec<String> =
-        hooks.filter_map(|h| h.get("sql")).map(Value::to_string).filter(|s| s.contains("{{") || s.contains("{%")).collect();
+    let hooks =
+        ["pre-hook", "post-hook"].into_iter().filter_map(|k| node.config.get(k)).filter_map(Value::as_list).flatten();
+    let texts: Vec<String> = hooks
+        .filter_map(|h| h.get("sql"))
+        .map(Value::to_string)
+        .filter(|s| s.contains("{{") || s.contains("{%"))
+        .collect();
     if texts.is_empty() {
         return;
     }

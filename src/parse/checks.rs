@@ -11,7 +11,8 @@ use super::assemble::Cx;
 
 /// Two nodes with one unique id.
 pub fn duplicate(first: &Node, second: &Node) -> Diagnostic {
-    let message = format!("two {}s are named '{}' in the package '{}'", second.resource_type, second.name, second.package);
+    let message =
+        format!("two {}s are named '{}' in the package '{}'", second.resource_type, second.name, second.package);
     Diagnostic::error(codes::DUPLICATE_RESOURCE, message)
         .at(place(second))
         .label(place(first), format!("the first one is {}", first.original_path))
@@ -20,10 +21,10 @@ pub fn duplicate(first: &Node, second: &Node) -> Diagnostic {
 }
 
 fn place(node: &Node) -> Span {
-    node.patch.as_ref().filter(|_| node.template.text().is_empty()).map_or_else(
-        || Span::file_start(&node.template.file),
-        |p| p.span.clone(),
-    )
+    node.patch
+        .as_ref()
+        .filter(|_| node.template.text().is_empty())
+        .map_or_else(|| Span::file_start(&node.template.file), |p| p.span.clone())
 }
 
 /// Two source tables with one unique id.
@@ -76,10 +77,10 @@ fn unused_paths(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
             .chain(project.exposures.values().map(|e| e.fqn.as_slice()))
             .chain(project.unit_tests.values().map(|u| u.fqn.as_slice()))
             .chain(project.semantics.values().map(|s| s.fqn.as_slice()))
-            .chain(project.disabled.values().flatten().filter_map(|d| match d {
-                crate::node::Disabled::Node(n) => Some(n.fqn.as_slice()),
-                crate::node::Disabled::Source(s) => Some(s.fqn.as_slice()),
-                crate::node::Disabled::Exposure(e) => Some(e.fqn.as_slice()),
+            .chain(project.disabled.values().flatten().map(|d| match d {
+                crate::node::Disabled::Node(n) => n.fqn.as_slice(),
+                crate::node::Disabled::Source(s) => s.fqn.as_slice(),
+                crate::node::Disabled::Exposure(e) => e.fqn.as_slice(),
             }))
             .collect();
         let mut paths = Vec::new();
@@ -122,8 +123,11 @@ fn unknown_groups(project: &Project, diagnostics: &mut Diagnostics) {
     let names: Vec<&str> = project.groups.values().map(|g| g.name.as_str()).collect();
     for node in project.nodes.values() {
         let Some(group) = node.group().filter(|g| !names.contains(g)) else { continue };
-        let mut problem = Diagnostic::error(codes::CONFIG_INVALID, format!("{} is in the group '{group}', which does not exist", node.id))
-            .at(node.patch.as_ref().map_or_else(|| node.template.span(), |p| p.span.clone()));
+        let mut problem = Diagnostic::error(
+            codes::CONFIG_INVALID,
+            format!("{} is in the group '{group}', which does not exist", node.id),
+        )
+        .at(node.patch.as_ref().map_or_else(|| node.template.span(), |p| p.span.clone()));
         problem = match crate::diag::nearest(group, names.iter().copied()).first() {
             Some(near) => problem.help(format!("did you mean '{near}'?")),
             None => problem.help(format!("declare `groups: [{{name: {group}, owner: {{name: ...}}}}]` in a .yml file")),

@@ -11,8 +11,21 @@ use super::docs::Docs;
 
 /// The keys of a column that have a field of their own or are no property of the column.
 const KNOWN: &[&str] = &[
-    "name", "description", "meta", "data_type", "constraints", "quote", "config", "tags", "granularity", "tests",
-    "data_tests", "docs", "policy_tags", "dimension", "entity",
+    "name",
+    "description",
+    "meta",
+    "data_type",
+    "constraints",
+    "quote",
+    "config",
+    "tags",
+    "granularity",
+    "tests",
+    "data_tests",
+    "docs",
+    "policy_tags",
+    "dimension",
+    "entity",
 ];
 
 /// The columns of an entry, in order. Entries without a name are left out (the loader reports them).
@@ -50,7 +63,11 @@ fn column(name: String, given: &Dict, package: &str, docs: &mut Docs<'_>) -> Col
         quote: given.get("quote").and_then(Value::as_bool),
         constraints: constraints(given.get("constraints")),
         granularity: given.get("granularity").and_then(Value::as_str).map(str::to_owned),
-        extra: given.iter().filter(|(k, _)| !KNOWN.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect(),
+        extra: given
+            .iter()
+            .filter(|(k, _)| !KNOWN.contains(&k.as_str()))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
         config,
     }
 }

@@ -239,10 +239,12 @@ fn node_defaults(resource_type: ResourceType, d: &mut Dict) {
     d.insert("on_configuration_change".into(), "apply".into());
     d.insert("grants".into(), Dict::new().into());
     d.insert("packages".into(), Value::List(Vec::new()));
-    let docs: Dict = [("show".to_owned(), Value::Bool(true)), ("node_color".to_owned(), Value::Null)].into_iter().collect();
+    let docs: Dict =
+        [("show".to_owned(), Value::Bool(true)), ("node_color".to_owned(), Value::Null)].into_iter().collect();
     d.insert("docs".into(), docs.into());
-    let contract: Dict =
-        [("enforced".to_owned(), Value::Bool(false)), ("alias_types".to_owned(), Value::Bool(true))].into_iter().collect();
+    let contract: Dict = [("enforced".to_owned(), Value::Bool(false)), ("alias_types".to_owned(), Value::Bool(true))]
+        .into_iter()
+        .collect();
     d.insert("contract".into(), contract.into());
     d.insert("event_time".into(), Value::Null);
     d.insert("concurrent_batches".into(), Value::Null);

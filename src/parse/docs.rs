@@ -114,7 +114,8 @@ pub fn find_doc(blocks: &IndexMap<String, Arc<Doc>>, root: &str, names: &[String
 
 /// The literal arguments of a lone `doc('a')` or `doc("a", "b")`.
 fn doc_call(expression: &str) -> Option<Vec<String>> {
-    let inner = expression.trim_matches(['-', '+']).trim().strip_prefix("doc")?.trim().strip_prefix('(')?.strip_suffix(')')?;
+    let inner =
+        expression.trim_matches(['-', '+']).trim().strip_prefix("doc")?.trim().strip_prefix('(')?.strip_suffix(')')?;
     let names: Vec<&str> = inner.split(',').map(str::trim).collect();
     if names.is_empty() || names.len() > 2 {
         return None;

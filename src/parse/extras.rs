@@ -82,9 +82,12 @@ pub fn exposures(cx: &Cx<'_>, patches: &Patches, docs: &mut Docs<'_>, diagnostic
                 Some(TextCall::Source(source, table)) => sources.push((source, table)),
                 _ if text.as_str().is_some_and(|t| t.trim().starts_with("metric(")) => {}
                 _ => diagnostics.push(
-                    Diagnostic::error(codes::PROPERTIES_INVALID, "an exposure depends on ref(...) or source(...) calls")
-                        .at(text.span.clone())
-                        .help("write it like: ref('orders')"),
+                    Diagnostic::error(
+                        codes::PROPERTIES_INVALID,
+                        "an exposure depends on ref(...) or source(...) calls",
+                    )
+                    .at(text.span.clone())
+                    .help("write it like: ref('orders')"),
                 ),
             }
         }
@@ -199,7 +202,8 @@ fn wanted_versions<'a>(entry: &Entry, targets: &'a [Arc<Node>]) -> Vec<&'a Arc<N
         .iter()
         .filter(|n| {
             let version = n.model().map(|m| m.version.to_string()).unwrap_or_default();
-            include.as_ref().is_none_or(|i| i.contains(&version)) && !exclude.as_ref().is_some_and(|e| e.contains(&version))
+            include.as_ref().is_none_or(|i| i.contains(&version))
+                && !exclude.as_ref().is_some_and(|e| e.contains(&version))
         })
         .collect()
 }
@@ -301,7 +305,6 @@ fn fixture(cx: &Cx<'_>, entry: &Entry, node: &YamlNode, diagnostics: &mut Diagno
     let input = node.get("input").and_then(YamlNode::as_str).unwrap_or_default().to_owned();
     Some(Fixture { input, format, rows, fixture, span: node.span.clone() })
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::base::{Dict, Value};
 use crate::diag::{Diagnostic, Span};
-use crate::jinja::context::{Capture, Captured, NodeFacts, NodeScope, SharedContext, call, render, render_value};
 use crate::jinja::context::host::DocLookup;
 use crate::jinja::context::host::Vars;
+use crate::jinja::context::{Capture, Captured, NodeFacts, NodeScope, SharedContext, call, render, render_value};
 use crate::jinja::{Engine, StaticCall, TemplateSource, static_calls};
 use crate::load::{VarScope, YamlContext, YamlRenderer};
 use crate::node::{Node, RefCall};
@@ -57,7 +57,8 @@ impl YamlRenderer for Yaml {
 
 /// Calls and config of a node's template, by reading it where that suffices, else by rendering it.
 pub fn capture(engine: &Engine, shared: &Arc<SharedContext>, node: &Arc<Node>) -> Result<Captured, Diagnostic> {
-    let overridden = ["ref", "source", "config", "var"].iter().any(|n| engine.registry().find_macro(&node.package, n).is_some());
+    let overridden =
+        ["ref", "source", "config", "var"].iter().any(|n| engine.registry().find_macro(&node.package, n).is_some());
     if !overridden
         && let Some(calls) = static_calls(&node.template.file, node.template.range.clone())
         && let Some(captured) = from_static(&calls, shared, &node.package)
@@ -111,8 +112,7 @@ fn from_static(calls: &[StaticCall], shared: &SharedContext, package: &str) -> O
             }
             // Several calls, hooks and positional dicts have rules of their own: they are rendered.
             ("config", _) if call.args.is_empty() && captured.config.is_empty() => {
-                captured.config =
-                    call.kwargs.iter().map(|(k, v)| (super::config::canonical(k), v.clone())).collect();
+                captured.config = call.kwargs.iter().map(|(k, v)| (super::config::canonical(k), v.clone())).collect();
             }
             ("var", Some(args)) if args.len() == 1 => {
                 shared.vars.lookup(package, &args[0])?;

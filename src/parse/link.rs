@@ -18,7 +18,8 @@ use super::resolve::{Found, Lookup, place_of};
 /// Links everything.
 pub fn link(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnostics) {
     let lookup = Lookup::new(cx.root(), &project.nodes, &project.sources, &project.disabled);
-    let linked: Vec<(Linked, Vec<Diagnostic>)> = project.nodes.values().par_bridge_ordered(|n| link_node(cx, n, &lookup));
+    let linked: Vec<(Linked, Vec<Diagnostic>)> =
+        project.nodes.values().par_bridge_ordered(|n| link_node(cx, n, &lookup));
     let mut dropped = Vec::new();
     for (result, problems) in linked {
         diagnostics.extend(problems);
@@ -147,7 +148,10 @@ fn access(cx: &Cx<'_>, node: &Node, target: &Node) -> Option<Diagnostic> {
     match model.access.as_str() {
         "private" if target.group().is_some() && node.group() != target.group() => {
             let group = target.group().unwrap_or_default();
-            refuse(format!("it is private to the group '{group}'"), "put both into one group, or make the model protected or public")
+            refuse(
+                format!("it is private to the group '{group}'"),
+                "put both into one group, or make the model protected or public",
+            )
         }
         "protected" if node.package != target.package => {
             let restricted = cx.tree.package(&target.package).is_some_and(|p| p.config.restrict_access);

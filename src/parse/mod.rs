@@ -35,11 +35,11 @@ use rayon::prelude::*;
 
 use crate::base::{NodeId, Value};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile};
+use crate::files::Env;
 use crate::jinja::context::host::DocLookup;
 use crate::jinja::context::{NodeFacts, NodeScope, SharedContext};
 use crate::jinja::{DefinitionKind, Engine, Scope, extract_only};
 use crate::load::{FileKind, Rendering, SourceTree, YamlContext, YamlRenderer};
-use crate::files::Env;
 use crate::node::{Disabled, Doc, Language, Node, Project, ProjectInfo, ResourceType, Source, Template};
 
 use assemble::{Cx, Version};
@@ -295,7 +295,8 @@ fn collect_nodes(cx: &Cx<'_>, patches: &Patches, blocks: &IndexMap<String, Arc<D
                 Some((entry, version)) => Some((*entry, Some(version.clone()))),
                 None => patches.find(&raw.package, section_of(raw.resource_type), &raw.name).map(|e| (e, None)),
             };
-            let node = with_docs(cx, blocks, &mut problems, |docs, problems| assemble::node(cx, raw, patch, docs, problems));
+            let node =
+                with_docs(cx, blocks, &mut problems, |docs, problems| assemble::node(cx, raw, patch, docs, problems));
             (node, problems)
         })
         .collect();
@@ -336,7 +337,8 @@ fn hooks(package: &crate::load::Package) -> Vec<Raw> {
 /// Snapshots that a properties file defines by `relation:`.
 fn yaml_snapshots(patches: &Patches, raws: &[Raw]) -> Vec<Raw> {
     let exists = |entry: &Entry| {
-        raws.iter().any(|r| r.resource_type == ResourceType::Snapshot && r.package == entry.package && r.name == entry.name)
+        raws.iter()
+            .any(|r| r.resource_type == ResourceType::Snapshot && r.package == entry.package && r.name == entry.name)
     };
     patches
         .section("snapshots")
@@ -401,7 +403,11 @@ fn test_drafts<'a>(
 }
 
 /// What an entry's tests are about: target, the node if there is one, the YAML with the tests. One per version.
-fn targets(cx: &Cx<'_>, entry: &Entry, collected: &Collected) -> Vec<(Target, Option<Arc<Node>>, crate::load::YamlNode)> {
+fn targets(
+    cx: &Cx<'_>,
+    entry: &Entry,
+    collected: &Collected,
+) -> Vec<(Target, Option<Arc<Node>>, crate::load::YamlNode)> {
     let versions = entry.node.get("versions").map(crate::load::YamlNode::items).unwrap_or_default();
     let kind = entry.section.trim_end_matches('s');
     let find = |id: String| {

@@ -17,8 +17,7 @@ pub struct Defaults {
 }
 
 /// Calls a user's `generate_x_name` macro; `None` if the built-in one is in force for the package.
-pub type NameMacro<'a> =
-    dyn Fn(&str, &Node, Value) -> Option<Result<Value, Diagnostic>> + Sync + 'a;
+pub type NameMacro<'a> = dyn Fn(&str, &Node, Value) -> Option<Result<Value, Diagnostic>> + Sync + 'a;
 
 /// Fills in alias and relation of a node.
 pub fn apply(node: &mut Node, defaults: &Defaults, call: &NameMacro<'_>) -> Result<(), Diagnostic> {
@@ -32,11 +31,13 @@ pub fn apply(node: &mut Node, defaults: &Defaults, call: &NameMacro<'_>) -> Resu
             .at(node.template.span())
     })?;
     if node.resource_type == ResourceType::Snapshot {
-        for (key, slot) in [("target_database", &mut node.relation.database), ("target_schema", &mut node.relation.schema)] {
-            if let Some(Value::Str(given)) = node.config.0.get(key) {
-                if !given.is_empty() {
-                    *slot = Some(given.clone());
-                }
+        for (key, slot) in
+            [("target_database", &mut node.relation.database), ("target_schema", &mut node.relation.schema)]
+        {
+            if let Some(Value::Str(given)) = node.config.0.get(key)
+                && !given.is_empty()
+            {
+                *slot = Some(given.clone());
             }
         }
     }

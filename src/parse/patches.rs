@@ -62,7 +62,8 @@ pub struct Patches {
 }
 
 /// Keys whose text dbt renders late or never.
-const LATE: &[&str] = &["tests", "data_tests", "description", "loaded_at_query", "pre-hook", "post-hook", "pre_hook", "post_hook"];
+const LATE: &[&str] =
+    &["tests", "data_tests", "description", "loaded_at_query", "pre-hook", "post-hook", "pre_hook", "post_hook"];
 
 /// Top-level keys that mean the same as the key under `config`.
 const MOVED_TO_CONFIG: &[&str] = &["meta", "docs", "group", "contract", "access"];
@@ -98,7 +99,8 @@ impl Patches {
         diagnostics: &mut Diagnostics,
     ) {
         let is_unit_test = section == "unit_tests";
-        let wanted = |path: &[std::borrow::Cow<'_, str>]| !is_unit_test && !path.iter().any(|k| LATE.contains(&k.as_ref()));
+        let wanted =
+            |path: &[std::borrow::Cow<'_, str>]| !is_unit_test && !path.iter().any(|k| LATE.contains(&k.as_ref()));
         let rendered = rendering.tree(node, &wanted, diagnostics);
         let mut value = rendered.to_dict();
         let Some(name) = value.get("name").filter(|n| !n.is_null()).map(Value::to_string) else { return };
@@ -108,8 +110,11 @@ impl Patches {
         let mut raw = node.to_dict();
         move_to_config(&mut raw);
         let raw_config = raw.get("config").and_then(Value::as_map).cloned().unwrap_or_default();
-        let relative_path =
-            file.path.strip_prefix(&file.search_path).map_or(file.path.as_str(), |p| p.trim_start_matches('/')).to_owned();
+        let relative_path = file
+            .path
+            .strip_prefix(&file.search_path)
+            .map_or(file.path.as_str(), |p| p.trim_start_matches('/'))
+            .to_owned();
         let entry = Entry {
             package: package.to_owned(),
             name: name.clone(),
@@ -123,17 +128,21 @@ impl Patches {
         };
         let key = (package.to_owned(), section, name);
         // Sources of one name may be spread over files: their tables are checked one by one.
-        if section != "sources" && section != "unit_tests" {
-            if let Some(first) = self.index.get(&key) {
-                let first = &self.entries[*first];
-                diagnostics.push(
-                    Diagnostic::error(codes::DUPLICATE_PROPERTIES, format!("'{}' is described twice in `{section}`", entry.name))
-                        .at(entry.span())
-                        .label(first.span(), "described here first")
-                        .help("remove one of the two entries"),
-                );
-                return;
-            }
+        if section != "sources"
+            && section != "unit_tests"
+            && let Some(first) = self.index.get(&key)
+        {
+            let first = &self.entries[*first];
+            diagnostics.push(
+                Diagnostic::error(
+                    codes::DUPLICATE_PROPERTIES,
+                    format!("'{}' is described twice in `{section}`", entry.name),
+                )
+                .at(entry.span())
+                .label(first.span(), "described here first")
+                .help("remove one of the two entries"),
+            );
+            return;
         }
         self.index.entry(key).or_insert(self.entries.len());
         self.entries.push(entry);

@@ -65,7 +65,9 @@ pub fn collect(package: &Package, diagnostics: &mut Diagnostics) -> Vec<Raw> {
     let mut raws = Vec::new();
     for entry in &package.files {
         match entry.kind {
-            FileKind::Model => raws.push(whole_file(name, entry, ResourceType::Model, entry.relative_path().to_owned())),
+            FileKind::Model => {
+                raws.push(whole_file(name, entry, ResourceType::Model, entry.relative_path().to_owned()))
+            }
             FileKind::Analysis => {
                 let path = format!("analysis/{}", entry.relative_path());
                 let mut raw = whole_file(name, entry, ResourceType::Analysis, path.clone());

@@ -69,7 +69,10 @@ impl Lookup {
         let of = |index: &HashMap<String, Vec<Arc<Node>>>| -> Option<Arc<Node>> {
             let candidates = index.get(&call.name)?;
             let pick = |package: Option<&str>| {
-                candidates.iter().find(|n| package.is_none_or(|p| n.package == p) && version_matches(n, &call.version)).cloned()
+                candidates
+                    .iter()
+                    .find(|n| package.is_none_or(|p| n.package == p) && version_matches(n, &call.version))
+                    .cloned()
             };
             match call.package.as_deref() {
                 Some(package) => pick(Some(package)),
@@ -102,17 +105,22 @@ impl Lookup {
     pub fn bad_reference(&self, from: &str, call: &RefCall, found: &Found<Node>, span: Option<Span>) -> Diagnostic {
         let shown = shown_call(call);
         if let Found::Disabled(id) = found {
-            return Diagnostic::error(codes::REF_DISABLED, format!("{from} refers to {shown}, which is disabled ({id})"))
-                .at(span)
-                .node(from)
-                .help("enable it, or disable the node that refers to it");
-        }
-        let mut problem = Diagnostic::error(codes::REF_NOT_FOUND, format!("{from} refers to {shown}, which does not exist"))
+            return Diagnostic::error(
+                codes::REF_DISABLED,
+                format!("{from} refers to {shown}, which is disabled ({id})"),
+            )
             .at(span)
-            .node(from);
+            .node(from)
+            .help("enable it, or disable the node that refers to it");
+        }
+        let mut problem =
+            Diagnostic::error(codes::REF_NOT_FOUND, format!("{from} refers to {shown}, which does not exist"))
+                .at(span)
+                .node(from);
         let near = nearest(&call.name, self.nodes.keys().map(String::as_str));
         if let Some(others) = self.nodes.get(&call.name) {
-            let versions: Vec<String> = others.iter().map(|n| format!("{} in {}", n.search_name(), n.package)).collect();
+            let versions: Vec<String> =
+                others.iter().map(|n| format!("{} in {}", n.search_name(), n.package)).collect();
             problem = problem.help(format!("there is {}", versions.join(", ")));
         } else if !near.is_empty() {
             problem = problem.help(format!("did you mean {}?", quoted(&near)));
@@ -123,7 +131,13 @@ impl Lookup {
     }
 
     /// The problem of a `source` that finds nothing usable.
-    pub fn bad_source(&self, from: &str, (source, table): (&str, &str), found: &Found<Source>, span: Option<Span>) -> Diagnostic {
+    pub fn bad_source(
+        &self,
+        from: &str,
+        (source, table): (&str, &str),
+        found: &Found<Source>,
+        span: Option<Span>,
+    ) -> Diagnostic {
         let what = format!("source('{source}', '{table}')");
         if let Found::Disabled(id) = found {
             return Diagnostic::error(codes::REF_DISABLED, format!("{from} reads {what}, which is disabled ({id})"))
@@ -138,7 +152,9 @@ impl Lookup {
         if tables.is_empty() {
             let names = self.sources.keys().map(|(s, _)| s.as_str());
             return match nearest(source, names)[..] {
-                [] => problem.help(format!("declare `sources: [{{name: {source}, tables: [{{name: {table}}}]}}]` in a .yml file")),
+                [] => problem.help(format!(
+                    "declare `sources: [{{name: {source}, tables: [{{name: {table}}}]}}]` in a .yml file"
+                )),
                 ref near => problem.help(format!("did you mean the source {}?", quoted(near))),
             };
         }

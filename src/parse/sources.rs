@@ -76,7 +76,9 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
     let sources = ConfigSources { own: cx.trees.own, properties: Some(&properties), call: None, root: cx.trees.root };
     let config = resolve(ResourceType::Source, &fqn, sources);
     let relation = Relation {
-        database: text(source, "database").or_else(|| text(source, "catalog")).or_else(|| Some(cx.defaults.database.clone())),
+        database: text(source, "database")
+            .or_else(|| text(source, "catalog"))
+            .or_else(|| Some(cx.defaults.database.clone())),
         schema: text(source, "schema").or_else(|| Some(entry.name.clone())),
         identifier: text(table, "identifier").or_else(|| Some(name.clone())),
     };
@@ -184,8 +186,15 @@ fn freshness(inherited: Option<&Value>, given: &Value) -> Value {
 }
 
 /// A source that is a file: `external_location` in the config or meta of table or source, `{name}` and the like filled in.
-fn external_location(config: &Dict, table: &Dict, source_meta: &Dict, relation: &Relation, name: &str) -> Option<String> {
-    let of = |map: Option<&Value>| map.and_then(|m| m.get("external_location")).and_then(Value::as_str).map(str::to_owned);
+fn external_location(
+    config: &Dict,
+    table: &Dict,
+    source_meta: &Dict,
+    relation: &Relation,
+    name: &str,
+) -> Option<String> {
+    let of =
+        |map: Option<&Value>| map.and_then(|m| m.get("external_location")).and_then(Value::as_str).map(str::to_owned);
     let template = config
         .get("external_location")
         .and_then(Value::as_str)

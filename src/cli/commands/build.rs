@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::artifacts::{RunResults, Sources, Subfolder, node_path};
 use crate::base::{NodeId, Value};
 use crate::execute::event::{Event, NoteLevel, count_line};
-use crate::execute::{Blocking, RunOutcome, RunRequest, RunSettings, run as execute};
+use crate::execute::{Blocking, RunOutcome, RunRequest, RunSettings, Status, run as execute};
 use crate::files::Files;
 use crate::graph::{ExecutionGraph, ExecutionMode};
 use crate::node::ResourceType;
@@ -14,6 +14,7 @@ use crate::node::dict::CompiledCode;
 use crate::cli::args::Which;
 use crate::cli::session::{Session, Step, Stop};
 use crate::cli::settings::Settings;
+use crate::cli::table::{Limits, text_table_within};
 
 /// Runs the selected nodes.
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
@@ -48,7 +49,21 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         Stop(if session.inputs.cancel.is_cancelled() { 1 } else { 2 })
     })?;
     write(session, settings, &outcome)?;
+    if settings.which == Which::Seed && settings.bool("show") {
+        show_seeds(session, &outcome);
+    }
     Ok(outcome.exit_code())
+}
+
+/// `seed --show`: the first rows of every loaded seed.
+fn show_seeds(session: &Session, outcome: &RunOutcome) {
+    let Some(files) = &session.shared.files else { return };
+    for result in outcome.outcomes.iter().filter(|r| r.status == Status::Success) {
+        let Some(node) = session.project.nodes.get(result.id()) else { continue };
+        let Ok(table) = files.seed_table(node) else { continue };
+        let message = format!("First rows of the seed {}\n{}", node.relation, text_table_within(&table, Limits::SEED));
+        session.inputs.sink.emit(&Event::Printed { message: message.trim_end() });
+    }
 }
 
 /// Tells what was found and where it will run.
@@ -58,7 +73,7 @@ pub fn started(session: &Session, threads: usize, total: usize) {
     session.inputs.sink.emit(&Event::RunStarted {
         found: &found(session),
         adapter: session.adapter.type_name(),
-        adapter_version: fact("version"),
+        adapter_version: facts.iter().find(|(k, _)| k.ends_with(" version")).map_or("", |(_, v)| v.trim_start_matches('v')),
         database: fact("path"),
         target: &session.tree.profile.target_name,
         threads,
@@ -122,9 +137,10 @@ fn write_sources_to(session: &Session, sources: &Sources<'_>, path: &str) -> Ste
     use crate::artifacts::Artifact;
     let target = session.tree.root.root_dir.join(path);
     let files: &dyn Files = &*session.inputs.files;
-    let written = sources.to_bytes().map_err(|e| e.to_string()).and_then(|bytes| {
-        files.write_atomic(&target, &bytes).map_err(|e| e.to_string())
-    });
+    let written = sources
+        .to_bytes()
+        .map_err(|e| e.to_string())
+        .and_then(|bytes| files.write_atomic(&target, &bytes).map_err(|e| e.to_string()));
     written.map_err(|message| {
         session.inputs.sink.emit(&Event::Note { level: NoteLevel::Error, message: &message });
         Stop(2)

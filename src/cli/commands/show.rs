@@ -3,6 +3,7 @@
 use crate::diag::{Diagnostic, codes, nearest};
 use crate::execute::event::Event;
 use crate::execute::{Shown, show};
+use crate::graph::IndirectSelection;
 
 use crate::cli::session::{Session, Step, Stop};
 use crate::cli::settings::Settings;
@@ -29,7 +30,9 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         print(None, &Shown::Inline(sql))?;
         return Ok(0);
     }
-    let request = settings.selection_request().ok_or(Stop(2))?;
+    let mut request = settings.selection_request().ok_or(Stop(2))?;
+    // Tests are shown when they are named, not because their model is.
+    request.indirect = IndirectSelection::Empty;
     let selection = session.select(&request)?;
     let nodes: Vec<_> = selection.iter().filter_map(|id| session.project.nodes.get(id)).collect();
     if nodes.is_empty() {
