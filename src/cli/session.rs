@@ -18,7 +18,7 @@ use crate::execute::{CancelFlag, QueryComment, Surroundings};
 use crate::files::{Env, Files};
 use crate::graph::{Graph, Selection, SelectionRequest, check_selectors, select};
 use crate::jinja::context::SharedContext;
-use crate::jinja::context::host::{AdapterFacts, ConstraintSupport, LogSink};
+use crate::jinja::context::host::{AdapterFacts, LogSink};
 use crate::jinja::{DispatchSettings, Engine, Registry};
 use crate::load::{self, DBT_VERSION, LoadRequest, Profile, SourceTree, VarScope, YamlContext, YamlRenderer};
 use crate::node::Project;
@@ -137,44 +137,15 @@ impl YamlRenderer for ProjectYaml {
 }
 
 fn facts_without_adapter() -> AdapterFacts {
-    facts("duckdb", &["duckdb"], vec!["dbt".into()], String::new(), "main".into())
-}
-
-fn facts(
-    adapter_type: &str,
-    prefixes: &[&str],
-    internal: Vec<String>,
-    database: String,
-    schema: String,
-) -> AdapterFacts {
-    let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
-    let mut dispatch_prefixes = words(prefixes);
-    dispatch_prefixes.push("default".into());
-    AdapterFacts {
-        adapter_type: adapter_type.to_owned(),
-        dispatch_prefixes,
-        internal_packages: internal,
-        default_database: database,
-        default_schema: schema,
-        incremental_strategies: words(&["append", "delete+insert", "merge", "microbatch"]),
-        now_sql: "now()".into(),
-        constraints: ["check", "not_null", "unique", "primary_key", "foreign_key"]
-            .map(|kind| (kind.to_owned(), ConstraintSupport::Enforced))
-            .to_vec(),
-        subquery_alias: false,
-        ducklake_databases: Vec::new(),
-        disable_transactions: false,
-        external_root: ".".into(),
-        binding_char: "?".into(),
-        temp_schema: "dbt_temp".into(),
-    }
+    AdapterFacts::new(("", &[]), vec![stdlib::PACKAGE.to_owned()], "", "main")
 }
 
 /// What Jinja knows of an opened adapter.
 pub fn adapter_facts(adapter: &dyn Adapter) -> AdapterFacts {
     let internal = vec![adapter.macro_package().to_owned(), stdlib::PACKAGE.to_owned()];
     let (database, schema) = (adapter.default_database().to_owned(), adapter.default_schema().to_owned());
-    let mut facts = facts(adapter.type_name(), adapter.dispatch_prefixes(), internal, database, schema);
+    let kind = (adapter.type_name(), adapter.dispatch_prefixes());
+    let mut facts = AdapterFacts::new(kind, internal, database, schema);
     let options = adapter.options();
     facts.disable_transactions = !adapter.capabilities().transactions;
     if let Some(root) = options.get("external_root").and_then(Value::as_str) {

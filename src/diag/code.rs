@@ -102,7 +102,6 @@ registry! {
     ACCESS = "T407" "a ref that access rules forbid";
     SELECTION_INVALID = "T408" "a selection that cannot be read";
     SELECTION_EMPTY = "T409" "a selection that matches nothing";
-    AMBIGUOUS_REF = "T410" "a ref that could mean several resources";
     // T5xx: plan and build
     MATERIALIZATION_NOT_FOUND = "T501" "an unknown materialization";
     TEST_NOT_FOUND = "T502" "a generic test that does not exist";

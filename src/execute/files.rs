@@ -124,8 +124,8 @@ fn read_csv(text: &str, delimiter: &str, forced: &[&str]) -> Result<Table, CsvPr
     let mut cells: Vec<Vec<String>> = vec![Vec::new(); names.len()];
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record).map_err(|e| at(line_of(&e), e.to_string()))? {
-        if record.len() > names.len() {
-            let line = record.position().map_or(1, csv::Position::line);
+        if record.len() != names.len() {
+            let line = record.position().map_or(1, |start| line_of_record(text, start));
             let message = format!("a row has {} values, but the header has {} columns", record.len(), names.len());
             return Err(at(line, message));
         }
@@ -143,6 +143,12 @@ fn read_csv(text: &str, delimiter: &str, forced: &[&str]) -> Result<Table, CsvPr
     }
     let column = |name: String| TableColumn { name, data_type: String::new() };
     Ok(Table { columns: names.into_iter().map(column).collect(), rows })
+}
+
+/// A record's position is that of the blank lines before it.
+fn line_of_record(text: &str, start: &csv::Position) -> u64 {
+    let rest = usize::try_from(start.byte()).ok().and_then(|at| text.get(at..)).unwrap_or_default();
+    start.line() + rest.bytes().take_while(|b| *b == b'\n').count() as u64
 }
 
 #[cfg(test)]

@@ -46,9 +46,10 @@ pub fn run(request: &RunRequest) -> Result<RunOutcome, Box<Diagnostic>> {
     }
     let broken = outcomes.iter().any(|o| o.status == Status::Error) && settings.skip_nodes_if_on_run_start_fails;
     let verdicts = if broken { skip_all(request) } else { pool::work(request, &cache)? };
+    let of_hooks = outcomes.len();
     outcomes.extend(verdicts.outcomes);
     if settings.hooks && !request.graph.is_empty() && !around.cancel.is_cancelled() {
-        let ended = hooks::run(around, &database, Phase::End(&outcomes));
+        let ended = hooks::run(around, &database, Phase::End(&outcomes[of_hooks..]));
         outcomes.extend(ended);
     }
     let outcome = RunOutcome {

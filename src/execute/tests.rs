@@ -157,7 +157,12 @@ fn house(nodes: Vec<Node>, unit_tests: Vec<UnitTest>, sources: Vec<Source>) -> H
         ..Project::default()
     };
     let project = Arc::new(project);
-    let facts = AdapterFacts::duckdb(adapter.default_database(), "shop");
+    let facts = AdapterFacts::new(
+        ("duckdb", &["duckdb"]),
+        vec!["dbt_duckdb".into(), "dbt".into()],
+        adapter.default_database(),
+        "shop",
+    );
     let env = Arc::new(Env::fixed("/", [] as [(&str, &str); 0]));
     let mut shared = SharedContext::new("shop", facts, env, Arc::new(Quiet), Arc::new(Quiet));
     let paths = CodePaths {
@@ -220,7 +225,7 @@ fn a_project_is_built_with_tests_and_hooks() {
             hook(
                 "on-run-end",
                 "{% for r in results %}insert into log_of_runs values ('{{ r.node.name }} {{ r.status }}');{% endfor %}\
-                insert into log_of_runs values ('{{ schemas }}')",
+                insert into log_of_runs values ('[{{ schemas | join }}')",
             ),
             node(ResourceType::Seed, "raw", SEED, "id,name,at\n1,a,2024-01-01\n2,b,\n3,,2024-01-03\n", &[]),
             model("one", "view", "select * from {{ ref('raw') }} -- all", &["seed.shop.raw"]),
@@ -248,7 +253,7 @@ fn a_project_is_built_with_tests_and_hooks() {
     let kinds = "select table_type from information_schema.tables where table_schema = 'shop' order by table_name";
     assert_eq!(house.rows(kinds), [["VIEW"], ["BASE TABLE"], ["BASE TABLE"]].map(|[k]| vec![Value::from(k)]));
     let logged = house.rows("select count(*), max(line) filter (line like '[%') from log_of_runs");
-    assert_eq!(logged, [vec![Value::Int(14), "['shop']".into()]]);
+    assert_eq!(logged, [vec![Value::Int(14), "[shop".into()]]);
     assert!(house.files.is_file(Path::new("/project/target/compiled/models/two.sql")));
     assert!(house.files.is_file(Path::new("/project/target/run/models/two.sql")));
     assert!(house.heard.0.lock().unwrap().iter().any(|sql| sql.starts_with("/* model.shop.two */\n")));
@@ -344,6 +349,24 @@ fn a_cancelled_run_ends() {
 }
 
 #[test]
+fn a_running_statement_is_interrupted() {
+    let endless = "select count(*) as n from range(1000000000000) as a(x) where x % 7 = 3";
+    let nodes =
+        vec![model("slow", "table", endless, &[]), model("later", "view", "select 1 as id", &["model.shop.slow"])];
+    let house = house(nodes, Vec::new(), Vec::new());
+    let cancel = house.around.cancel.clone();
+    let user = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        cancel.cancel();
+    });
+    let outcome = house.run(build(2));
+    user.join().unwrap();
+    let slow = verdict(&outcome, "slow");
+    assert_eq!((slow.status, slow.diagnostics[0].code), (Status::Error, codes::INTERRUPTED));
+    assert_eq!((verdict(&outcome, "later").status, outcome.interrupted), (Status::Skipped, true));
+}
+
+#[test]
 fn unit_tests_compare_rows() {
     let model_node = model("doubled", "view", "select id * 2 as id from {{ ref('numbers') }}", &["model.shop.numbers"]);
     let numbers = model("numbers", "table", "select 1 as id", &[]);
@@ -416,12 +439,16 @@ fn freshness_operations_show_and_compile() {
         span: Span::file_start(&SourceFile::new("models/s.yml", "")),
     };
     let nodes = vec![model("three", "table", "select unnest([1, 2, 3]) as id", &[])];
-    let sources =
-        vec![source("young", Some("at")), source("old", Some("at")), source("empty", Some("at")), source("none", None)];
+    let sources = vec![
+        source("young", Some("loaded")),
+        source("old", Some("loaded")),
+        source("empty", Some("loaded")),
+        source("none", None),
+    ];
     let house = house(nodes, Vec::new(), sources);
-    house.rows("create table memory.main.young as select now() at time zone 'utc' - interval 2 hour as at");
-    house.rows("create table memory.main.old as select timestamp '2020-01-01' as at");
-    house.rows("create table memory.main.empty (at timestamp)");
+    house.rows("create table memory.main.young as select now() at time zone 'utc' - interval 2 hour as loaded");
+    house.rows("create table memory.main.old as select timestamp '2020-01-01' as loaded");
+    house.rows("create table memory.main.empty (loaded timestamp)");
     let settings = RunSettings { blocking: Blocking::Nothing, hooks: false, threads: 2, ..RunSettings::default() };
     let outcome = house.run(settings);
     let of = |name: &str| outcome.freshness.iter().find(|f| f.node.name == name).unwrap();

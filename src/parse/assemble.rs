@@ -202,6 +202,7 @@ pub fn generic_test(
         package: draft.package,
         detail: Detail::Test(Some(draft.generic.clone())),
     };
+    check_severity(&node, &draft.span, diagnostics);
     let registry = cx.engine.registry();
     let macro_name = format!("test_{}", draft.generic.name);
     let found = match &draft.generic.namespace {
@@ -485,6 +486,18 @@ fn check_config(node: &Node, diagnostics: &mut Diagnostics) {
     }
     if let Some(value) = node.config.get("enabled").filter(|v| v.as_bool().is_none()) {
         wrong("enabled", "true or false", value);
+    }
+    if node.resource_type == ResourceType::Test {
+        check_severity(node, &at, diagnostics);
+    }
+}
+
+/// A test's `severity` is one of two words.
+fn check_severity(node: &Node, at: &crate::diag::Span, diagnostics: &mut Diagnostics) {
+    let severity = node.config.str("severity").unwrap_or("error");
+    if !severity.eq_ignore_ascii_case("error") && !severity.eq_ignore_ascii_case("warn") {
+        let message = format!("the severity of {} is '{severity}'; it must be 'warn' or 'error'", node.id);
+        diagnostics.push(Diagnostic::error(codes::CONFIG_INVALID, message).at(at.clone()).node(node.id.to_string()));
     }
 }
 

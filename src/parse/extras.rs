@@ -262,6 +262,18 @@ fn unit_test(
     })
 }
 
+/// YAML's dates as ISO text: that is how dbt hands them to the fixture's macro, which quotes text.
+fn dates_as_text(value: Value) -> Value {
+    match value {
+        Value::Date(date) => Value::Str(date.to_string()),
+        Value::Timestamp(at) => Value::Str(at.format("%Y-%m-%dT%H:%M:%S%.f").to_string()),
+        Value::TimestampTz(at) => Value::Str(at.format("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()),
+        Value::List(items) => Value::List(items.into_iter().map(dates_as_text).collect()),
+        Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, dates_as_text(v))).collect()),
+        other => other,
+    }
+}
+
 fn fixture(cx: &Cx<'_>, entry: &Entry, node: &YamlNode, diagnostics: &mut Diagnostics) -> Option<Fixture> {
     let mut problem = |text: String, node: &YamlNode| {
         diagnostics.push(Diagnostic::error(codes::UNIT_TEST_INVALID, text).at(node.span.clone()));
@@ -276,7 +288,7 @@ fn fixture(cx: &Cx<'_>, entry: &Entry, node: &YamlNode, diagnostics: &mut Diagno
         }
     };
     let fixture = node.get("fixture").and_then(YamlNode::as_str).map(str::to_owned);
-    let mut rows = node.get("rows").map(YamlNode::to_base).unwrap_or_default();
+    let mut rows = node.get("rows").map(|r| dates_as_text(r.to_base())).unwrap_or_default();
     if let Some(name) = &fixture {
         let extension = if format == FixtureFormat::Sql { "sql" } else { "csv" };
         let packages = cx.tree.package(&entry.package).into_iter().chain(cx.tree.all_packages());

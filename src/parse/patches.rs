@@ -98,6 +98,12 @@ impl Patches {
         rendering: &Rendering<'_>,
         diagnostics: &mut Diagnostics,
     ) {
+        if !matches!(section, "semantic_models" | "saved_queries" | "metrics") {
+            for key in ["columns", "data_tests", "tests", "tables", "versions"] {
+                let Some(wrong) = node.get(key).filter(|n| !n.is_null() && !n.is_seq()) else { continue };
+                diagnostics.push(wrong.mismatch(codes::PROPERTIES_INVALID, &format!("`{key}`"), "a list"));
+            }
+        }
         let is_unit_test = section == "unit_tests";
         let wanted =
             |path: &[std::borrow::Cow<'_, str>]| !is_unit_test && !path.iter().any(|k| LATE.contains(&k.as_ref()));

@@ -27,8 +27,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "jinja", "sql", "stdlib", "adapters", "load", "parse", "graph", "compile", "lineage", "state", "plan",
-            "execute", "artifacts", "docs", "report",
+            "jinja",
+            "sql",
+            "stdlib",
+            "adapters",
+            "load",
+            "parse",
+            "graph",
+            "compile",
+            "lineage",
+            "state",
+            "plan",
+            "execute",
+            "artifacts",
+            "docs",
+            "report",
         ],
     ),
 ];
@@ -37,17 +50,25 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const SOLE_OWNER: &[(&str, &str)] = &[
     ("minijinja", "jinja"),
     ("sqlparser", "sql"),
-    ("duckdb", "adapters/duckdb"),
+    ("duckdb", "adapters"),
     ("libduckdb_sys", "adapters/duckdb"),
     ("clap", "cli"),
-    ("libyaml_safer", "load"),
     ("petgraph", "graph"),
     ("indicatif", "report"),
 ];
 
+/// Codes that one command in one folder cannot provoke: a second process holds the database (T602), somebody presses
+/// Ctrl-C (T606), our own fault (T900).
+const UNPROVOKED: &[&str] = &["T602", "T606", "T900"];
 const FLOOR_0: &[&str] = &["base", "diag", "files", "node"];
 /// Lines a file may have, without its inline tests.
 const FILE_CAP: usize = 1000;
+
+/// Unit tests in files and folders of their own: the rules are for the code that ships.
+fn is_test(path: &Path) -> bool {
+    let named = |name: &str| name == "tests" || name == "testing" || name.ends_with("_tests");
+    path.components().any(|c| named(c.as_os_str().to_string_lossy().trim_end_matches(".rs")))
+}
 
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -56,6 +77,7 @@ fn sources() -> Vec<(PathBuf, String)> {
         .into_iter()
         .filter_map(Result::ok)
         .filter(|e| e.path().extension().is_some_and(|x| x == "rs"))
+        .filter(|e| !is_test(e.path()))
         .map(|e| {
             let text = std::fs::read_to_string(e.path()).expect("sources are UTF-8");
             (e.path().strip_prefix(&root).expect("under src").to_path_buf(), text)
@@ -123,7 +145,8 @@ fn rooms_import_only_what_they_may() {
             continue;
         }
         let Some(allowed) = table.get(room.as_str()) else {
-            wrong.push(format!("{}: the room `{room}` is not in the table of tests/it/architecture.rs", path.display()));
+            wrong
+                .push(format!("{}: the room `{room}` is not in the table of tests/it/architecture.rs", path.display()));
             continue;
         };
         for target in crate_roots(&code_of(&text)) {
@@ -151,7 +174,8 @@ fn every_big_dependency_has_one_owner() {
         for (krate, owner) in SOLE_OWNER {
             let named = code.contains(&format!("use {krate}::"))
                 || code.match_indices(&format!("{krate}::")).any(|(at, _)| {
-                    !code[..at].ends_with("::") && !code[..at].chars().last().is_some_and(|c| c.is_alphanumeric() || c == '_')
+                    !code[..at].ends_with("::")
+                        && !code[..at].chars().last().is_some_and(|c| c.is_alphanumeric() || c == '_')
                 });
             if named && !place.starts_with(owner) {
                 wrong.push(format!("{place}: only `{owner}` may name `{krate}`"));
@@ -251,7 +275,7 @@ fn every_code_has_an_explanation() {
         if title.is_empty() || text.lines().count() < 3 {
             wrong.push(format!("{code}: src/diag/codes/{code}.md says too little"));
         }
-        if !cases.contains(&format!("[{code}]")) && *code != transform::diag::codes::INTERNAL {
+        if !cases.contains(&format!("[{code}]")) && !UNPROVOKED.contains(&code.as_str()) {
             wrong.push(format!("{code}: no case provokes it"));
         }
     }

@@ -43,7 +43,11 @@ impl CaseFile {
         let mut open: Option<Block> = None;
         for line in text.split_inclusive('\n') {
             let Some(head) = line.strip_prefix("=== ") else {
-                if open.is_none() { prose.push_str(line) } else { body.push_str(line) }
+                if open.is_none() {
+                    prose.push_str(line)
+                } else {
+                    body.push_str(line)
+                }
                 continue;
             };
             close(&mut blocks, open.take(), &mut body);

@@ -83,7 +83,8 @@ fn content_of(body: &str, escaped: bool) -> Result<Vec<u8>, String> {
 
 fn command(root: &Path, line: &str) -> Result<Output, String> {
     let words = words(line);
-    let split = words.iter().position(|w| w == "transform").ok_or_else(|| format!("not a transform command: {line}"))?;
+    let split =
+        words.iter().position(|w| w == "transform").ok_or_else(|| format!("not a transform command: {line}"))?;
     let environment: Vec<(String, String)> =
         words[..split].iter().filter_map(|w| w.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     start(root, &environment, &words[split + 1..])

@@ -73,7 +73,10 @@ pub fn started(session: &Session, threads: usize, total: usize) {
     session.inputs.sink.emit(&Event::RunStarted {
         found: &found(session),
         adapter: session.adapter.type_name(),
-        adapter_version: facts.iter().find(|(k, _)| k.ends_with(" version")).map_or("", |(_, v)| v.trim_start_matches('v')),
+        adapter_version: facts
+            .iter()
+            .find(|(k, _)| k.ends_with(" version"))
+            .map_or("", |(_, v)| v.trim_start_matches('v')),
         database: fact("path"),
         target: &session.tree.profile.target_name,
         threads,

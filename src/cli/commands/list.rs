@@ -39,7 +39,9 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let request = settings.selection_request().ok_or(Stop(2))?;
     let selection = session.select(&request)?;
     let output = settings.text("output").and_then(ListOutput::parse).unwrap_or(ListOutput::Selector);
-    for line in render_list(&session.project, &selection, output, &settings.words("output_keys")) {
+    let keys = settings.words("output_keys");
+    let keys: Vec<String> = keys.iter().flat_map(|k| k.split_whitespace()).map(str::to_owned).collect();
+    for line in render_list(&session.project, &selection, output, &keys) {
         session.inputs.sink.emit(&Event::Printed { message: &line });
     }
     Ok(0)

@@ -117,14 +117,21 @@ pub struct AdapterFacts {
 }
 
 impl AdapterFacts {
-    /// The facts of dbt-duckdb for a database and a schema, everything else at its default.
-    pub fn duckdb(default_database: impl Into<String>, default_schema: impl Into<String>) -> Self {
+    /// The facts of an engine; whatever is not given is at the default that a file-based SQL engine has.
+    pub fn new(
+        (adapter_type, prefixes): (&str, &[&str]),
+        internal_packages: Vec<String>,
+        default_database: impl Into<String>,
+        default_schema: impl Into<String>,
+    ) -> Self {
         let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
         let enforced = |kind: &str| (kind.to_owned(), ConstraintSupport::Enforced);
+        let mut dispatch_prefixes = words(prefixes);
+        dispatch_prefixes.push("default".into());
         Self {
-            adapter_type: "duckdb".into(),
-            dispatch_prefixes: words(&["duckdb", "default"]),
-            internal_packages: words(&["dbt_duckdb", "dbt"]),
+            adapter_type: adapter_type.to_owned(),
+            dispatch_prefixes,
+            internal_packages,
             default_database: default_database.into(),
             default_schema: default_schema.into(),
             incremental_strategies: words(&["append", "delete+insert", "merge", "microbatch"]),

@@ -136,7 +136,7 @@ pub(super) fn get_temp_relation_path(core: &Arc<Core>, _: &mut State<'_, '_>, ar
 /// `store_relation(...)`: plugins are Python.
 pub(super) fn store_relation(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Value]) -> Answer {
     let plugin = args.first().map(ToString::to_string).unwrap_or_default();
-    let message = format!("the dbt-duckdb plugin '{plugin}' is written in Python and cannot be used here");
+    let message = format!("the plugin '{plugin}' is written in Python and cannot be used here");
     Err(core.raise(Diagnostic::error(codes::UNSUPPORTED, message)))
 }
 

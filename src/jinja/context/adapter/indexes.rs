@@ -66,6 +66,6 @@ impl Object for IndexConfig {
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unique = if self.unique { "True" } else { "False" };
-        write!(f, "DuckDBIndexConfig(columns={:?}, unique={unique})", self.columns)
+        write!(f, "IndexConfig(columns={:?}, unique={unique})", self.columns)
     }
 }

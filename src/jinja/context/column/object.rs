@@ -117,7 +117,7 @@ fn write_column(f: &mut fmt::Formatter<'_>, c: &ColumnObject) -> fmt::Result {
     let number = |n: Option<i64>| n.map_or_else(|| "None".to_owned(), |n| n.to_string());
     write!(
         f,
-        "DuckDBColumn(column={}, dtype={}, char_size={}, numeric_precision={}, numeric_scale={}, fields=[",
+        "Column(column={}, dtype={}, char_size={}, numeric_precision={}, numeric_scale={}, fields=[",
         quote(&c.column),
         quote(&c.dtype),
         number(c.char_size),
@@ -212,6 +212,6 @@ impl Object for ColumnClass {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<class 'DuckDBColumn'>")
+        f.write_str("<class 'Column'>")
     }
 }

@@ -98,7 +98,7 @@ impl Object for RelationObject {
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if f.alternate() {
-            return write!(f, "<DuckDBRelation {}>", self.render_name());
+            return write!(f, "<Relation {}>", self.render_name());
         }
         f.write_str(&self.render_full())
     }
@@ -134,7 +134,7 @@ impl Object for RelationObject {
                 let [key, default] = bind("get", args, ["key", "default"])?;
                 let key = required_text("get", "key", key)?;
                 if key == "metadata" {
-                    return Ok(super::super::dict([("type", Value::from("DuckDBRelation"))]));
+                    return Ok(super::super::dict([("type", Value::from("Relation"))]));
                 }
                 Ok(self.get_value_by_str(&key).or(default).unwrap_or_default())
             }

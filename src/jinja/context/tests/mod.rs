@@ -49,7 +49,7 @@ fn engine(own: &str) -> Engine {
 
 fn shared(doors: &Arc<Doors>) -> Arc<SharedContext> {
     let env = Env::fixed("/", [("HOST", "db.local"), ("DBT_ENV_SECRET_KEY", "hush")]);
-    let facts = AdapterFacts::duckdb("dev", "main");
+    let facts = AdapterFacts::new(("duckdb", &["duckdb"]), vec!["dbt_duckdb".into(), "dbt".into()], "dev", "main");
     let mut shared = SharedContext::new("shop", facts, Arc::new(env), doors.clone(), doors.clone());
     shared.target = [("name".to_owned(), Value::from("prod"))].into_iter().collect();
     shared.flags = [("FULL_REFRESH".to_owned(), Value::Bool(true))].into_iter().collect();
