@@ -84,8 +84,8 @@ impl Command {
     pub(super) fn resource_types(self, include: &[String], exclude: &[String], problems: &mut Diagnostics) -> Vec<T> {
         let possible = self.all_types();
         let mut wanted = Vec::new();
-        for name in include {
-            match name.as_str() {
+        for name in include.iter().flat_map(|names| names.split_whitespace()) {
+            match name {
                 "all" => wanted.extend(&possible),
                 "default" => wanted.extend(self.default_types()),
                 name => wanted.extend(resource_type(name, problems)),
@@ -94,7 +94,8 @@ impl Command {
         if include.is_empty() {
             wanted.extend(self.default_types());
         }
-        let unwanted: Vec<T> = exclude.iter().filter_map(|name| resource_type(name, problems)).collect();
+        let excluded = exclude.iter().flat_map(|names| names.split_whitespace());
+        let unwanted: Vec<T> = excluded.filter_map(|name| resource_type(name, problems)).collect();
         wanted.retain(|t| possible.contains(t) && !unwanted.contains(t));
         wanted
     }

@@ -31,11 +31,18 @@ pub(super) fn unknown_method(
     };
     match result {
         Some(result) => Ok(result),
+        // An entry that can be called: asked here already, because what follows answers for any name while parsing.
+        None if let Some(entry) = entry(value, method) => entry.call(state, args),
         // While parsing, what is unknown stays undefined.
         None if state.undefined_behavior() == UndefinedBehavior::Chainable => Ok(undefined(method)),
         None if is_undefined(value) => Err(Error::from(ErrorKind::UnknownMethod)),
         None => Err(attribute_error(value, method)),
     }
+}
+
+/// What a map holds under a name.
+fn entry(value: &Value, name: &str) -> Option<Value> {
+    (value.kind() == ValueKind::Map).then(|| value.get_attr(name).ok()).flatten().filter(|entry| !is_undefined(entry))
 }
 
 /// Whether a map is one of minijinja's own, such as keyword arguments.

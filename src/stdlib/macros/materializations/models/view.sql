@@ -1,6 +1,6 @@
 {#-
-  A view. Where something exists already, the new view is built beside it and takes its place inside the
-  transaction, so that no reader ever misses the name and a failing query leaves the old relation alone.
+  A view. The new view is built beside what exists and takes its place inside the transaction, so that no
+  reader ever misses the name and a failing query leaves the old relation alone.
 -#}
 {% materialization view, default %}
     {%- set existing_relation = load_cached_relation(this) -%}
@@ -16,17 +16,13 @@
 
     {{- run_hooks(pre_hooks, inside_transaction=True) -}}
 
-    {#- Asked again, since a hook may have dropped it. -#}
-    {%- set replaced_relation = load_cached_relation(this) -%}
-    {%- set built_relation = target_relation if replaced_relation is none else intermediate_relation -%}
     {%- call statement('main') -%}
-        {{ get_create_view_as_sql(built_relation, sql) }}
+        {{ get_create_view_as_sql(intermediate_relation, sql) }}
     {%- endcall -%}
 
-    {%- if replaced_relation is not none -%}
-        {%- do adapter.drop_relation(replaced_relation) -%}
-        {%- do adapter.rename_relation(intermediate_relation, target_relation) -%}
-    {%- endif -%}
+    {#- Asked again, since a hook may have dropped it. -#}
+    {{- drop_relation_if_exists(load_cached_relation(this)) -}}
+    {%- do adapter.rename_relation(intermediate_relation, target_relation) -%}
 
     {%- do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(existing_relation, full_refresh_mode=True)) -%}
     {%- do persist_docs(target_relation, model) -%}
