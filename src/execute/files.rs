@@ -12,6 +12,7 @@ use crate::jinja::context::host::NodeFiles;
 use crate::node::{Detail, Node, ResourceType};
 
 use super::csv_types::typed;
+use super::event::plural;
 use super::request::CodeWriter;
 
 /// The path of a node's file, relative to the project.
@@ -126,7 +127,8 @@ fn read_csv(text: &str, delimiter: &str, forced: &[&str]) -> Result<Table, CsvPr
     while reader.read_record(&mut record).map_err(|e| at(line_of(&e), e.to_string()))? {
         if record.len() != names.len() {
             let line = record.position().map_or(1, |start| line_of_record(text, start));
-            let message = format!("a row has {} values, but the header has {} columns", record.len(), names.len());
+            let (found, wanted) = (plural(record.len(), "value"), plural(names.len(), "column"));
+            let message = format!("a row has {found}, but the header has {wanted}");
             return Err(at(line, message));
         }
         for (index, column) in cells.iter_mut().enumerate() {
@@ -158,11 +160,12 @@ mod tests {
 
     #[test]
     fn csv_files_as_dbt_reads_them() {
-        let table = read_csv("id;name;zip\n1;\"a;b\";01\n2;;02\n3\n", ";", &["zip"]).expect("a table");
+        let table = read_csv("id;name;zip\n1;\"a;b\";01\n2;;02\n", ";", &["zip"]).expect("a table");
         let row = |index: usize| table.rows[index].clone();
         assert_eq!(row(0), [Value::Int(1), "a;b".into(), "01".into()]);
         assert_eq!(row(1), [Value::Int(2), Value::Null, "02".into()]);
-        assert_eq!(row(2), [Value::Int(3), Value::Null, Value::Null]);
+        let short = read_csv("a,b\n1,2\n3\n", ",", &[]).expect_err("too few values");
+        assert_eq!((short.line, short.message.as_str()), (3, "a row has 1 value, but the header has 2 columns"));
         let problem = read_csv("a,b\n1,2\n\n1,2,3\n", ",", &[]).expect_err("too many values");
         assert_eq!((problem.line, problem.message.as_str()), (4, "a row has 3 values, but the header has 2 columns"));
         assert!(read_csv("a,b\n", ",", &[]).expect("no rows").rows.is_empty());

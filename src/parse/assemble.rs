@@ -225,7 +225,10 @@ pub fn generic_test(
         return finish(cx, node, diagnostics);
     }
     match host::capture_test(cx.engine, cx.shared, &Arc::new(node.clone()), &draft.generic.kwargs) {
-        Ok(captured) => take_calls(&mut node, captured),
+        Ok(mut captured) => {
+            configure_test(cx, &mut node, std::mem::take(&mut captured.config));
+            take_calls(&mut node, captured);
+        }
         Err(problem) => {
             let id = node.id.to_string();
             diagnostics.push(Diagnostic { span: Some(draft.span.clone()), ..problem }.node(id));
@@ -236,6 +239,25 @@ pub fn generic_test(
         node.depends_on_macros.insert(0, entry.unique_id.clone());
     }
     finish(cx, node, diagnostics)
+}
+
+/// Adds what a generic test's macros say by `config()`, such as `fail_calc`; the test's own entry has the last word.
+fn configure_test(cx: &Cx<'_>, node: &mut Node, said: Dict) {
+    let mut call = node.config_call.clone();
+    call.extend(said.into_iter().map(|(key, value)| (canonical(&key), value)));
+    if call == node.config_call {
+        return;
+    }
+    let sources = |raw| {
+        let (own, root) = cx.trees(&node.package, ResourceType::Test, raw);
+        ConfigSources { own, properties: None, call: Some(&call), root }
+    };
+    let group = node.config.0.get("group").cloned();
+    let mut config = resolve(ResourceType::Test, &node.fqn, sources(false));
+    config.0.extend(group.map(|group| ("group".into(), group)));
+    node.unrendered_config = unrendered(&node.fqn, sources(true));
+    node.config = config;
+    node.config_call = call;
 }
 
 fn unknown_test(cx: &Cx<'_>, name: &str, namespace: Option<&str>, span: &crate::diag::Span) -> Diagnostic {

@@ -15,6 +15,8 @@ static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"transform \d+\.\d+\.\d+", "transform [VERSION]"),
         (r"PID \d+", "PID [PID]"),
         (r"\b\d+ macros\b", "[N] macros"),
+        // The default is the number of cores.
+        (r"Concurrency: \d+ threads", "Concurrency: [N] threads"),
         (r"\.{4,}", "..."),
     ]
     .into_iter()

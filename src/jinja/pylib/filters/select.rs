@@ -7,7 +7,7 @@ use minijinja::{Error, State, Value};
 use super::Filter;
 use super::attribute::Path;
 use crate::jinja::pylib::arguments::{named, split_kwargs};
-use crate::jinja::values::{elements, is_undefined, list, to_str, type_error};
+use crate::jinja::values::{elements, list, to_str, type_error};
 
 pub(super) const FILTERS: &[(&str, Filter)] = &[
     ("map", map),
@@ -19,7 +19,8 @@ pub(super) const FILTERS: &[(&str, Filter)] = &[
 
 fn subject(function: &str, args: &[Value]) -> Result<Vec<Value>, Error> {
     match args.first() {
-        Some(items) if is_undefined(items) => Ok(Vec::new()),
+        // Jinja asks for the items only of what is true: none and 0 have none.
+        Some(items) if !items.is_true() => Ok(Vec::new()),
         Some(items) if !items.is_kwargs() => elements(items),
         _ => Err(type_error(format!("{function}() missing 1 required positional argument: 'value'"))),
     }
