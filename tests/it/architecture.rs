@@ -152,10 +152,10 @@ fn rooms_import_only_what_they_may() {
         for target in crate_roots(&code_of(&text)) {
             let floor_0 = FLOOR_0.contains(&target.as_str());
             let down = floor_0 && !FLOOR_0.contains(&room.as_str());
-            let within_0 = match (room.as_str(), target.as_str()) {
-                ("diag" | "files" | "node", "base") | ("files" | "node", "diag") => true,
-                _ => false,
-            };
+            let within_0 = matches!(
+                (room.as_str(), target.as_str()),
+                ("diag" | "files" | "node", "base") | ("files" | "node", "diag")
+            );
             if target == room || target.is_empty() || down || within_0 || allowed.contains(&target.as_str()) {
                 continue;
             }

@@ -15,11 +15,6 @@ pub(super) fn scaled(number: i128, scale: u8) -> String {
     format!("{}{whole}.{fraction}", if number < 0 { "-" } else { "" })
 }
 
-/// A 32-bit float as the 64-bit one with the same shortest decimal form: 0.1 stays 0.1.
-pub(super) fn widened(number: f32) -> f64 {
-    if number.is_finite() { number.to_string().parse().unwrap_or(f64::from(number)) } else { f64::from(number) }
-}
-
 /// `infinity` or `-infinity`, if the count is one of the two reserved ends.
 pub(super) fn infinity(count: i64, end: i64) -> Option<Value> {
     (count == end)
@@ -148,7 +143,6 @@ mod tests {
     fn numbers_keep_their_digits() {
         assert_eq!(scaled(-5, 2), "-0.05");
         assert_eq!(scaled(12_345, 3), "12.345");
-        assert_eq!(widened(0.1), 0.1);
         assert_eq!(interval(-14, 1, -1_500_000), "-1 years -2 months 1 day -00:00:01.5");
         assert_eq!(interval(0, 0, 0), "00:00:00");
     }

@@ -183,7 +183,7 @@ impl<'a> Column<'a> {
         unsafe {
             match self.typ.id {
                 ffi::DUCKDB_TYPE_DUCKDB_TYPE_BOOLEAN => Value::Bool(self.read::<u8>(row) != 0),
-                ffi::DUCKDB_TYPE_DUCKDB_TYPE_FLOAT => Value::Float(text::widened(self.read(row))),
+                ffi::DUCKDB_TYPE_DUCKDB_TYPE_FLOAT => Value::Float(f64::from(self.read::<f32>(row))),
                 ffi::DUCKDB_TYPE_DUCKDB_TYPE_DOUBLE => Value::Float(self.read(row)),
                 ffi::DUCKDB_TYPE_DUCKDB_TYPE_VARCHAR | ffi::DUCKDB_TYPE_DUCKDB_TYPE_STRING_LITERAL => {
                     Value::Str(String::from_utf8_lossy(&self.bytes(row)).into_owned())

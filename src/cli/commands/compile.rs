@@ -53,7 +53,7 @@ fn inline(session: &Session, sql: &str) -> Step<u8> {
         }
         Err(problem) => {
             session.inputs.sink.emit(&Event::Problem(&problem));
-            Err(Stop(1))
+            Err(Stop(2))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `run-operation`: one macro.
 
+use crate::diag::codes;
 use crate::execute::event::Event;
 use crate::execute::run_operation;
 
@@ -13,7 +14,8 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         Ok(_) => Ok(0),
         Err(problem) => {
             session.inputs.sink.emit(&Event::Problem(&problem));
-            Err(Stop(1))
+            // As in dbt: a macro that fails is the project's fault, one that does not exist is the command line's.
+            Err(Stop(if problem.code == codes::OPERATION_NOT_FOUND { 2 } else { 1 }))
         }
     }
 }

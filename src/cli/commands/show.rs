@@ -23,7 +23,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         }
         Err(problem) => {
             session.inputs.sink.emit(&Event::Problem(&problem));
-            Err(Stop(1))
+            Err(Stop(2))
         }
     };
     if let Some(sql) = settings.text("inline").or_else(|| settings.text("inline_direct")) {

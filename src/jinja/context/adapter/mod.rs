@@ -24,6 +24,7 @@ use minijinja::{Error, State};
 use super::bound::BoundMethod;
 use super::core::Core;
 use super::relation::RelationClass;
+use crate::jinja::values::undefined;
 
 /// A method's Rust side.
 type Method = fn(&Arc<Core>, &mut State<'_, '_>, &[Value]) -> Result<Value, Error>;
@@ -139,6 +140,10 @@ impl Object for AdapterObject {
         let Some((_, body, stub)) = METHODS.iter().find(|(name, ..)| *name == method) else {
             if let Some(class) = self.get_value_by_str(method).filter(|_| matches!(method, "Relation" | "Column")) {
                 return class.call(state, args);
+            }
+            // While parsing, the call is nothing, as of any unknown name; what runs it says what is wrong.
+            if !self.0.executes() {
+                return Ok(undefined(method));
             }
             let message = format!("'adapter' has no method named '{method}'");
             let near = crate::diag::nearest(method, METHODS.iter().map(|(name, ..)| *name));
