@@ -367,8 +367,8 @@ mod tests {
     fn settings(line: &str, vars: &[(&str, &str)], flags: &[(&str, Value)]) -> Result<Settings, SettingsError> {
         let words = std::iter::once("transform").chain(line.split_whitespace());
         let Ok(Request::Command(invocation)) = parse(words) else { panic!("{line}") };
-        let env = Arc::new(Env::fixed("/work/models", vars.iter().copied()));
-        let files = MemoryFiles::new([("/work/dbt_project.yml", "name: x")]);
+        let env = Arc::new(Env::fixed("/shop/models", vars.iter().copied()));
+        let files = MemoryFiles::new([("/shop/dbt_project.yml", "name: x")]);
         let flags: Dict = flags.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
         Settings::new(invocation, env, &files)?.with_project_flags(&flags)
     }
