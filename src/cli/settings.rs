@@ -404,7 +404,7 @@ mod tests {
         assert_eq!(args.get("full_refresh"), Some(&Value::Bool(true)));
         assert_eq!(args.get("log_level_file"), Some(&"warn".into()));
         assert_eq!(args.get("target"), Some(&"ci".into()));
-        assert_eq!(args.get("project_dir"), Some(&"/work".into()));
+        assert_eq!(args.get("project_dir"), Some(&"/shop".into()));
         assert_eq!((args.get("debug"), args.get("profile")), (None, None));
         let flags = found.flags_dict();
         assert_eq!(flags.get("DEBUG"), Some(&Value::Bool(false)));
