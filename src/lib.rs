@@ -16,7 +16,7 @@
 //! and tells what happens as events, [`report`] and [`artifacts`] show and keep it.
 //!
 //! Rules
-//! * One room per big dependency: minijinja in [`jinja`], sqlparser in [`sql`], DuckDB in [`adapters`], clap in [`cli`].
+//! * One room per big dependency: minijinja in [`jinja`], DuckDB in [`adapters`], clap in [`cli`].
 //! * Stages are functions from value to value; what a stage has produced never changes.
 //! * Nothing outside [`adapters`], [`stdlib`] and [`cli`] names an engine: differences are capabilities or macros.
 //! * User problems are [`diag::Diagnostic`]s, collected; failures of the environment are small error enums.
