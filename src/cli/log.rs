@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::NodeId;
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Diagnostic, WarningPolicy};
 use crate::execute::event::{Event, EventSink};
 use crate::jinja::context::host::LogSink;
 
@@ -11,8 +11,8 @@ use crate::jinja::context::host::LogSink;
 pub struct EventLog {
     /// The stream.
     pub sink: Arc<dyn EventSink>,
-    /// Whether warnings are errors.
-    pub warn_error: bool,
+    /// What happens to warnings.
+    pub warnings: Arc<WarningPolicy>,
 }
 
 impl LogSink for EventLog {
@@ -25,10 +25,11 @@ impl LogSink for EventLog {
     }
 
     fn warn(&self, warning: Diagnostic) -> Result<(), Diagnostic> {
-        if self.warn_error {
-            return Err(Diagnostic { severity: Severity::Error, ..warning });
+        match self.warnings.judge(warning) {
+            Some(problem) if problem.is_error() => return Err(problem),
+            Some(warning) => self.sink.emit(&Event::Problem(&warning)),
+            None => {}
         }
-        self.sink.emit(&Event::Problem(&warning));
         Ok(())
     }
 }

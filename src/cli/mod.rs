@@ -15,6 +15,7 @@ mod query_comment;
 mod session;
 mod settings;
 mod table;
+mod warnings;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
@@ -31,7 +32,7 @@ use crate::report::{FileLog, RenderStyle, Reporter, Shared, Streams, render_diag
 
 use args::{Request, Which};
 use context::{CommandContext, CommandResult};
-use session::{Inputs, ProjectYaml, Session, Stop};
+use session::{Inputs, ProjectYaml, Session, Stop, tell};
 use settings::{Settings, SettingsError};
 
 /// Usage, environment, or our own fault.
@@ -89,8 +90,8 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
     let sink = reporter(settings, &env, &files, &clock, &invocation_id);
     let version = env!("CARGO_PKG_VERSION");
     sink.emit(&Event::CommandStarted { version, invocation: settings.invocation_line() });
-    let warn_error = settings.bool("warn_error");
-    let log = Arc::new(log::EventLog { sink: Arc::clone(&sink), warn_error });
+    let warnings = Arc::new(settings.warning_policy());
+    let log = Arc::new(log::EventLog { sink: Arc::clone(&sink), warnings: Arc::clone(&warnings) });
     let cancel = Arc::new(CancelFlag::new());
     let on_signal = Arc::clone(&cancel);
     // Without a handler Ctrl-C still ends the process, only less tidily.
@@ -105,13 +106,14 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
         files,
         invocation_id,
         started_at: clock.now(),
-        warn_error,
+        warnings,
         empty: settings.bool("empty"),
         store_failures: settings.bool("store_failures"),
         write_json: settings.bool("write_json"),
         cancel,
     };
-    let code = dispatch(settings, inputs).unwrap_or_else(|error| {
+    let code = tell(&inputs, settings.problems()).map_or_else(|Stop(code)| Ok(code), |()| dispatch(settings, inputs));
+    let code = code.unwrap_or_else(|error| {
         let problem = Diagnostic::error(codes::INTERNAL, format!("{error:#}"))
             .note(format!("transform {version}: {}", settings.invocation_line()));
         sink.emit(&Event::Problem(&problem));
@@ -163,7 +165,7 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
         Which::Init => commands::init::run(&cx),
         Which::Explain => commands::explain::run(&cx),
         which => {
-            let ended = Session::open(inputs).and_then(|session| match which {
+            let ended = Session::open(inputs, &renderer).and_then(|session| match which {
                 Which::List => commands::list::run(&session, settings),
                 Which::Parse => commands::parse::run(&session),
                 Which::Compile => commands::compile::run(&session, settings),

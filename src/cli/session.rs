@@ -2,7 +2,7 @@
 //!
 //! In: [`Inputs`] out of the settings. Out: [`Session`], or [`Stop`] after every problem was told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::adapters::Adapter;
 use crate::artifacts::{Artifact, Manifest, Metadata, SemanticManifest};
 use crate::base::{Dict, NodeId, Value};
 use crate::compile::{CompileSettings, Compiler};
-use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::diag::{Diagnostic, Diagnostics, Warning, WarningPolicy, codes};
 use crate::execute::event::{Event, EventSink};
 use crate::execute::{CancelFlag, QueryComment, Surroundings};
 use crate::files::{Env, Files};
@@ -58,8 +58,8 @@ pub struct Inputs {
     pub invocation_id: String,
     /// When it began.
     pub started_at: DateTime<Utc>,
-    /// Whether warnings are errors.
-    pub warn_error: bool,
+    /// What happens to warnings.
+    pub warnings: Arc<WarningPolicy>,
     /// `--empty`.
     pub empty: bool,
     /// `--store-failures`.
@@ -156,9 +156,8 @@ pub fn adapter_facts(adapter: &dyn Adapter) -> AdapterFacts {
 
 impl Session {
     /// Loads and parses. Problems go to the sink; errors stop.
-    pub fn open(inputs: Inputs) -> Step<Self> {
-        let renderer = ProjectYaml::new(&inputs);
-        let (tree, problems) = load::load(&inputs.load, &*inputs.files, &inputs.env, &renderer);
+    pub fn open(inputs: Inputs, renderer: &ProjectYaml) -> Step<Self> {
+        let (tree, problems) = load::load(&inputs.load, &*inputs.files, &inputs.env, renderer);
         tell(&inputs, problems)?;
         let tree = tree.ok_or(Stop(2))?;
         if let Some(path) = &tree.profile.embedded {
@@ -172,13 +171,8 @@ impl Session {
         let mut internal = vec![InternalPackage { name: adapter.macro_package().to_owned(), files: adapter.macros() }];
         internal.push(InternalPackage { name: stdlib::PACKAGE.to_owned(), files: stdlib::files() });
         let parse_shared = Arc::new(shared_context(&inputs, &tree, facts.clone()));
-        let request = ParseRequest {
-            tree: &tree,
-            internal: &internal,
-            shared: &parse_shared,
-            renderer: &renderer,
-            env: &inputs.env,
-        };
+        let request =
+            ParseRequest { tree: &tree, internal: &internal, shared: &parse_shared, renderer, env: &inputs.env };
         let (parsed, problems) = parse(&request);
         tell(&inputs, problems)?;
         let project = Arc::new(parsed.project);
@@ -291,19 +285,15 @@ impl<A: Artifact> WriteArtifact for A {
     }
 }
 
-/// Tells all problems; an error (or a warning under `--warn-error`) stops with exit code 2, as dbt ends.
+/// Tells all problems; an error (or a warning that counts as one) stops with exit code 2, as dbt ends.
 pub fn tell(inputs: &Inputs, problems: Diagnostics) -> Step<()> {
     let mut stop = false;
-    let mut seen: HashMap<crate::diag::Code, usize> = HashMap::new();
-    for mut problem in problems {
-        if inputs.warn_error && !problem.is_error() {
-            problem.severity = crate::diag::Severity::Error;
-        }
+    let mut seen: HashSet<Warning> = HashSet::new();
+    for problem in problems.into_iter().filter_map(|problem| inputs.warnings.judge(problem)) {
         stop |= problem.is_error();
-        // One line per kind of deprecation is enough.
-        let times = seen.entry(problem.code).or_default();
-        *times += 1;
-        if problem.code == codes::DEPRECATED && !problem.is_error() && *times > 1 {
+        // One of each kind of deprecation is enough.
+        let deprecation = problem.warning_name().filter(|w| !problem.is_error() && w.is_deprecation());
+        if problem.code == codes::DEPRECATED && deprecation.is_some_and(|warning| !seen.insert(warning)) {
             continue;
         }
         inputs.sink.emit(&Event::Problem(&problem));

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::{Dict, Value};
-use crate::diag::{Diagnostic, Diagnostics, SourceFile, codes};
+use crate::diag::{Diagnostic, Diagnostics, SourceFile, WarningPolicy, codes};
 use crate::files::{Env, Files};
 use crate::graph::{IndirectSelection, SelectionRequest};
 use crate::load::{self, EmbeddedDefault, LoadRequest};
 use crate::report::{LogFormat, LogLevel, ReportSettings};
 
 use super::args::{Default, Invocation, Kind, OPTIONS, Opt, PROJECT_ONLY, Which};
+use super::warnings;
 
 /// Settings that contradict each other or have no meaning. The exit code is 2.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,8 @@ pub struct Settings {
     project_flags: Dict,
     values: Dict,
     origins: Vec<(&'static str, Origin)>,
+    /// As the user wrote it, maybe under old keys.
+    written_warn_error_options: Dict,
 }
 
 impl Settings {
@@ -60,6 +63,7 @@ impl Settings {
             project_flags: Dict::new(),
             values: Dict::new(),
             origins: Vec::new(),
+            written_warn_error_options: warnings::none(),
         };
         settings.resolve()?;
         settings.project_dir = match settings.text("project_dir") {
@@ -84,6 +88,9 @@ impl Settings {
             self.values.insert(opt.name.to_owned(), value);
             self.origins.push((opt.name, origin));
         }
+        self.written_warn_error_options = self.dict("warn_error_options");
+        let options = warnings::normalized(&self.written_warn_error_options).map_err(SettingsError::Usage)?;
+        self.values.insert("warn_error_options".to_owned(), Value::Map(options));
         for (lead, follower) in
             [("use_colors", "use_colors_file"), ("log_level", "log_level_file"), ("log_format", "log_format_file")]
         {
@@ -151,6 +158,16 @@ impl Settings {
     /// A mapping; empty if there is none.
     pub fn dict(&self, name: &str) -> Dict {
         self.value(name).as_map().cloned().unwrap_or_default()
+    }
+
+    /// What happens to warnings.
+    pub fn warning_policy(&self) -> WarningPolicy {
+        warnings::policy(self.bool("warn_error"), &self.dict("warn_error_options"))
+    }
+
+    /// What is wrong with the settings themselves, though they can be used.
+    pub fn problems(&self) -> Diagnostics {
+        warnings::old_keys(&self.written_warn_error_options).into_iter().collect::<Vec<_>>().into()
     }
 
     /// Whether somebody set the option.

@@ -5,12 +5,14 @@
 mod code;
 mod nearest;
 mod source;
+mod warning;
 
 use std::fmt;
 
 pub use code::{Code, codes};
 pub use nearest::nearest;
 pub use source::{Position, SourceFile, Span};
+pub use warning::{DEPRECATIONS, Treatment, Warning, WarningNames, WarningPolicy, warnings};
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +51,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The node concerned (unique id), if any.
     pub node: Option<String>,
+    /// Which of dbt's warnings this is, where the code alone does not say so.
+    pub warning: Option<Warning>,
 }
 
 impl Diagnostic {
@@ -63,6 +67,7 @@ impl Diagnostic {
             notes: Vec::new(),
             help: None,
             node: None,
+            warning: None,
         }
     }
 

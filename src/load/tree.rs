@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use rayon::prelude::*;
 
 use crate::base::Dict;
-use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, codes};
+use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, codes, warnings};
 use crate::files::{Env, Files};
 
 use super::discover::{self, FileKind, SourceEntry};
@@ -328,7 +328,8 @@ impl<'a> Loader<'a> {
             return config.flags.clone();
         }
         let message = format!("`config` in profiles.yml is an old place for `flags` in {}", project::FILE_NAME);
-        self.diagnostics.push(Diagnostic::warning(codes::DEPRECATED, message));
+        let moved = Diagnostic::warning(codes::DEPRECATED, message).named(warnings::PROJECT_FLAGS_MOVED_DEPRECATION);
+        self.diagnostics.push(moved);
         profile.config.clone()
     }
 

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use crate::base::{Dict, Value};
-use crate::diag::{Diagnostic, Diagnostics, Span, codes};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+
+use crate::diag::{Diagnostic, Diagnostics, Span, codes, warnings};
 use crate::jinja::Definition;
-use crate::node::{Node, Project, Source};
+use crate::node::{Node, Project, ResourceType, Source};
 
 use super::assemble::Cx;
+use super::resolve::place_of;
 
 /// Two nodes with one unique id.
 pub fn duplicate(first: &Node, second: &Node) -> Diagnostic {
@@ -49,6 +52,60 @@ pub fn project(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
     ambiguous_relations(project, diagnostics);
     unused_paths(cx, project, diagnostics);
     unknown_groups(project, diagnostics);
+    deprecated_models(project, cx.shared.run_started_at, diagnostics);
+}
+
+/// Models whose `deprecation_date` has come, and models that read one with such a date.
+fn deprecated_models(project: &Project, now: DateTime<Utc>, diagnostics: &mut Diagnostics) {
+    let dated = |node: &Node| deprecation_date(&node.model()?.deprecation_date);
+    if !project.nodes.values().any(|n| dated(n).is_some()) {
+        return;
+    }
+    for node in project.nodes.values() {
+        let Some(date) = dated(node) else { continue };
+        let (name, past, shown) = (node.search_name(), date < now, date.to_rfc3339());
+        if past {
+            let message = format!("Model {name} has passed its deprecation date of {shown}");
+            let problem = Diagnostic::warning(codes::DEPRECATED, message).named(warnings::DEPRECATED_MODEL);
+            diagnostics.push(problem.at(place(node)).node(node.id.to_string()).help("disable or remove the model"));
+        }
+        let model = node.model().filter(|m| !m.version.is_null() && m.version != m.latest_version);
+        let newer =
+            model.map(|m| format!("{{{{ ref('{}', '{}', v='{}') }}}}", node.package, node.name, m.latest_version));
+        let readers = project.nodes.values().filter(|n| n.resource_type == ResourceType::Model);
+        for reader in readers.filter(|n| n.depends_on.contains(&node.id)) {
+            let (verdict, warning) = match past {
+                true => ("was deprecated on", warnings::DEPRECATED_REFERENCE),
+                false => ("is slated for deprecation on", warnings::UPCOMING_REFERENCE_DEPRECATION),
+            };
+            let message =
+                format!("While compiling '{}': Found a reference to {name}, which {verdict} '{shown}'", reader.name);
+            let problem = Diagnostic::warning(codes::DEPRECATED, message)
+                .named(warning)
+                .at(place_of(&reader.template.span(), "ref", &node.name))
+                .node(reader.id.to_string());
+            diagnostics.push(match &newer {
+                Some(newer) => problem.help(format!("a newer version is there: {newer}")),
+                None => problem,
+            });
+        }
+    }
+}
+
+/// A date as YAML or text has it; without a time zone it is UTC.
+fn deprecation_date(value: &Value) -> Option<DateTime<Utc>> {
+    let text = value.to_string();
+    let text = text.trim();
+    let day = |t: &str| NaiveDate::parse_from_str(t, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
+    let moment = |t: &str| {
+        let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
+        formats.iter().find_map(|format| NaiveDateTime::parse_from_str(t, format).ok())
+    };
+    DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%:z"))
+        .map(|t| t.to_utc())
+        .ok()
+        .or_else(|| day(text).or_else(|| moment(text)).map(|t| t.and_utc()))
 }
 
 /// Two nodes that would write one relation.

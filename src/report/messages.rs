@@ -7,7 +7,7 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json, json};
 
-use crate::diag::{Code, Diagnostic, codes};
+use crate::diag::Diagnostic;
 use crate::execute::event::Event;
 use crate::execute::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome, Status};
 use crate::node::ResourceType;
@@ -445,22 +445,10 @@ fn freshness_finished(place: Place, outcome: &FreshnessOutcome) -> Message {
 
 /// The name and code under which dbt's log, `--warn-error-options` and the tools that read them know a problem.
 pub fn event_name(diagnostic: &Diagnostic) -> (&'static str, &'static str) {
-    const NAMES: [(Code, &str, &str); 10] = [
-        (codes::UNUSED_CONFIG_PATH, "UnusedResourceConfigPath", "I051"),
-        (codes::UNKNOWN_RESOURCE_IN_YAML, "NoNodeForYamlKey", "I058"),
-        (codes::REF_NOT_FOUND, "NodeNotFoundOrDisabled", "I060"),
-        (codes::REF_DISABLED, "NodeNotFoundOrDisabled", "I060"),
-        (codes::SOURCE_NOT_FOUND, "NodeNotFoundOrDisabled", "I060"),
-        (codes::TEST_NOT_FOUND, "NodeNotFoundOrDisabled", "I060"),
-        (codes::SELECTION_EMPTY, "NoNodesForSelectionCriteria", "M030"),
-        (codes::COMPILER_ERROR, "JinjaLogWarning", "I061"),
-        (codes::DEPRECATED, "InternalDeprecation", "D008"),
-        (codes::PROPERTIES_INVALID, "ValidationWarning", "I009"),
-    ];
     if diagnostic.is_error() {
         return ("MainEncounteredError", "Z002");
     }
-    NAMES.iter().find(|(code, ..)| *code == diagnostic.code).map_or(("Note", "Z050"), |(_, name, code)| (name, code))
+    diagnostic.warning_name().map_or(("Note", "Z050"), |warning| (warning.name, warning.code))
 }
 
 fn problem(diagnostic: &Diagnostic) -> Message {

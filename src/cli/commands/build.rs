@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::artifacts::{RunResults, Sources, Subfolder, node_path};
 use crate::base::{NodeId, Value};
+use crate::diag::{Diagnostic, Treatment, codes, warnings};
 use crate::execute::event::{Event, NoteLevel, count_line};
 use crate::execute::{Blocking, RunOutcome, RunRequest, RunSettings, Status, run as execute};
 use crate::files::Files;
@@ -12,7 +13,7 @@ use crate::node::ResourceType;
 use crate::node::dict::CompiledCode;
 
 use crate::cli::args::Which;
-use crate::cli::session::{Session, Step, Stop};
+use crate::cli::session::{Session, Step, Stop, tell};
 use crate::cli::settings::Settings;
 use crate::cli::table::{Limits, text_table_within};
 
@@ -27,7 +28,8 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     started(session, threads, graph.len());
     if graph.is_empty() {
         let message = "Nothing to do. Try checking your model configs and model specification args";
-        session.inputs.sink.emit(&Event::Note { level: NoteLevel::Warn, message });
+        let problem = Diagnostic::warning(codes::SELECTION_EMPTY, message).named(warnings::NOTHING_TO_DO);
+        tell(&session.inputs, problem.into())?;
     }
     let freshness = settings.which == Which::SourceFreshness;
     let run = RunSettings {
@@ -38,7 +40,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
             Which::SourceFreshness => Blocking::Nothing,
             _ => Blocking::Errors,
         },
-        warn_error: settings.bool("warn_error"),
+        warn_error: settings.warning_policy().treatment(warnings::LOG_TEST_RESULT) == Treatment::Error,
         hooks: !freshness,
         create_schemas: !freshness,
         ..RunSettings::default()

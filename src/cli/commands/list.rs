@@ -2,8 +2,9 @@
 
 use crate::base::{Dict, NodeId, Value};
 use crate::cli::json_text;
-use crate::cli::session::{Session, Step, Stop};
+use crate::cli::session::{Session, Step, Stop, tell};
 use crate::cli::settings::Settings;
+use crate::diag::{Diagnostic, codes, warnings};
 use crate::execute::event::Event;
 use crate::graph::Selection;
 use crate::node::{Exposure, Node, Project, Semantic, Source, UnitTest, dict};
@@ -38,6 +39,11 @@ impl ListOutput {
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let request = settings.selection_request().ok_or(Stop(2))?;
     let selection = session.select(&request)?;
+    if selection.is_empty() {
+        let problem =
+            Diagnostic::warning(codes::SELECTION_EMPTY, "No nodes selected!").named(warnings::NO_NODES_SELECTED);
+        tell(&session.inputs, problem.into())?;
+    }
     let output = settings.text("output").and_then(ListOutput::parse).unwrap_or(ListOutput::Selector);
     let keys = settings.words("output_keys");
     let keys: Vec<String> = keys.iter().flat_map(|k| k.split_whitespace()).map(str::to_owned).collect();

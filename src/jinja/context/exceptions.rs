@@ -8,7 +8,7 @@ use std::sync::Arc;
 use minijinja::value::{Object, ObjectRepr, Value};
 use minijinja::{Error, ErrorKind, State};
 
-use crate::diag::{Code, Diagnostic, codes};
+use crate::diag::{Code, Diagnostic, codes, warnings};
 
 use super::args::{Arguments, bind, given, required};
 use super::bound::BoundMethod;
@@ -207,7 +207,9 @@ impl ExceptionsObject {
                     "Data type of snapshot table timestamp columns ({snapshot}) doesn't match derived column \
                      'updated_at' ({updated}). Please update snapshot config 'updated_at'."
                 );
-                self.warn(Diagnostic::warning(codes::CONFIG_INVALID, message))
+                self.warn(
+                    Diagnostic::warning(codes::CONFIG_INVALID, message).named(warnings::SNAPSHOT_TIMESTAMP_WARNING),
+                )
             }
         }
     }

@@ -11,7 +11,7 @@ use super::problem::{describe, offset, syntax};
 use super::scalar::Kind;
 use super::{ParsedYaml, YamlNode, YamlValue};
 use crate::base::Value;
-use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, codes};
+use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, codes, warnings};
 
 /// Deeper nesting is refused: Python's own limit is of this order, and a stack is finite.
 const MAX_DEPTH: usize = 256;
@@ -333,7 +333,8 @@ impl<'a> Composer<'a> {
             )
             .at(second.span.clone())
             .label(first.span.clone(), "an earlier one is here")
-            .help("remove one of them"),
+            .help("remove one of them")
+            .named(warnings::DUPLICATE_YAML_KEYS_DEPRECATION),
         );
     }
 }

@@ -8,7 +8,7 @@ use minijinja::value::Value;
 use minijinja::{Error, State};
 
 use crate::base::{self, Dict};
-use crate::diag::{Diagnostic, codes};
+use crate::diag::{Diagnostic, codes, warnings};
 
 use super::super::args::{bind, required};
 use super::super::core::Core;
@@ -115,16 +115,18 @@ fn renders(core: &Core, constraint: &Constraint) -> Result<bool, Error> {
     let (kind, engine) = (&constraint.kind, &facts.adapter_type);
     let message = match support {
         ConstraintSupport::NotSupported if constraint.warn_unsupported => {
-            Some(format!("{kind} constraints are not supported by {engine} and are left out"))
+            let message = format!("{kind} constraints are not supported by {engine} and are left out");
+            Some((message, warnings::CONSTRAINT_NOT_SUPPORTED))
         }
         ConstraintSupport::NotEnforced if constraint.warn_unenforced => {
-            Some(format!("{kind} constraints are accepted by {engine} but not enforced"))
+            let message = format!("{kind} constraints are accepted by {engine} but not enforced");
+            Some((message, warnings::CONSTRAINT_NOT_ENFORCED))
         }
         _ => None,
     };
-    if let Some(message) = message {
+    if let Some((message, name)) = message {
         let help = "set `warn_unsupported: false` or `warn_unenforced: false` on the constraint to hide this warning";
-        exceptions::warn(core, Diagnostic::warning(codes::CONTRACT, message).help(help))?;
+        exceptions::warn(core, Diagnostic::warning(codes::CONTRACT, message).help(help).named(name))?;
     }
     Ok(support != ConstraintSupport::NotSupported)
 }
