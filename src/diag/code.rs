@@ -109,6 +109,8 @@ registry! {
     CONFIG_INVALID = "T504" "a config with a wrong value";
     OPERATION_NOT_FOUND = "T505" "a macro to run that does not exist";
     INCREMENTAL_STRATEGY = "T506" "an incremental strategy that is not available";
+    MERGE_DUPLICATES = "T507" "a merge of several rows with one key";
+    REBUILD_NEEDED = "T508" "a table that cannot follow its query in place";
     // T6xx: engine and environment
     DATABASE_ERROR = "T601" "an error from the database";
     DATABASE_LOCKED = "T602" "a database that another process holds";

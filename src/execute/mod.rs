@@ -32,6 +32,7 @@ mod node_run;
 mod operation;
 pub mod outcome;
 mod pool;
+mod rebuild;
 mod request;
 mod runner;
 mod schemas;

@@ -169,7 +169,7 @@ impl Worker<'_> {
                 outcome.status = Status::NoOp;
                 Ok(())
             }
-            Member::Node(node) => self.run_node(node, &mut outcome),
+            Member::Node(node) => self.run_or_rebuild(node, &mut outcome),
             Member::UnitTest(test) => self.run_unit_test(test, &mut outcome),
             Member::Source(_) | Member::Other => self.nothing_to_do(&mut outcome),
         };

@@ -512,6 +512,22 @@ fn check_config(node: &Node, diagnostics: &mut Diagnostics) {
     if node.resource_type == ResourceType::Test {
         check_severity(node, &at, diagnostics);
     }
+    check_incremental_contract(node, &at, diagnostics);
+}
+
+/// The table of a contracted incremental model may not drift from the contract, so `on_schema_change` has to watch it.
+fn check_incremental_contract(node: &Node, at: &crate::diag::Span, diagnostics: &mut Diagnostics) {
+    const WATCHING: [&str; 3] = ["append_new_columns", "fail", "full_refresh"];
+    let mode = node.config.str("on_schema_change").unwrap_or("ignore");
+    if node.config.materialized() == "incremental" && node.config.contract_enforced() && !WATCHING.contains(&mode) {
+        let message = format!(
+            "Invalid value for on_schema_change: {mode}. Models materialized as incremental with contracts enabled must \
+             set on_schema_change to 'append_new_columns' or 'fail'"
+        );
+        let diagnostic = Diagnostic::error(codes::CONFIG_INVALID, message)
+            .help("`full_refresh` will do as well: the model is rebuilt when its columns change");
+        diagnostics.push(diagnostic.at(at.clone()).node(node.id.to_string()));
+    }
 }
 
 /// A test's `severity` is one of two words.

@@ -36,6 +36,8 @@ const METHODS: &[&str] = &[
     "column_type_missing",
     "raise_fail_fast_error",
     "warn_snapshot_timestamp_data_types",
+    "raise_duplicate_keys",
+    "raise_rebuild_needed",
 ];
 
 /// `exceptions`.
@@ -159,6 +161,36 @@ impl ExceptionsObject {
         }
     }
 
+    /// Errors of incremental models that dbt does not know.
+    fn about_incrementals(&self, method: &str, args: &[Value]) -> Result<Value, Error> {
+        let diagnostic = if method == "raise_duplicate_keys" {
+            let [relation, keys, examples] = bind(method, args, ["relation", "keys", "examples"])?;
+            let (relation, keys) = (required(method, "relation", relation)?, list_of(method, "keys", keys)?);
+            let keys = keys.join(", ");
+            let mut message =
+                format!("several rows of the query have the same {keys}; nothing was merged into {relation}");
+            for example in list_of(method, "examples", examples)? {
+                message.push('\n');
+                message.push_str(&example);
+            }
+            Diagnostic::error(codes::MERGE_DUPLICATES, message).help(format!(
+                "keep one row a key, the newest for instance: `qualify row_number() over (partition by {keys} order by \
+                 ... desc) = 1`; or use the strategy delete+insert, which keeps them all"
+            ))
+        } else {
+            let [relation, reasons] = bind(method, args, ["relation", "reasons"])?;
+            let relation = required(method, "relation", relation)?;
+            let reasons = list_of(method, "reasons", reasons)?.join("\n");
+            let message =
+                format!("{relation} cannot follow its query without being rebuilt; nothing was changed\n{reasons}");
+            Diagnostic::error(codes::REBUILD_NEEDED, message).help(
+                "cast in the query to keep the column as it is, or rebuild with --full-refresh; \
+                 `on_schema_change: full_refresh` does that by itself",
+            )
+        };
+        Err(self.0.raise(diagnostic))
+    }
+
     fn others(&self, method: &str, args: &[Value]) -> Result<Value, Error> {
         match method {
             "raise_dataclass_not_dict" => {
@@ -200,6 +232,7 @@ impl ExceptionsObject {
                 let (yaml, sql) = (required(method, "yaml_columns", yaml)?, required(method, "sql_columns", sql)?);
                 self.raise(codes::CONTRACT, contract_message(&columns(&yaml)?, &columns(&sql)?))
             }
+            "raise_duplicate_keys" | "raise_rebuild_needed" => self.about_incrementals(method, args),
             _ => {
                 let [snapshot, updated] = bind(method, args, ["snapshot_time_data_type", "updated_at_data_type"])?;
                 let (snapshot, updated) = (snapshot.unwrap_or_default(), updated.unwrap_or_default());
@@ -231,6 +264,10 @@ fn text(value: Option<&Value>, path: &[&str]) -> String {
         at = at.get_attr(key).unwrap_or_default();
     }
     super::shown(&at)
+}
+
+fn list_of(method: &str, name: &str, slot: Option<Value>) -> Result<Vec<String>, Error> {
+    Ok(required(method, name, slot)?.try_iter()?.map(|item| super::shown(&item)).collect())
 }
 
 fn columns(list: &Value) -> Result<Vec<(String, String)>, Error> {

@@ -134,7 +134,7 @@ impl AdapterFacts {
             internal_packages,
             default_database: default_database.into(),
             default_schema: default_schema.into(),
-            incremental_strategies: words(&["append", "delete+insert", "merge", "microbatch"]),
+            incremental_strategies: words(&["append", "delete+insert", "merge", "insert_overwrite", "microbatch"]),
             now_sql: "now()".into(),
             constraints: ["check", "not_null", "unique", "primary_key", "foreign_key"].map(enforced).to_vec(),
             subquery_alias: false,

@@ -71,3 +71,26 @@
 {% macro load_relation(relation) -%}
     {{ return(load_cached_relation(relation)) }}
 {%- endmacro %}
+
+
+{#-
+  Removes what a killed run left under a name that a build uses on its way.
+  A table that something of the project itself is stored in is no leftover, whatever it is called.
+-#}
+{% macro drop_leftover_relation(relation) -%}
+    {%- set found = load_cached_relation(relation) -%}
+    {%- if found is none -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- for owner in graph.nodes.values() | list + graph.sources.values() | list
+        if (owner.identifier or owner.alias or '') | lower == found.identifier | lower
+            and (owner.schema or '') | lower == found.schema | lower
+            and owner.resource_type in ['model', 'seed', 'snapshot', 'source']
+            and owner.get('config', {}).get('materialized') != 'ephemeral' -%}
+        {%- do exceptions.raise_compiler_error(
+            'To build ' ~ this ~ ', its rows first go into ' ~ found ~ ', but ' ~ owner.unique_id
+            ~ ' is stored there. Give one of the two another name.'
+        ) -%}
+    {%- endfor -%}
+    {%- do adapter.drop_relation(found) -%}
+{%- endmacro %}

@@ -43,6 +43,41 @@
 {%- endmacro %}
 
 
+{#-
+  A type may change in place if every value there is comes back unchanged from the new type: 1.5 made an integer does
+  not. DuckDB neither retypes nor drops a column of a table while an index depends on it.
+-#}
+{% macro duckdb__get_schema_change_obstacles(target_relation, changes) -%}
+    {%- set obstacles = [] -%}
+    {%- for change in changes['new_target_types'] -%}
+        {%- set column = changes['target_columns'] | selectattr('name', 'equalto', change['column_name']) | first -%}
+        {%- set name = adapter.quote(column.name) -%}
+        {%- set found = run_query(
+            'select ' ~ name ~ '::varchar, count(*) over () from ' ~ target_relation ~ ' where ' ~ name ~ ' is not null and try_cast(try_cast('
+            ~ name ~ ' as ' ~ change['new_type'] ~ ') as ' ~ column.dtype ~ ') is distinct from ' ~ name ~ ' limit 3'
+        ) -%}
+        {%- if found.rows -%}
+            {%- do obstacles.append(
+                column.name ~ ' ' ~ column.dtype ~ ' to ' ~ change['new_type'] ~ ' would change '
+                ~ found.rows[0][1] ~ ' of its values, such as ' ~ found.columns[0].values() | join(', ')
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+
+    {%- if changes['new_target_types'] or changes['target_not_in_source'] -%}
+        {%- set indexes = run_query(
+            "select count(*) from duckdb_indexes() where lower(database_name) = '"
+            ~ target_relation.database | lower ~ "' and lower(schema_name) = '" ~ target_relation.schema | lower
+            ~ "' and lower(table_name) = '" ~ target_relation.identifier | lower ~ "'"
+        ) -%}
+        {%- if indexes.rows[0][0] -%}
+            {%- do obstacles.append('no column of it can be dropped or retyped while it has an index (' ~ indexes.rows[0][0] ~ ' now)') -%}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(obstacles) }}
+{%- endmacro %}
+
+
 {#- The declared columns in parentheses, as the target list of an insert. -#}
 {% macro get_column_names() -%}
     ({{ adapter.dispatch('get_column_names', 'dbt')() | trim }})

@@ -14,6 +14,9 @@
         and relation.identifier and this.identifier and relation.identifier != this.identifier -%}
         {{ return([]) }}
     {%- elif not adapter.is_ducklake(relation) -%}
+        {%- if names[0] == 'partitioned_by' and config.get('incremental_strategy') == 'insert_overwrite' -%}
+            {{ return([]) }}
+        {%- endif -%}
         {%- do adapter.warn_once(names | join('/') ~ ' is a DuckLake config and has no effect on ' ~ relation) -%}
         {{ return([]) }}
     {%- endif -%}

@@ -24,17 +24,20 @@
     {%- set default_update = defaults.when_matched_update_explicit if update_columns or exclude_columns or set_expressions
                              else defaults.when_matched_update_by_name -%}
     {%- set clauses = config.get('merge_clauses') or {} -%}
-    {%- set returning = config.get('merge_returning_columns') or [] %}
+    {%- set returning = config.get('merge_returning_columns') or [] -%}
+    {%- set update_clauses = clauses.get('when_matched', [default_update]) -%}
+    {%- set insert_clauses = clauses.get('when_not_matched', [defaults.when_not_matched_insert_by_name]) -%}
+    {%- do duckdb__refuse_ambiguous_merge(target, source, unique_key, insert_clauses) %}
     {{ config.get('sql_header') or '' }}
     MERGE INTO {{ target }} AS DBT_INTERNAL_DEST
     USING {{ source }} AS DBT_INTERNAL_SOURCE
     {{ duckdb__merge_join_clause(
         unique_key, config.get('merge_on_using_columns') or [], normalize_incremental_predicates(incremental_predicates)
     ) }}
-    {%- for clause in clauses.get('when_matched', [default_update]) %}
+    {%- for clause in update_clauses %}
     WHEN MATCHED{{ duckdb__merge_condition(clause) }} THEN {{ duckdb__merge_update_action(clause, dest_columns) }}
     {%- endfor %}
-    {%- for clause in clauses.get('when_not_matched', [defaults.when_not_matched_insert_by_name]) %}
+    {%- for clause in insert_clauses %}
     WHEN NOT MATCHED
         {%- if clause.get('by') %} BY {{ clause.get('by') | upper }}{% endif -%}
         {{ duckdb__merge_condition(clause) }} THEN {{ duckdb__merge_insert_action(clause) }}
@@ -42,6 +45,26 @@
     {%- if returning %}
     RETURNING {{ returning if returning is string else returning | join(', ') }}
     {%- endif %}
+{%- endmacro %}
+
+
+{#- A row per key, among the rows that any of the clauses inserts. The engine itself refuses to change a row twice. -#}
+{% macro duckdb__refuse_ambiguous_merge(target, source, unique_key, insert_clauses) -%}
+    {%- set keys = config.get('merge_on_using_columns') or unique_key or [] -%}
+    {%- set inserting = [] -%}
+    {%- set conditions = [] -%}
+    {%- for clause in insert_clauses if clause.get('action') == 'insert' and (clause.get('by') or '') | lower != 'source' -%}
+        {%- set condition = clause.get('condition') -%}
+        {%- do inserting.append(clause) -%}
+        {%- if condition -%}
+            {%- do conditions.append(condition if condition is string else '(' ~ condition | join(') and (') ~ ')') -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if keys and inserting -%}
+        {%- do duckdb__refuse_duplicate_keys(
+            target, source, [keys] if keys is string else keys, conditions if conditions | length == inserting | length else []
+        ) -%}
+    {%- endif -%}
 {%- endmacro %}
 
 

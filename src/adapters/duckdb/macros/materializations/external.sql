@@ -14,12 +14,10 @@
     {%- set target_relation = this.incorporate(type='view') -%}
     {%- set temp_relation = make_intermediate_relation(this.incorporate(type='table'), suffix='__dbt_tmp') -%}
     {%- set intermediate_relation = make_intermediate_relation(target_relation, suffix='__dbt_int') -%}
-    {%- set backup_relation = make_backup_relation(target_relation, existing_relation.type if existing_relation else 'table') -%}
 
-    {#- Left behind by a run that was killed, or by a tool that swaps through a backup. -#}
-    {{- drop_relation_if_exists(load_cached_relation(intermediate_relation)) -}}
+    {#- Left behind by a run that was killed. -#}
+    {%- do drop_leftover_relation(intermediate_relation) -%}
     {{- drop_relation_if_exists(load_cached_relation(temp_relation)) -}}
-    {{- drop_relation_if_exists(load_cached_relation(backup_relation)) -}}
 
     {{- run_hooks(pre_hooks, inside_transaction=False) -}}
     {{- run_hooks(pre_hooks, inside_transaction=True) -}}

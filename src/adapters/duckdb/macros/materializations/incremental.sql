@@ -7,7 +7,6 @@
     {%- set existing_relation = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set intermediate_relation = make_intermediate_relation(target_relation) -%}
-    {%- set backup_relation = make_backup_relation(target_relation, existing_relation.type if existing_relation else 'table') -%}
 
     {%- set full_refresh_mode = should_full_refresh() or (existing_relation is not none and existing_relation.is_view) -%}
     {%- set on_schema_change = incremental_validate_on_schema_change(config.get('on_schema_change'), default='ignore') -%}
@@ -18,9 +17,8 @@
         {%- set sorted_by = duckdb__get_sorted_by(target_relation, false) -%}
     {%- endif -%}
 
-    {#- Left behind by a run that was killed, or by a tool that swaps through a backup. -#}
-    {{- drop_relation_if_exists(load_cached_relation(intermediate_relation)) -}}
-    {{- drop_relation_if_exists(load_cached_relation(backup_relation)) -}}
+    {#- Left behind by a run that was killed. -#}
+    {%- do drop_leftover_relation(intermediate_relation) -%}
 
     {%- set to_drop = [] -%}
 

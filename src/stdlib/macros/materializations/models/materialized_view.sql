@@ -26,8 +26,8 @@
 
 
 {% macro materialized_view_setup(backup_relation, intermediate_relation, pre_hooks) -%}
-    {{- drop_relation_if_exists(load_cached_relation(backup_relation)) -}}
-    {{- drop_relation_if_exists(load_cached_relation(intermediate_relation)) -}}
+    {%- do drop_leftover_relation(backup_relation) -%}
+    {%- do drop_leftover_relation(intermediate_relation) -%}
     {{- run_hooks(pre_hooks, inside_transaction=False) -}}
 {%- endmacro %}
 

@@ -6,11 +6,9 @@
     {%- set existing_relation = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set intermediate_relation = make_intermediate_relation(target_relation) -%}
-    {%- set backup_relation = make_backup_relation(target_relation, existing_relation.type if existing_relation else 'table') -%}
 
-    {#- Left behind by a run that was killed, or by a tool that swaps through a backup. -#}
-    {{- drop_relation_if_exists(load_cached_relation(intermediate_relation)) -}}
-    {{- drop_relation_if_exists(load_cached_relation(backup_relation)) -}}
+    {#- Left behind by a run that was killed. -#}
+    {%- do drop_leftover_relation(intermediate_relation) -%}
 
     {{- run_hooks(pre_hooks, inside_transaction=False) -}}
     {{- run_hooks(pre_hooks, inside_transaction=True) -}}

@@ -7,16 +7,14 @@
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set temp_relation = make_temp_relation(target_relation) -%}
     {%- set intermediate_relation = make_intermediate_relation(target_relation) -%}
-    {%- set backup_relation = make_backup_relation(target_relation, existing_relation.type if existing_relation else 'table') -%}
 
     {%- set unique_key = config.get('unique_key') -%}
     {%- set full_refresh_mode = should_full_refresh() or (existing_relation is not none and existing_relation.is_view) -%}
     {%- set on_schema_change = incremental_validate_on_schema_change(config.get('on_schema_change'), default='ignore') -%}
     {%- set strategy_macro = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy') or 'default') -%}
 
-    {#- Left behind by a run that was killed, or by a tool that swaps through a backup. -#}
-    {{- drop_relation_if_exists(load_cached_relation(intermediate_relation)) -}}
-    {{- drop_relation_if_exists(load_cached_relation(backup_relation)) -}}
+    {#- Left behind by a run that was killed. -#}
+    {%- do drop_leftover_relation(intermediate_relation) -%}
 
     {{- run_hooks(pre_hooks, inside_transaction=False) -}}
     {{- run_hooks(pre_hooks, inside_transaction=True) -}}

@@ -1,6 +1,9 @@
-{#- What happens when the query of an incremental model no longer returns the columns of its table. -#}
+{#-
+  What happens when the query of an incremental model no longer returns the columns of its table: `ignore`, `fail`,
+  `append_new_columns`, `sync_all_columns`, or `full_refresh`: change what can be changed in place, else build the model anew.
+-#}
 {% macro incremental_validate_on_schema_change(on_schema_change, default='ignore') -%}
-    {%- if on_schema_change in ['sync_all_columns', 'append_new_columns', 'fail', 'ignore'] -%}
+    {%- if on_schema_change in ['sync_all_columns', 'append_new_columns', 'fail', 'ignore', 'full_refresh'] -%}
         {{ return(on_schema_change) }}
     {%- endif -%}
     {%- do log('on_schema_change does not know `' ~ on_schema_change ~ '`; taken as ' ~ default) -%}
@@ -38,7 +41,8 @@
 {%- endmacro %}
 
 {% macro default__sync_column_schemas(on_schema_change, target_relation, schema_changes_dict) -%}
-    {%- set everything = on_schema_change == 'sync_all_columns' -%}
+    {#- Where `full_refresh` gets here, nothing is to be removed. -#}
+    {%- set everything = on_schema_change in ['sync_all_columns', 'full_refresh'] -%}
     {%- set to_add = schema_changes_dict['source_not_in_target'] -%}
     {%- set to_remove = schema_changes_dict['target_not_in_source'] if everything else [] -%}
     {%- set to_retype = schema_changes_dict['new_target_types'] if everything else [] -%}
@@ -82,14 +86,61 @@
 
     {%- if changes['schema_changed'] and on_schema_change == 'fail' -%}
         {%- do exceptions.raise_compiler_error(
-            'The query no longer returns the columns of ' ~ target_relation ~ ' (on_schema_change: fail).'
-            ~ '\nNew in the query: ' ~ changes['source_not_in_target']
-            ~ '\nMissing in the query: ' ~ changes['target_not_in_source']
-            ~ '\nChanged types: ' ~ changes['new_target_types']
+            'The source and target schemas on this incremental model are out of sync: '
+            ~ target_relation ~ ' has on_schema_change: fail.'
+            ~ '\nSource columns not in target: ' ~ describe_columns(changes['source_not_in_target'])
+            ~ '\nTarget columns not in source: ' ~ describe_columns(changes['target_not_in_source'])
+            ~ '\nNew column types: ' ~ describe_type_changes(changes)
             ~ '\nSet on_schema_change to append_new_columns or sync_all_columns, run with --full-refresh, or alter the table by hand.'
         ) -%}
     {%- elif changes['schema_changed'] -%}
+        {%- do refuse_impossible_schema_changes(on_schema_change, target_relation, changes) -%}
         {%- do sync_column_schemas(on_schema_change, target_relation, changes) -%}
     {%- endif -%}
     {{ return(changes['source_columns']) }}
+{%- endmacro %}
+
+
+{#- `name TYPE, name TYPE` or `none`. -#}
+{% macro describe_columns(columns) -%}
+    {%- set texts = [] -%}
+    {%- for column in columns -%}
+        {%- do texts.append(column.name ~ ' ' ~ column.dtype) -%}
+    {%- endfor -%}
+    {{ return(texts | join(', ') or 'none') }}
+{%- endmacro %}
+
+{% macro describe_type_changes(changes) -%}
+    {%- set texts = [] -%}
+    {%- for change in changes['new_target_types'] -%}
+        {%- set old = changes['target_columns'] | selectattr('name', 'equalto', change['column_name']) | first -%}
+        {%- do texts.append(change['column_name'] ~ ' ' ~ old.dtype ~ ' to ' ~ change['new_type']) -%}
+    {%- endfor -%}
+    {{ return(texts | join(', ') or 'none') }}
+{%- endmacro %}
+
+
+{#- Stops before anything is altered if a change cannot be made in the table as it is, or would lose values in it. -#}
+{% macro refuse_impossible_schema_changes(on_schema_change, target_relation, changes) -%}
+    {%- if on_schema_change not in ['sync_all_columns', 'full_refresh'] -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set reasons = [] -%}
+    {%- if on_schema_change == 'full_refresh' and changes['target_not_in_source'] -%}
+        {%- do reasons.append('the query no longer returns ' ~ describe_columns(changes['target_not_in_source'])) -%}
+    {%- endif -%}
+    {%- do reasons.extend(get_schema_change_obstacles(target_relation, changes)) -%}
+    {%- if reasons -%}
+        {%- do exceptions.raise_rebuild_needed(target_relation, reasons) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Texts, one per removed or retyped column that the engine cannot change in place without loss. -#}
+{% macro get_schema_change_obstacles(target_relation, changes) -%}
+    {{ return(adapter.dispatch('get_schema_change_obstacles', 'dbt')(target_relation, changes)) }}
+{%- endmacro %}
+
+{% macro default__get_schema_change_obstacles(target_relation, changes) -%}
+    {{ return([]) }}
 {%- endmacro %}
