@@ -6,6 +6,7 @@
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::base::Value;
+use crate::jinja::table::ColumnType;
 
 /// Reads a cell that is not null; none if it is not of the type.
 type Parse = fn(&str) -> Option<Value>;
@@ -24,6 +25,110 @@ pub(super) fn typed(cells: Vec<String>, forced: bool) -> Vec<Value> {
         None => Value::Str(cell),
     };
     cells.into_iter().map(value).collect()
+}
+
+/// What the cells of a column are, seen one after the other: the type that [`typed`] would give them.
+#[derive(Clone, Debug)]
+pub(super) struct Kind {
+    /// Which of [`TYPES`] all cells fit so far.
+    alive: [bool; TYPES.len()],
+    forced: bool,
+    whole: bool,
+    decimals: bool,
+    null_words: bool,
+    plain: bool,
+}
+
+impl Kind {
+    /// A column without cells; a `forced` one stays text.
+    pub fn new(forced: bool) -> Self {
+        let alive = [!forced; TYPES.len()];
+        Self { alive, forced, whole: true, decimals: false, null_words: false, plain: true }
+    }
+
+    /// Looks at the next cell.
+    pub fn see(&mut self, cell: &str) {
+        if cell.is_empty() {
+            return;
+        }
+        if is_null(cell) {
+            self.null_words |= !cell.trim().is_empty();
+            self.plain &= self.forced || !cell.trim().is_empty();
+            return;
+        }
+        if !self.alive.contains(&true) {
+            return;
+        }
+        let trimmed = cell.trim();
+        if self.alive[0] && is_small_integer(trimmed) {
+            self.alive = [true, false, false, false, false];
+            self.plain &= trimmed.len() == cell.len();
+            return;
+        }
+        for (alive, parse) in self.alive.iter_mut().zip(TYPES) {
+            let value = if *alive { parse(trimmed) } else { None };
+            *alive = value.is_some();
+            match value {
+                Some(Value::Decimal(digits)) => {
+                    self.whole = false;
+                    self.decimals |= digits.split_once('.').is_some_and(|(_, f)| f.bytes().any(|b| b != b'0'));
+                }
+                Some(Value::Float(x)) => {
+                    self.whole = false;
+                    self.decimals |= x.fract() != 0.0;
+                }
+                _ => {}
+            }
+        }
+        self.plain &= trimmed.len() == cell.len() && self.is_plain(trimmed);
+    }
+
+    /// Whether an engine can be trusted to read the cell as this room does.
+    fn is_plain(&self, cell: &str) -> bool {
+        let [number, _, _, iso, _] = self.alive;
+        if number {
+            let unsigned = cell.strip_prefix('-').unwrap_or(cell);
+            let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+            let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+            let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+            let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+            return digits(whole) && digits(fraction) && digits(exponent) && !whole.is_empty() && !exponent.is_empty();
+        }
+        !iso || (cell.contains(':') && cell.as_bytes().get(4) == Some(&b'-'))
+    }
+
+    /// The type.
+    pub fn column_type(&self) -> ColumnType {
+        match self.alive {
+            [true, ..] if self.whole => ColumnType::Integer,
+            [true, ..] => ColumnType::Number,
+            [_, true, ..] => ColumnType::Date,
+            [_, _, plain, iso, _] if plain || iso => ColumnType::DateTime,
+            [.., true] => ColumnType::Boolean,
+            _ => ColumnType::Text,
+        }
+    }
+
+    /// Whether a number has digits after the point.
+    pub fn has_decimals(&self) -> bool {
+        self.decimals
+    }
+
+    /// Whether the word `null` stands for NULL: not in text, which keeps it.
+    pub fn has_null_words(&self) -> bool {
+        self.null_words && (self.forced || self.column_type() != ColumnType::Text)
+    }
+
+    /// Whether an engine's reader gives the same values.
+    pub fn reads_plainly(&self) -> bool {
+        self.plain || self.column_type() == ColumnType::Text
+    }
+}
+
+/// The common case, without making a value.
+fn is_small_integer(cell: &str) -> bool {
+    let digits = cell.strip_prefix('-').unwrap_or(cell);
+    (1..=18).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn is_null(cell: &str) -> bool {
@@ -126,11 +231,8 @@ fn parse_offset(text: &str) -> Option<FixedOffset> {
 }
 
 fn boolean(cell: &str) -> Option<Value> {
-    match cell.to_ascii_lowercase().as_str() {
-        "true" => Some(Value::Bool(true)),
-        "false" => Some(Value::Bool(false)),
-        _ => None,
-    }
+    let is = |word: &str| cell.eq_ignore_ascii_case(word);
+    if is("true") { Some(Value::Bool(true)) } else { is("false").then_some(Value::Bool(false)) }
 }
 
 #[cfg(test)]
@@ -158,5 +260,37 @@ mod tests {
         assert_eq!(noon("2024-01-05T12:00"), "2024-01-05 12:00:00");
         assert_eq!(noon("2024-01-05T12:00:00.5+02:00"), "2024-01-05 12:00:00.500+02:00");
         assert_eq!(typed(vec!["01".into(), String::new()], true), ["01".into(), Value::Null]);
+    }
+
+    #[test]
+    fn seen_one_by_one_the_type_is_the_same() {
+        use ColumnType::{Boolean, Date, DateTime, Integer, Number, Text};
+        for (cells, kind, plain) in [
+            (&["1", "", "007", "-3", "NULL"][..], Integer, true),
+            (&["1.0", "2"], Integer, true),
+            (&["1", "2.5", "1e3"], Number, true),
+            (&["$1,000", "10%"], Integer, false),
+            (&[" 1"], Integer, false),
+            (&["1", "x"], Text, true),
+            (&["x", "1"], Text, true),
+            (&["2024-01-05", "2024-1-5"], Date, true),
+            (&["2024-01-05", "1"], Text, true),
+            (&["2024-01-05 01:02:03"], DateTime, true),
+            (&["2024-01-05T12:00:00Z"], DateTime, true),
+            (&["20240105T1200"], DateTime, false),
+            (&["TRUE", "false", ""], Boolean, true),
+            (&["true", "1"], Text, true),
+            (&["", "null"], Integer, true),
+        ] {
+            let mut seen = Kind::new(false);
+            cells.iter().for_each(|cell| seen.see(cell));
+            assert_eq!((seen.column_type(), seen.reads_plainly()), (kind, plain), "{cells:?}");
+            let values = typed(cells.iter().map(|c| (*c).to_owned()).collect(), false);
+            let text = values.iter().all(|v| matches!(v, Value::Str(_) | Value::Null));
+            assert_eq!(text && cells != ["", "null"], kind == Text, "{cells:?}");
+        }
+        let mut forced = Kind::new(true);
+        forced.see("null");
+        assert_eq!((forced.column_type(), forced.has_null_words()), (Text, true));
     }
 }

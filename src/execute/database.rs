@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::adapters::{Adapter, AdapterError, Connection, ErrorKind, Execution, Fetch};
+use crate::adapters::{Adapter, AdapterError, Connection, CsvFormat, ErrorKind, Execution, Fetch};
 use crate::base::{Relation, RelationKind, Table, TableColumn};
 use crate::diag::Diagnostic;
 use crate::jinja::context::host::{AdapterResponse, ColumnInfo, Database, ExecuteOptions, HostError};
+
+use crate::jinja::table::CsvFile;
 
 use super::bindings::bound;
 use super::cache::{Journal, RelationCache};
@@ -116,6 +118,15 @@ impl WorkerDatabase {
         let mut diagnostic: Diagnostic = failure::located(&error, focus.code.as_ref());
         diagnostic.node.clone_from(&focus.node);
         diagnostic.into()
+    }
+
+    /// Tells of a load.
+    fn loaded(&self, what: &str, result: Result<u64, AdapterError>, started: Instant) -> Answer<u64> {
+        let name = lock(&self.focus).node.clone().unwrap_or_default();
+        let status = if result.is_ok() { "OK" } else { "ERROR" };
+        let elapsed = started.elapsed().as_secs_f64();
+        self.sink.emit(&Event::Statement { connection: &name, sql: what, status, elapsed });
+        result.map_err(|error| self.failed(error))
     }
 
     fn refuse_if_cancelled(&self) -> Answer<()> {
@@ -316,12 +327,32 @@ impl Database for WorkerDatabase {
         let started = Instant::now();
         let result = connection.load_rows(relation, &rows.columns, &mut rows.rows.iter().cloned());
         drop(connection);
-        let name = lock(&self.focus).node.clone().unwrap_or_default();
-        let sql = format!("-- {} rows for {}", rows.rows.len(), relation.quoted());
-        let status = if result.is_ok() { "OK" } else { "ERROR" };
-        let elapsed = started.elapsed().as_secs_f64();
-        self.sink.emit(&Event::Statement { connection: &name, sql: &sql, status, elapsed });
-        result.map_err(|error| self.failed(error))
+        let what = format!("-- {} rows for {}", rows.rows.len(), relation.quoted());
+        self.loaded(&what, result, started)
+    }
+
+    fn load_csv(&self, relation: &Relation, columns: &[TableColumn], file: &CsvFile) -> Answer<u64> {
+        self.refuse_if_cancelled()?;
+        let mut connection = lock(&self.connection);
+        connection.begin().map_err(|e| self.failed(e))?;
+        // The table may be older than the file: its types count.
+        let existing = connection.columns(relation).map_err(|e| self.failed(e))?;
+        let mut columns = columns.to_vec();
+        for column in &mut columns {
+            if let Some(found) = existing.iter().find(|e| e.name.eq_ignore_ascii_case(&column.name)) {
+                column.data_type.clone_from(&found.data_type);
+            }
+        }
+        let started = Instant::now();
+        let format = CsvFormat { delimiter: file.delimiter, null_words: file.null_words };
+        let result = connection.load_csv(relation, &columns, &file.path, format);
+        drop(connection);
+        let what = format!("-- {} for {}", file.path.display(), relation.quoted());
+        self.loaded(&what, result, started).map_err(|error| {
+            let help = "name types that take all values under `column_types` in the seed's config; after a change of \
+                        types load with --full-refresh";
+            error.into_diagnostic().help(help).into()
+        })
     }
 
     fn quote(&self, identifier: &str) -> String {

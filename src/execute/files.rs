@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use crate::base::{Table, TableColumn};
 use crate::diag::{Diagnostic, SourceFile, Span, codes};
-use crate::files::{Files, FilesError};
+use crate::files::{Files, FilesError, decode};
 use crate::jinja::context::host::NodeFiles;
+use crate::jinja::table::{CsvFile, Shape};
 use crate::node::{Detail, Node, ResourceType};
 
-use super::csv_types::typed;
+use super::csv_types::{Kind, typed};
 use super::event::plural;
 use super::request::CodeWriter;
 
@@ -48,6 +49,27 @@ impl ProjectFiles {
         written.map_err(|e| Diagnostic::error(codes::TARGET_UNWRITABLE, e.to_string()))
     }
 
+    /// A seed's text, and how it is written.
+    fn seed_text(&self, node: &Node) -> Result<(String, Layout), Diagnostic> {
+        let path = self.seed_file(node);
+        let read = self.files.read(&path).and_then(|bytes| {
+            let mixed = has_mixed_line_ends(&bytes);
+            decode(&path, bytes).map(|text| (text, mixed))
+        });
+        let (text, mixed_line_ends) = read.map_err(|error| {
+            let code =
+                if matches!(error, FilesError::NotUtf8 { .. }) { codes::FILE_ENCODING } else { codes::FILE_UNREADABLE };
+            Diagnostic::error(code, error.to_string()).node(node.id.as_str())
+        })?;
+        let delimiter = node.config.str("delimiter").unwrap_or(",");
+        let &[delimiter] = delimiter.as_bytes() else {
+            let message = format!("the delimiter of a seed is one character, not '{delimiter}'");
+            return Err(CsvProblem { message, line: 1 }.in_seed(node, &text));
+        };
+        let forced = node.config.map("column_types").into_iter().flat_map(|types| types.keys().cloned()).collect();
+        Ok((text, Layout { delimiter, forced, mixed_line_ends }))
+    }
+
     fn seed_file(&self, node: &Node) -> PathBuf {
         let package = match &node.detail {
             Detail::Seed { root_path } if !root_path.is_empty() => Path::new(root_path),
@@ -71,26 +93,29 @@ impl CodeWriter for ProjectFiles {
 
 impl NodeFiles for ProjectFiles {
     fn seed_table(&self, node: &Node) -> Result<Table, Diagnostic> {
-        let path = self.seed_file(node);
-        let text = self.files.read_text(&path).map_err(|error| {
-            let code =
-                if matches!(error, FilesError::NotUtf8 { .. }) { codes::FILE_ENCODING } else { codes::FILE_UNREADABLE };
-            Diagnostic::error(code, error.to_string()).node(node.id.as_str())
-        })?;
-        let delimiter = node.config.str("delimiter").unwrap_or(",");
-        let forced: Vec<&str> =
-            node.config.map("column_types").into_iter().flat_map(|types| types.keys().map(String::as_str)).collect();
-        read_csv(&text, delimiter, &forced).map_err(|problem| {
-            let file = SourceFile::new(node.original_path.as_str(), text.as_str());
-            let start = file.line_start(problem.line);
-            let length = file.text[start..].lines().next().unwrap_or_default().len();
-            Diagnostic::error(codes::CONFIG_INVALID, problem.message)
-                .at(Span::new(&file, start..start + length))
-                .node(node.id.as_str())
-                .help(
-                    "every row has at most as many values as the header; values with the delimiter in them are quoted",
-                )
-        })
+        let (text, layout) = self.seed_text(node)?;
+        read_csv(&text, &layout).map_err(|problem| problem.in_seed(node, &text))
+    }
+
+    fn seed(&self, node: &Node) -> Result<(Shape, Option<CsvFile>), Diagnostic> {
+        let (text, layout) = self.seed_text(node)?;
+        let seen = scan_csv(&text, &layout).map_err(|problem| problem.in_seed(node, &text))?;
+        let kinds = || seen.columns.iter().map(|(_, kind)| kind);
+        let plain = !layout.mixed_line_ends && kinds().all(Kind::reads_plainly);
+        let file = plain.then(|| CsvFile {
+            path: self.seed_file(node),
+            delimiter: char::from(layout.delimiter),
+            null_words: kinds().any(Kind::has_null_words),
+        });
+        let shape = Shape {
+            names: seen.columns.iter().map(|(name, _)| name.clone()).collect(),
+            types: kinds().map(Kind::column_type).collect(),
+            decimals: kinds().map(Kind::has_decimals).collect(),
+            height: seen.height,
+            // The text has been read to its end without a problem.
+            rows: Box::new(move || read_csv(&text, &layout).unwrap_or_default()),
+        };
+        Ok((shape, file))
     }
 
     fn seed_path(&self, node: &Node) -> String {
@@ -112,39 +137,109 @@ struct CsvProblem {
     line: usize,
 }
 
-/// Reads a CSV file: rows that are too short are filled up with nulls, `forced` columns stay text.
-fn read_csv(text: &str, delimiter: &str, forced: &[&str]) -> Result<Table, CsvProblem> {
-    let at = |line: u64, message: String| CsvProblem { message, line: usize::try_from(line).unwrap_or(1) };
-    let &[delimiter] = delimiter.as_bytes() else {
-        return Err(at(1, format!("the delimiter of a seed is one character, not '{delimiter}'")));
-    };
-    let mut reader = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
-    let line_of = |error: &csv::Error| error.position().map_or(1, csv::Position::line);
-    let header = reader.headers().map_err(|e| at(line_of(&e), e.to_string()))?.clone();
-    let names: Vec<String> = header.iter().map(str::to_owned).collect();
-    let mut cells: Vec<Vec<String>> = vec![Vec::new(); names.len()];
-    let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(|e| at(line_of(&e), e.to_string()))? {
-        if record.len() != names.len() {
-            let line = record.position().map_or(1, |start| line_of_record(text, start));
-            let (found, wanted) = (plural(record.len(), "value"), plural(names.len(), "column"));
-            let message = format!("a row has {found}, but the header has {wanted}");
-            return Err(at(line, message));
-        }
-        for (index, column) in cells.iter_mut().enumerate() {
-            column.push(record.get(index).unwrap_or_default().to_owned());
+impl CsvProblem {
+    fn in_seed(self, node: &Node, text: &str) -> Diagnostic {
+        let file = SourceFile::new(node.original_path.as_str(), text);
+        let start = file.line_start(self.line);
+        let length = file.text[start..].lines().next().unwrap_or_default().len();
+        Diagnostic::error(codes::CONFIG_INVALID, self.message)
+            .at(Span::new(&file, start..start + length))
+            .node(node.id.as_str())
+            .help("every row has as many values as the header; values with the delimiter in them are quoted")
+    }
+}
+
+/// How a seed is written.
+struct Layout {
+    delimiter: u8,
+    /// Columns that stay text.
+    forced: Vec<String>,
+    /// Whether lines end now one way, now another: engines' readers refuse that.
+    mixed_line_ends: bool,
+}
+
+fn has_mixed_line_ends(bytes: &[u8]) -> bool {
+    let mut first = None;
+    for (place, _) in bytes.iter().enumerate().filter(|(_, b)| **b == b'\n') {
+        let windows = place > 0 && bytes[place - 1] == b'\r';
+        if *first.get_or_insert(windows) != windows {
+            return true;
         }
     }
+    false
+}
+
+/// Reads a CSV file.
+fn read_csv(text: &str, layout: &Layout) -> Result<Table, CsvProblem> {
+    let mut cells: Vec<Vec<String>> = Vec::new();
+    let names = for_each_row(text, layout, |_, row| {
+        cells.resize_with(row.len(), Vec::new);
+        for (column, cell) in cells.iter_mut().zip(row) {
+            column.push(cell.to_owned());
+        }
+    })?;
+    cells.resize_with(names.len(), Vec::new);
     let height = cells.first().map_or(0, Vec::len);
     let mut rows: Vec<Vec<_>> = (0..height).map(|_| Vec::with_capacity(names.len())).collect();
     for (name, column) in names.iter().zip(cells) {
-        let values = typed(column, forced.contains(&name.as_str()));
+        let values = typed(column, layout.forced.iter().any(|forced| forced == name));
         for (row, value) in rows.iter_mut().zip(values) {
             row.push(value);
         }
     }
-    let column = |name: String| TableColumn { name, data_type: String::new() };
-    Ok(Table { columns: names.into_iter().map(column).collect(), rows })
+    let column = |name: &str| TableColumn { name: name.to_owned(), data_type: String::new() };
+    Ok(Table { columns: names.iter().map(column).collect(), rows })
+}
+
+/// What a CSV file holds.
+struct Seen {
+    columns: Vec<(String, Kind)>,
+    height: usize,
+}
+
+/// Reads a CSV file for its types alone.
+fn scan_csv(text: &str, layout: &Layout) -> Result<Seen, CsvProblem> {
+    let mut kinds: Vec<Kind> = Vec::new();
+    let mut height = 0;
+    let new_kinds = |names: &csv::StringRecord| {
+        names.iter().map(|name| Kind::new(layout.forced.iter().any(|forced| forced == name))).collect()
+    };
+    let names = for_each_row(text, layout, |names, row| {
+        if height == 0 {
+            kinds = new_kinds(names);
+        }
+        height += 1;
+        for (kind, cell) in kinds.iter_mut().zip(row) {
+            kind.see(cell);
+        }
+    })?;
+    if height == 0 {
+        kinds = new_kinds(&names);
+    }
+    Ok(Seen { columns: names.iter().map(str::to_owned).zip(kinds).collect(), height })
+}
+
+/// Hands out the rows of a CSV file, each with the names of the columns; these again at the end.
+fn for_each_row(
+    text: &str,
+    layout: &Layout,
+    mut take: impl FnMut(&csv::StringRecord, &csv::StringRecord),
+) -> Result<csv::StringRecord, CsvProblem> {
+    let at = |line: u64, message: String| CsvProblem { message, line: usize::try_from(line).unwrap_or(1) };
+    let mut reader = csv::ReaderBuilder::new().flexible(true).delimiter(layout.delimiter).from_reader(text.as_bytes());
+    let line_of = |error: &csv::Error| error.position().map_or(1, csv::Position::line);
+    let header = reader.headers().map_err(|e| at(line_of(&e), e.to_string()))?.clone();
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record).map_err(|e| at(line_of(&e), e.to_string()))? {
+        if record.len() != header.len() {
+            let line = record.position().map_or(1, |start| line_of_record(text, start));
+            let (found, wanted) = (plural(record.len(), "value"), plural(header.len(), "column"));
+            let message = format!("a row has {found}, but the header has {wanted}");
+            return Err(at(line, message));
+        }
+        take(&header, &record);
+    }
+    Ok(header)
 }
 
 /// A record's position is that of the blank lines before it.
@@ -157,17 +252,31 @@ fn line_of_record(text: &str, start: &csv::Position) -> u64 {
 mod tests {
     use super::*;
     use crate::base::Value;
+    use crate::jinja::table::ColumnType;
 
     #[test]
     fn csv_files_as_dbt_reads_them() {
-        let table = read_csv("id;name;zip\n1;\"a;b\";01\n2;;02\n", ";", &["zip"]).expect("a table");
+        let layout = |delimiter: u8, forced: &[&str]| Layout {
+            delimiter,
+            mixed_line_ends: false,
+            forced: forced.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let semicolons = layout(b';', &["zip"]);
+        let text = "id;name;zip\n1;\"a;b\";01\n2;;02\n";
+        let table = read_csv(text, &semicolons).expect("a table");
         let row = |index: usize| table.rows[index].clone();
         assert_eq!(row(0), [Value::Int(1), "a;b".into(), "01".into()]);
         assert_eq!(row(1), [Value::Int(2), Value::Null, "02".into()]);
-        let short = read_csv("a,b\n1,2\n3\n", ",", &[]).expect_err("too few values");
+        let seen = scan_csv(text, &semicolons).expect("a table");
+        let kinds: Vec<_> = seen.columns.iter().map(|(name, kind)| (name.as_str(), kind.column_type())).collect();
+        assert_eq!(kinds, [("id", ColumnType::Integer), ("name", ColumnType::Text), ("zip", ColumnType::Text)]);
+        assert_eq!(seen.height, 2);
+        let commas = layout(b',', &[]);
+        let short = read_csv("a,b\n1,2\n3\n", &commas).expect_err("too few values");
         assert_eq!((short.line, short.message.as_str()), (3, "a row has 1 value, but the header has 2 columns"));
-        let problem = read_csv("a,b\n1,2\n\n1,2,3\n", ",", &[]).expect_err("too many values");
+        let problem = scan_csv("a,b\n1,2\n\n1,2,3\n", &commas).err().expect("too many values");
         assert_eq!((problem.line, problem.message.as_str()), (4, "a row has 3 values, but the header has 2 columns"));
-        assert!(read_csv("a,b\n", ",", &[]).expect("no rows").rows.is_empty());
+        assert_eq!(scan_csv("a,b\n", &commas).expect("no rows").columns.len(), 2);
+        assert!(read_csv("a,b\n", &commas).expect("no rows").rows.is_empty());
     }
 }

@@ -281,7 +281,8 @@ impl Connection for DuckConnection {
         format: CsvFormat,
     ) -> Result<u64, AdapterError> {
         let sql = seeds::csv_sql(relation, columns, path, format);
-        Ok(self.once(&sql, Fetch::None)?.rows_affected.unwrap_or_default())
+        let loaded = self.once(&sql, Fetch::None).map_err(|error| seeds::told(error, columns))?;
+        Ok(loaded.rows_affected.unwrap_or_default())
     }
 
     fn catalog(&mut self, schemas: &[(String, String)]) -> Result<Table, AdapterError> {

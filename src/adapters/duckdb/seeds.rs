@@ -50,6 +50,19 @@ pub(super) fn csv_sql(relation: &Relation, columns: &[TableColumn], path: &Path,
     )
 }
 
+/// The reader's complaint about a file without its own settings, and under the names of the table's columns.
+pub(super) fn told(mut error: AdapterError, columns: &[TableColumn]) -> AdapterError {
+    let head = error.message.split("\n\n").next().unwrap_or_default().trim_end();
+    let mut message = head.split("\nColumn c").next().unwrap_or_default().trim_end().to_owned();
+    for (index, column) in columns.iter().enumerate() {
+        message = message.replace(&format!("column \"c{index}\""), &format!("column \"{}\"", column.name));
+    }
+    error.message = message;
+    error.sql = None;
+    error.position = None;
+    error
+}
+
 fn is_text(data_type: &str) -> bool {
     let word = data_type.split('(').next().unwrap_or_default().trim().to_ascii_lowercase();
     matches!(word.as_str(), "varchar" | "text" | "string" | "char" | "bpchar" | "nvarchar")

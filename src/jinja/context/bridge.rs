@@ -116,11 +116,5 @@ pub(super) fn column_type(value: &Value, index: usize) -> Option<String> {
 
 /// Whether a column of numbers has digits after the point.
 pub(super) fn has_decimals(value: &Value, index: usize) -> bool {
-    let Some(table) = value.downcast_object_ref::<AgateTable>() else { return false };
-    let fraction = |cell: &base::Value| match cell {
-        base::Value::Float(x) => x.fract() != 0.0,
-        base::Value::Decimal(digits) => digits.split_once('.').is_some_and(|(_, f)| f.bytes().any(|b| b != b'0')),
-        _ => false,
-    };
-    table.base().rows.iter().filter_map(|row| row.get(index)).any(fraction)
+    value.downcast_object_ref::<AgateTable>().is_some_and(|table| table.has_decimals(index))
 }

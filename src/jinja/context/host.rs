@@ -6,8 +6,9 @@
 
 use thiserror::Error;
 
-use crate::base::{Dict, NodeId, Relation, RelationKind, Table, Value};
+use crate::base::{Dict, NodeId, Relation, RelationKind, Table, TableColumn, Value};
 use crate::diag::{Diagnostic, codes};
+use crate::jinja::table::{CsvFile, Shape};
 use crate::node::Node;
 
 /// A failure behind one of the doors. It leaves the render as the same diagnostic.
@@ -205,6 +206,10 @@ pub trait Database: Send + Sync {
     /// of the table's columns, not those of the values.
     fn load_rows(&self, relation: &Relation, rows: &Table) -> Result<u64, HostError>;
 
+    /// Appends a CSV file to a table, read by the engine; the number of rows loaded. The columns are those of the file in its
+    /// order, under the names of the table's columns.
+    fn load_csv(&self, relation: &Relation, columns: &[TableColumn], file: &CsvFile) -> Result<u64, HostError>;
+
     /// A quoted identifier.
     fn quote(&self, identifier: &str) -> String {
         format!("\"{}\"", identifier.replace('"', "\"\""))
@@ -337,6 +342,9 @@ pub trait LogSink: Send + Sync {
 pub trait NodeFiles: Send + Sync {
     /// The rows of a seed, typed as dbt types CSV cells; columns in `column_types` stay text.
     fn seed_table(&self, node: &Node) -> Result<Table, Diagnostic>;
+
+    /// A seed's shape, with its rows on demand; and the file, if the engine's own reader understands all of it.
+    fn seed(&self, node: &Node) -> Result<(Shape, Option<CsvFile>), Diagnostic>;
 
     /// Absolute path of a seed's CSV file.
     fn seed_path(&self, node: &Node) -> String;

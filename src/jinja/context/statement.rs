@@ -11,6 +11,7 @@ use minijinja::{Error, ErrorKind, State};
 
 use crate::base::Table;
 use crate::diag::{Diagnostic, codes};
+use crate::jinja::table::AgateTable;
 use crate::node::ResourceType;
 
 use super::args::{bind, given, required_text};
@@ -145,6 +146,6 @@ pub(super) fn load_agate_table(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[
         core.shared.files.as_ref().ok_or_else(|| {
             core.raise(Diagnostic::error(codes::JINJA_RUNTIME, "load_agate_table() cannot be used here"))
         })?;
-    let table = files.seed_table(node).map_err(|diagnostic| core.raise(diagnostic))?;
-    Ok(super::table_value(table))
+    let (shape, file) = files.seed(node).map_err(|diagnostic| core.raise(diagnostic))?;
+    Ok(Value::from_object(AgateTable::of_file(shape, file)))
 }

@@ -24,15 +24,15 @@ fn places(data: &Data, key: &Value) -> Result<Vec<usize>, Error> {
 
 fn with_columns(data: &Data, places: &[usize]) -> AgateTable {
     AgateTable::new(base::Table {
-        columns: places.iter().map(|place| data.base.columns[*place].clone()).collect(),
-        rows: data.base.rows.iter().map(|row| places.iter().map(|place| row[*place].clone()).collect()).collect(),
+        columns: places.iter().map(|place| data.columns()[*place].clone()).collect(),
+        rows: data.base().rows.iter().map(|row| places.iter().map(|place| row[*place].clone()).collect()).collect(),
     })
 }
 
 fn with_rows(data: &Data, places: impl IntoIterator<Item = usize>) -> AgateTable {
     AgateTable::new(base::Table {
-        columns: data.base.columns.clone(),
-        rows: places.into_iter().filter_map(|place| data.base.rows.get(place).cloned()).collect(),
+        columns: data.columns().to_vec(),
+        rows: places.into_iter().filter_map(|place| data.base().rows.get(place).cloned()).collect(),
     })
 }
 
@@ -95,7 +95,7 @@ pub(super) fn rename(data: &Data, args: &[Value]) -> Result<AgateTable, Error> {
     if flag(slugs.as_ref(), false) {
         renamed = renamed.iter().map(|name| slug(name)).collect();
     }
-    let mut base = data.base.clone();
+    let mut base = data.base().clone();
     for (column, name) in base.columns.iter_mut().zip(renamed) {
         column.name = name;
     }
@@ -107,7 +107,7 @@ pub(super) fn limit(data: &Data, args: &[Value]) -> Result<AgateTable, Error> {
     let [first, stop, step] = bind("limit", args, ["start_or_stop", "stop", "step"], 0)?;
     let [first, stop, step] =
         [optional_integer(first.as_ref())?, optional_integer(stop.as_ref())?, optional_integer(step.as_ref())?];
-    let length = data.rows.len() as i64;
+    let length = data.height() as i64;
     let clamp = |place: i64| (if place < 0 { place + length } else { place }).clamp(0, length) as usize;
     let sliced = stop.is_some_and(|stop| stop != 0) || step.is_some_and(|step| step != 0);
     let (start, stop) = if sliced { (first, stop) } else { (None, first) };
@@ -125,7 +125,7 @@ pub(super) fn distinct(data: &Data, key: Option<&Value>) -> Result<AgateTable, E
     };
     let mut seen = IndexSet::new();
     let mut kept = Vec::new();
-    for (place, row) in data.rows.iter().enumerate() {
+    for (place, row) in data.rows().iter().enumerate() {
         if seen.insert(tuple(columns.iter().map(|column| row[*column].clone()).collect())) {
             kept.push(place);
         }
@@ -139,13 +139,13 @@ pub(super) fn order_by(state: &mut State<'_, '_>, data: &Arc<Data>, args: &[Valu
     let (key, reverse) = (key.unwrap_or_default(), flag(reverse.as_ref(), false));
     let mut keyed: Vec<(Vec<Value>, usize)> = Vec::new();
     if key.kind() == ValueKind::Plain {
-        for place in 0..data.rows.len() {
+        for place in 0..data.height() {
             let row = Row::value(data, place).unwrap_or_default();
             keyed.push((vec![key.call(state, &[row])?], place));
         }
     } else {
         let columns = places(data, &key)?;
-        let rows = data.rows.iter().enumerate();
+        let rows = data.rows().iter().enumerate();
         keyed.extend(rows.map(|(place, row)| (columns.iter().map(|column| row[*column].clone()).collect(), place)));
     }
     try_sort(&mut keyed, &mut |(left, _), (right, _)| {
@@ -166,7 +166,7 @@ pub(super) fn order_by(state: &mut State<'_, '_>, data: &Arc<Data>, args: &[Valu
 /// The rows for which a function is true.
 pub(super) fn filter(state: &mut State<'_, '_>, data: &Arc<Data>, test: &Value) -> Result<AgateTable, Error> {
     let mut kept = Vec::new();
-    for place in 0..data.rows.len() {
+    for place in 0..data.height() {
         let row = Row::value(data, place).unwrap_or_default();
         if test.call(state, &[row])?.is_true() {
             kept.push(place);

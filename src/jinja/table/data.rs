@@ -1,9 +1,10 @@
 //! What a table holds.
 //!
-//! In: a query result. Out: its values as templates see them, and the agate type of each column.
+//! In: a query result, or the shape of a file that may not be read at all. Out: its values as templates see them, and the
+//! agate type of each column.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use minijinja::Value;
 use minijinja::value::{Object, ObjectRepr};
@@ -13,12 +14,18 @@ use crate::jinja::values::{from_base, repr, str_dict};
 
 /// agate's column types, as far as dbt uses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ColumnType {
+pub enum ColumnType {
+    /// Whole numbers.
     Integer,
+    /// Numbers.
     Number,
+    /// Days.
     Date,
+    /// Moments.
     DateTime,
+    /// Truth values.
     Boolean,
+    /// Anything.
     Text,
 }
 
@@ -76,16 +83,40 @@ impl Object for ColumnType {
     }
 }
 
-/// The contents of a table.
-#[derive(Debug)]
+/// A table whose rows are made when somebody asks for them.
+pub struct Shape {
+    /// The columns' names.
+    pub names: Vec<String>,
+    /// Their types.
+    pub types: Vec<ColumnType>,
+    /// For each column whether it has digits after the point.
+    pub decimals: Vec<bool>,
+    /// How many rows there are.
+    pub height: usize,
+    /// Makes the rows.
+    pub rows: Box<dyn Fn() -> base::Table + Send + Sync>,
+}
+
+/// The contents of a table. Values for templates are made when they are asked for.
 pub(super) struct Data {
-    pub(super) base: base::Table,
+    columns: Vec<base::TableColumn>,
     pub(super) types: Vec<ColumnType>,
-    pub(super) rows: Vec<Vec<Value>>,
+    height: usize,
+    /// Known beforehand only for a shape.
+    decimals: Option<Vec<bool>>,
+    make: Option<Box<dyn Fn() -> base::Table + Send + Sync>>,
+    base: OnceLock<base::Table>,
+    rows: OnceLock<Vec<Vec<Value>>>,
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Data").field("columns", &self.columns).field("height", &self.height).finish_non_exhaustive()
+    }
 }
 
 impl Data {
-    /// Infers types and converts values.
+    /// Infers types.
     pub(super) fn new(mut base: base::Table) -> Self {
         make_distinct(&mut base.columns);
         let width = base.columns.len();
@@ -94,20 +125,82 @@ impl Data {
         }
         let column = |place: usize| base.rows.iter().map(|row| &row[place]).collect::<Vec<_>>();
         let types: Vec<ColumnType> = (0..width).map(|place| ColumnType::of(&column(place))).collect();
-        let convert = |(value, kind): (&base::Value, &ColumnType)| match (kind, value) {
-            (ColumnType::Text, value) => as_text(value),
-            (ColumnType::DateTime, base::Value::Date(date)) => {
-                from_base(&base::Value::Timestamp(date.and_time(chrono::NaiveTime::MIN)))
-            }
-            (_, value) => from_base(value),
+        Self {
+            columns: base.columns.clone(),
+            types,
+            height: base.rows.len(),
+            decimals: None,
+            make: None,
+            base: OnceLock::from(base),
+            rows: OnceLock::new(),
+        }
+    }
+
+    /// A table without its rows.
+    pub(super) fn shaped(shape: Shape) -> Self {
+        let column = |name: String| base::TableColumn { name, data_type: String::new() };
+        let mut columns: Vec<base::TableColumn> = shape.names.into_iter().map(column).collect();
+        make_distinct(&mut columns);
+        Self {
+            columns,
+            types: shape.types,
+            height: shape.height,
+            decimals: Some(shape.decimals),
+            make: Some(shape.rows),
+            base: OnceLock::new(),
+            rows: OnceLock::new(),
+        }
+    }
+
+    /// The columns; names that occurred twice are distinct.
+    pub(super) fn columns(&self) -> &[base::TableColumn] {
+        &self.columns
+    }
+
+    /// How many rows there are.
+    pub(super) fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The plain values.
+    pub(super) fn base(&self) -> &base::Table {
+        self.base.get_or_init(|| {
+            let made = self.make.as_ref().map(|make| make()).unwrap_or_default();
+            base::Table { columns: self.columns.clone(), rows: made.rows }
+        })
+    }
+
+    /// The values as templates see them.
+    pub(super) fn rows(&self) -> &[Vec<Value>] {
+        self.rows.get_or_init(|| {
+            let convert = |(value, kind): (&base::Value, &ColumnType)| match (kind, value) {
+                (ColumnType::Text, value) => as_text(value),
+                (ColumnType::DateTime, base::Value::Date(date)) => {
+                    from_base(&base::Value::Timestamp(date.and_time(chrono::NaiveTime::MIN)))
+                }
+                (_, value) => from_base(value),
+            };
+            let rows = self.base().rows.iter();
+            rows.map(|row| row.iter().zip(&self.types).map(convert).collect()).collect()
+        })
+    }
+
+    /// Whether a column of numbers has digits after the point.
+    pub(super) fn has_decimals(&self, place: usize) -> bool {
+        if let Some(known) = &self.decimals {
+            return known.get(place).copied().unwrap_or(false);
+        }
+        let fraction = |cell: &base::Value| match cell {
+            base::Value::Float(x) => x.fract() != 0.0,
+            base::Value::Decimal(digits) => digits.split_once('.').is_some_and(|(_, f)| f.bytes().any(|b| b != b'0')),
+            _ => false,
         };
-        let rows = base.rows.iter().map(|row| row.iter().zip(&types).map(convert).collect()).collect();
-        Self { base, types, rows }
+        self.base().rows.iter().filter_map(|row| row.get(place)).any(fraction)
     }
 
     /// The names of the columns.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.base.columns.iter().map(|column| column.name.as_str())
+        self.columns.iter().map(|column| column.name.as_str())
     }
 
     /// The place of a column; agate knows names only as they are spelled.
@@ -117,7 +210,7 @@ impl Data {
 
     /// The values of a column.
     pub(super) fn column(&self, place: usize) -> Vec<Value> {
-        self.rows.iter().filter_map(|row| row.get(place).cloned()).collect()
+        self.rows().iter().filter_map(|row| row.get(place).cloned()).collect()
     }
 }
 

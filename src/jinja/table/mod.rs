@@ -9,10 +9,13 @@ mod print;
 mod sequence;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
+
+pub use self::data::{ColumnType, Shape};
 
 use self::data::Data;
 use self::sequence::{Columns, Row, Rows};
@@ -20,19 +23,50 @@ use super::pylib::arguments::{bind, none_bound, split_kwargs};
 use super::values::tuple;
 use crate::base;
 
+/// A CSV file with a header for the engine's own reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CsvFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Between two cells.
+    pub delimiter: char,
+    /// Whether columns that are not text have the word `null` for NULL.
+    pub null_words: bool,
+}
+
 /// A query result.
 #[derive(Debug)]
-pub struct AgateTable(Arc<Data>);
+pub struct AgateTable(Arc<Data>, Option<Arc<CsvFile>>);
 
 impl AgateTable {
     /// The agate table of a result.
     pub fn new(table: base::Table) -> Self {
-        Self(Arc::new(Data::new(table)))
+        Self(Arc::new(Data::new(table)), None)
+    }
+
+    /// A table of a CSV file; its rows are read when a template asks for them.
+    pub fn of_file(shape: Shape, file: Option<CsvFile>) -> Self {
+        Self(Arc::new(Data::shaped(shape)), file.map(Arc::new))
+    }
+
+    /// The file with exactly these rows, if the engine's own reader reads it as this table has it.
+    pub fn file(&self) -> Option<&CsvFile> {
+        self.1.as_deref()
+    }
+
+    /// The columns; names that occurred twice are distinct.
+    pub fn columns(&self) -> &[base::TableColumn] {
+        self.0.columns()
+    }
+
+    /// Whether a column of numbers has digits after the point.
+    pub fn has_decimals(&self, place: usize) -> bool {
+        self.0.has_decimals(place)
     }
 
     /// The result itself; names that occurred twice are distinct now.
     pub fn base(&self) -> &base::Table {
-        &self.0.base
+        self.0.base()
     }
 
     /// Writes text the way templates print: through the `print` of dbt's context.
@@ -70,12 +104,12 @@ impl Object for AgateTable {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.0.rows.len())
+        Enumerator::Seq(self.0.height())
     }
 
     /// A table without rows is false in Python as well.
     fn is_true(self: &Arc<Self>) -> bool {
-        !self.0.rows.is_empty()
+        self.0.height() > 0
     }
 
     fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {

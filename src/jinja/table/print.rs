@@ -129,7 +129,7 @@ pub(super) fn table(data: &Data, limits: &Limits) -> String {
     let truncated = shown < data.types.len();
     let mut header: Vec<String> = data.names().take(shown).map(|name| cut(name, limits.width)).collect();
     header.extend(truncated.then(|| "...".to_owned()));
-    let base_rows = || data.base.rows.iter().take(limits.rows);
+    let base_rows = || data.base().rows.iter().take(limits.rows);
     let formats: Vec<(usize, bool)> = (0..shown)
         .map(|column| {
             let needed = places(base_rows().map(|row| &row[column]));
@@ -137,7 +137,7 @@ pub(super) fn table(data: &Data, limits: &Limits) -> String {
         })
         .collect();
     let mut rows: Vec<Vec<String>> = Vec::new();
-    for (values, base) in data.rows.iter().zip(base_rows()) {
+    for (values, base) in data.rows().iter().zip(base_rows()) {
         let cells = (0..shown).map(|column| {
             let text = match (data.types[column], &base[column]) {
                 (_, base::Value::Null) => String::new(),
@@ -148,7 +148,7 @@ pub(super) fn table(data: &Data, limits: &Limits) -> String {
         });
         rows.push(cells.chain(truncated.then(|| "...".to_owned())).collect());
     }
-    if limits.rows < data.rows.len() {
+    if limits.rows < data.height() {
         rows.push(vec!["...".to_owned(); header.len()]);
     }
     let left: Vec<bool> = data.types.iter().map(|kind| *kind == ColumnType::Text).collect();
@@ -168,18 +168,18 @@ fn csv_cell(text: &str) -> String {
 
 /// ISO text of dates, digits of numbers, nothing for nulls.
 fn plain(data: &Data, row: usize, column: usize) -> String {
-    match (&data.base.rows[row][column], data.types[column]) {
+    match (&data.base().rows[row][column], data.types[column]) {
         (base::Value::Null, _) => String::new(),
         (value, ColumnType::Number) => digits(value),
-        (_, ColumnType::DateTime) => to_str(&data.rows[row][column]).replacen(' ', "T", 1),
-        _ => to_str(&data.rows[row][column]),
+        (_, ColumnType::DateTime) => to_str(&data.rows()[row][column]).replacen(' ', "T", 1),
+        _ => to_str(&data.rows()[row][column]),
     }
 }
 
 /// agate's `print_csv()`.
 pub(super) fn csv(data: &Data) -> String {
     let mut out = data.names().map(csv_cell).collect::<Vec<_>>().join(",") + "\n";
-    for row in 0..data.rows.len() {
+    for row in 0..data.height() {
         let cells: Vec<String> = (0..data.types.len()).map(|column| csv_cell(&plain(data, row, column))).collect();
         out += &(cells.join(",") + "\n");
     }
@@ -190,16 +190,16 @@ pub(super) fn csv(data: &Data) -> String {
 pub(super) fn json(data: &Data, args: &[Value]) -> Result<String, Error> {
     let [key, newline, indent] = bind("print_json", args, ["key", "newline", "indent"], 0)?;
     let indent = optional_integer(indent.as_ref())?.map(|indent| usize::try_from(indent).unwrap_or(0));
-    let cell = |row: usize, column: usize| match (&data.base.rows[row][column], data.types[column]) {
+    let cell = |row: usize, column: usize| match (&data.base().rows[row][column], data.types[column]) {
         (base::Value::Null, _) => Value::from(()),
         (value, ColumnType::Number) => Value::from(digits(value).parse::<f64>().unwrap_or(f64::NAN)),
         (_, ColumnType::Date | ColumnType::DateTime) => Value::from(plain(data, row, column)),
-        _ => data.rows[row][column].clone(),
+        _ => data.rows()[row][column].clone(),
     };
     let object =
         |row: usize| dict(data.names().enumerate().map(|(column, name)| (Value::from(name), cell(row, column))));
     let text = |value: &Value| json_unicode(value, indent).map_err(type_error);
-    let rows = 0..data.rows.len();
+    let rows = 0..data.height();
     if newline.is_some_and(|newline| newline.is_true()) {
         let lines = rows.map(|row| text(&object(row))).collect::<Result<Vec<_>, _>>()?;
         return Ok(lines.join("\n"));

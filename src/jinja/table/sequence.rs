@@ -38,7 +38,7 @@ pub(super) struct Column {
 impl Row {
     /// The row at a place.
     pub(super) fn value(data: &Arc<Data>, place: usize) -> Option<Value> {
-        (place < data.rows.len()).then(|| Value::from_object(Self { data: data.clone(), place }))
+        (place < data.height()).then(|| Value::from_object(Self { data: data.clone(), place }))
     }
 }
 
@@ -69,7 +69,7 @@ impl Mapped for Rows {
     }
 
     fn items(&self) -> Vec<Value> {
-        (0..self.0.rows.len()).filter_map(|place| Row::value(&self.0, place)).collect()
+        (0..self.0.height()).filter_map(|place| Row::value(&self.0, place)).collect()
     }
 
     fn keys(&self) -> Option<Vec<Value>> {
@@ -97,7 +97,7 @@ impl Mapped for Row {
     }
 
     fn items(&self) -> Vec<Value> {
-        self.data.rows.get(self.place).cloned().unwrap_or_default()
+        self.data.rows().get(self.place).cloned().unwrap_or_default()
     }
 
     fn keys(&self) -> Option<Vec<Value>> {
@@ -164,7 +164,7 @@ impl Object for Rows {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.0.rows.len())
+        Enumerator::Seq(self.0.height())
     }
 
     fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
@@ -206,7 +206,7 @@ impl Object for Row {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let place = key.as_usize().or_else(|| self.data.place(key.as_str()?))?;
-        self.data.rows.get(self.place)?.get(place).cloned()
+        self.data.rows().get(self.place)?.get(place).cloned()
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -229,7 +229,7 @@ impl Object for Column {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match (key.as_usize(), key.as_str()) {
-            (Some(row), _) => self.data.rows.get(row)?.get(self.place).cloned(),
+            (Some(row), _) => self.data.rows().get(row)?.get(self.place).cloned(),
             (None, Some(name)) => self.get_value_by_str(name),
             _ => None,
         }
@@ -245,7 +245,7 @@ impl Object for Column {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.data.rows.len())
+        Enumerator::Seq(self.data.height())
     }
 
     fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
@@ -263,7 +263,7 @@ impl Object for Column {
                 let mut values: Vec<Value> = without_nulls().collect();
                 try_sort(&mut values, &mut |left, right| compare(left, right))?;
                 if name == "values_sorted" {
-                    values.resize(self.data.rows.len(), Value::from(()));
+                    values.resize(self.data.height(), Value::from(()));
                 }
                 list(values)
             }

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use minijinja::value::Value;
 use minijinja::{Error, State};
 
+use crate::base::Table;
+use crate::jinja::table::AgateTable;
+
 use super::super::args::{bind, flag, given, required, wrong};
 use super::super::core::Core;
 use super::super::host::ExecuteOptions;
@@ -87,16 +90,22 @@ pub(super) fn load_seed_rows(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Va
     let [relation, table, types] = bind("load_seed_rows", args, ["relation", "agate_table", "column_types"])?;
     let relation = relation_argument("load_seed_rows", "relation", relation)?;
     let value = required("load_seed_rows", "agate_table", table)?;
-    let mut table = super::super::base_table(&value)
+    let table = value
+        .downcast_object_ref::<AgateTable>()
         .ok_or_else(|| wrong("The agate_table argument to load_seed_rows() must be a table"))?;
     let types = given(types);
-    for (index, column) in table.columns.iter_mut().enumerate() {
+    let mut columns = table.columns().to_vec();
+    for (index, column) in columns.iter_mut().enumerate() {
         let declared = types.as_ref().and_then(|types| given(types.get_item(&Value::from(column.name.as_str())).ok()));
         column.data_type = match declared {
             Some(declared) => declared.to_string(),
             None => seed_type(&value, index).unwrap_or("text").to_owned(),
         };
     }
-    let loaded = core.database("adapter.load_seed_rows")?.load_rows(&relation.path, &table);
+    let database = core.database("adapter.load_seed_rows")?;
+    let loaded = match table.file() {
+        Some(file) => database.load_csv(&relation.path, &columns, file),
+        None => database.load_rows(&relation.path, &Table { columns, rows: table.base().rows.clone() }),
+    };
     Ok(Value::from(loaded.map_err(|e| core.host_error(e))?))
 }
