@@ -63,11 +63,15 @@ fn result(f: &FreshnessOutcome) -> Dict {
     d
 }
 
-/// Both thresholds with both keys, null where unset.
+/// Both thresholds with both keys, null where unset; one that was switched off is null itself.
 fn criteria(given: &Value) -> Value {
     let mut d = Dict::new();
     for key in ["warn_after", "error_after"] {
         let threshold = given.get(key);
+        if threshold.is_some_and(Value::is_null) {
+            d.insert(key.into(), Value::Null);
+            continue;
+        }
         let mut t = Dict::new();
         for part in ["count", "period"] {
             t.insert(part.into(), threshold.and_then(|v| v.get(part)).cloned().unwrap_or_default());

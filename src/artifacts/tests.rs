@@ -63,6 +63,7 @@ fn project() -> Project {
         column_name: Some("id".to_owned()),
         attached_node: Some(orders.id.clone()),
         file_key_name: "models.orders".to_owned(),
+        tags: Vec::new(),
     };
     let nodes = [
         orders,

@@ -80,7 +80,7 @@ fn target(names: &Names, constraint: &Constraint, from: &str, package: &str) -> 
         }
         Some(Call::Source(source, table)) => {
             let found = names.find_source((&source, &table), from, package)?;
-            Ok(names.shown(&names.source_relation(&found)))
+            Ok(names.shown(&Names::source_relation(&found)))
         }
         None => {
             let message = format!("the foreign key of {from} points to `{expression}`, which is no ref() or source()");

@@ -54,11 +54,10 @@ impl Names {
         Resolved::relation(node.relation.clone(), own.map_or(self.policy, |own| self.policy.with(own)))
     }
 
-    /// The table of a source. A `relation_name` that is not the plain quoted name is SQL that reads an external location.
-    pub(super) fn source_relation(&self, source: &Source) -> Resolved {
+    /// The table of a source. The project's quoting is not for sources: only the source's own counts.
+    pub(super) fn source_relation(source: &Source) -> Resolved {
         let plain = Resolved::relation(source.relation.clone(), Policy::ALL.with(&source.quoting));
-        let text = (source.relation_name != self.shown(&plain)).then(|| source.relation_name.clone());
-        Resolved { text, ..plain }
+        Resolved { text: source.reader.clone(), ..plain }
     }
 
     /// A relation as SQL text.
@@ -196,7 +195,7 @@ impl Resolver for NodeResolver {
     fn source(&self, source: &str, table: &str) -> Result<Resolved, Diagnostic> {
         let found = self.names.find_source((source, table), self.view.from(), self.view.package())?;
         let event_time = self.event_time(&found.config, &found.columns, &found.quoting);
-        Ok(self.limited(self.names.source_relation(&found), event_time))
+        Ok(self.limited(Names::source_relation(&found), event_time))
     }
 
     fn function(&self, _: Option<&str>, name: &str) -> Result<Resolved, Diagnostic> {

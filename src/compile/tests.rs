@@ -105,6 +105,10 @@ fn source(name: &str, relation_name: &str) -> Source {
         fqn: Vec::new(),
         relation: Relation::new("dev", "raw", name),
         relation_name: relation_name.into(),
+        reader: relation_name.contains('(').then(|| relation_name.into()),
+        unrendered_database: None,
+        unrendered_schema: None,
+        patch_path: None,
         quoting: dict(r#"{"database": false}"#),
         source_description: String::new(),
         description: String::new(),
@@ -292,6 +296,7 @@ fn queries_tests_sources_and_python() {
         column_name: Some("id".into()),
         attached_node: None,
         file_key_name: "models.a".into(),
+        tags: Vec::new(),
     }));
     let mut python = model("py", "def model(dbt, s):\n    return {{}}\n", &["model.shop.base"]);
     python.language = Language::Python;

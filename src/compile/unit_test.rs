@@ -172,7 +172,7 @@ impl Compiler {
             Parent::Node(_) => return Ok(Value::Null),
             Parent::Source(source) => source,
         };
-        let resolved = self.names.source_relation(source);
+        let resolved = super::resolver::Names::source_relation(source);
         let (Some(text), Some(database)) = (resolved.text, database) else { return Ok(Value::Null) };
         let place = |diagnostic: Diagnostic| diagnostic.at(fixture.span.clone());
         let columns = database.query_columns(&format!("select * from {text}"));

@@ -135,7 +135,7 @@ impl<'a> Member<'a> {
     /// config.
     pub(crate) fn tags(self) -> Vec<&'a str> {
         match self {
-            Self::Node(n) => n.config.tags(),
+            Self::Node(n) => n.tags(),
             Self::Source(s) => s.tags.iter().map(String::as_str).collect(),
             Self::Exposure(e) => written_tags(e.fields.get("tags")).chain(e.config.tags()).collect(),
             Self::UnitTest(u) => u.config.tags(),

@@ -67,7 +67,7 @@ fn tags(n: &Node) -> Value {
             }
         }
     }
-    n.config.tags().into()
+    n.tags().into()
 }
 
 /// A node's dict. `compiled` adds what compiling made.
@@ -210,12 +210,12 @@ pub fn source(s: &Source, created_at: f64) -> Dict {
     d.insert("source_meta".into(), s.source_meta.clone().into());
     d.insert("tags".into(), strings(&s.tags));
     d.insert("config".into(), Value::Map(s.config.0.clone()));
-    d.insert("patch_path".into(), Value::Null);
+    d.insert("patch_path".into(), s.patch_path.clone().into());
     d.insert("unrendered_config".into(), Value::Map(s.unrendered_config.clone()));
     d.insert("relation_name".into(), s.relation_name.as_str().into());
     d.insert("created_at".into(), created_at.into());
-    d.insert("unrendered_database".into(), Value::Null);
-    d.insert("unrendered_schema".into(), Value::Null);
+    d.insert("unrendered_database".into(), s.unrendered_database.clone().into());
+    d.insert("unrendered_schema".into(), s.unrendered_schema.clone().into());
     d.insert("doc_blocks".into(), strings(&s.doc_blocks));
     d
 }

@@ -113,6 +113,8 @@ pub struct GenericTest {
     pub attached_node: Option<NodeId>,
     /// `models.orders` or `sources.raw`: the entry in the properties file.
     pub file_key_name: String,
+    /// Tags of the test's own entry and of the column or source that it is written under. They are no part of its config.
+    pub tags: Vec<String>,
 }
 
 /// What differs between kinds of nodes. Nodes are shared behind `Arc`, and most of them are models: size costs nothing.
@@ -205,6 +207,17 @@ impl Node {
             Detail::Test(generic) => generic.as_ref(),
             _ => None,
         }
+    }
+
+    /// Tags of the config, and for a generic test those of what it is written under.
+    pub fn tags(&self) -> Vec<&str> {
+        let mut tags: Vec<&str> = self.generic_test().iter().flat_map(|g| &g.tags).map(String::as_str).collect();
+        for tag in self.config.tags() {
+            if !(self.generic_test().is_some() && tags.contains(&tag)) {
+                tags.push(tag);
+            }
+        }
+        tags
     }
 
     /// What only models have.

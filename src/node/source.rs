@@ -26,6 +26,14 @@ pub struct Source {
     pub relation: Relation,
     /// `relation` as SQL text: quoted by its quoting config, or a file reader for an external location.
     pub relation_name: String,
+    /// SQL that reads an external location, if the table is one.
+    pub reader: Option<String>,
+    /// `database` as written.
+    pub unrendered_database: Option<String>,
+    /// `schema` as written.
+    pub unrendered_schema: Option<String>,
+    /// `package://path` of an entry that overrides the source.
+    pub patch_path: Option<String>,
     /// Resolved quoting: `database`, `schema`, `identifier`, `column`.
     pub quoting: Dict,
     /// Description of the source.
@@ -58,4 +66,15 @@ pub struct Source {
     pub doc_blocks: Vec<String>,
     /// Where the table is declared.
     pub span: Span,
+}
+
+impl Source {
+    /// Whether a threshold is set, so that the table's freshness can be judged.
+    pub fn has_freshness(&self) -> bool {
+        let set = |key| {
+            let threshold = self.freshness.get(key);
+            threshold.is_some_and(|t| ["count", "period"].iter().all(|k| t.get(k).is_some_and(|v| !v.is_null())))
+        };
+        set("warn_after") || set("error_after")
+    }
 }

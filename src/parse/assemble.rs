@@ -219,7 +219,9 @@ pub fn generic_test(
     let builtin = registry.internal_packages().contains(&entry.package);
     if builtin && matches!(draft.generic.name.as_str(), "unique" | "not_null") {
         // Nothing in these two depends on more than the tested relation: rendering them would find just that.
-        node.depends_on_macros = vec![entry.unique_id.clone()];
+        let subquery =
+            registry.find_macro(&node.package, "get_where_subquery").map(|id| registry.entry(id).unique_id.clone());
+        node.depends_on_macros = std::iter::once(entry.unique_id.clone()).chain(subquery).collect();
         node.refs.extend(target_ref(&draft.target));
         node.sources.extend(target_source(&draft.target));
         return finish(cx, node, diagnostics);

@@ -46,12 +46,9 @@ fn column(name: String, given: &Dict, package: &str, docs: &mut Docs<'_>) -> Col
     if let Some(more) = config.get("meta").and_then(Value::as_map) {
         meta.extend(more.clone());
     }
-    let mut tags = texts(given.get("tags"));
-    for tag in texts(config.get("tags")) {
-        if !tags.contains(&tag) {
-            tags.push(tag);
-        }
-    }
+    let mut tags: Vec<String> = texts(given.get("tags")).into_iter().chain(texts(config.get("tags"))).collect();
+    tags.sort();
+    tags.dedup();
     let described = docs.describe(given.get("description"), package);
     Column {
         name,

@@ -179,13 +179,17 @@ pub fn defaults(resource_type: ResourceType) -> Dict {
     ) {
         match resource_type {
             ResourceType::Source => {
-                for key in ["event_time", "freshness", "loaded_at_field", "loaded_at_query"] {
+                for key in ["event_time", "loaded_at_field", "loaded_at_query", "static_analysis"] {
                     d.insert(key.into(), Value::Null);
                 }
+                d.insert("freshness".into(), super::source_config::completed(None));
                 d.insert("meta".into(), Dict::new().into());
                 d.insert("tags".into(), Value::List(Vec::new()));
             }
             ResourceType::UnitTest | ResourceType::Exposure => {
+                if resource_type == ResourceType::UnitTest {
+                    d.insert("static_analysis".into(), Value::Null);
+                }
                 d.insert("meta".into(), Dict::new().into());
                 d.insert("tags".into(), Value::List(Vec::new()));
             }
@@ -202,6 +206,7 @@ pub fn defaults(resource_type: ResourceType) -> Dict {
     d.insert("tags".into(), Value::List(Vec::new()));
     d.insert("meta".into(), Dict::new().into());
     d.insert("group".into(), Value::Null);
+    d.insert("static_analysis".into(), Value::Null);
     if is_test {
         d.insert("materialized".into(), "test".into());
         d.insert("severity".into(), "ERROR".into());
@@ -288,6 +293,10 @@ fn finish(resource_type: ResourceType, config: &mut Dict) {
                 config.insert("store_failures_as".into(), kind);
             }
         }
+    }
+    // YAML reads a bare `off` as false; dbt keeps the word.
+    if let Some(on) = config.get("static_analysis").and_then(Value::as_bool) {
+        config.insert("static_analysis".into(), if on { "on" } else { "off" }.into());
     }
     if let Some(tags) = config.get("tags") {
         let texts = listed(Some(tags)).iter().map(|t| Value::Str(t.to_string())).collect();

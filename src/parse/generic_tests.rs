@@ -183,9 +183,9 @@ fn draft(
         None => (None, label),
     };
     let mut split = split_args(args, render, diagnostics);
-    for tag in tags {
-        push_tag(&mut split.config, tag);
-    }
+    let mut all_tags: Vec<String> = tags.iter().cloned().chain(texts(split.config.get("tags"))).collect();
+    all_tags.sort();
+    all_tags.dedup();
     if split.kwargs.contains_key("model") {
         let message = format!("the test `{name}` must not be given an argument `model`: it is the tested relation");
         diagnostics.push(Diagnostic::error(codes::PROPERTIES_INVALID, message).at(test.span.clone()));
@@ -221,6 +221,7 @@ fn draft(
             kwargs: split.kwargs,
             attached_node: place.attached_node.clone(),
             file_key_name: place.file_key_name.clone(),
+            tags: all_tags,
         },
         name: full,
         file_name,
@@ -274,15 +275,6 @@ fn split_args(args: Vec<(String, YamlNode)>, render: &ConfigRenderer<'_>, diagno
         }
     }
     split
-}
-
-fn push_tag(config: &mut Dict, tag: &str) {
-    let mut all = texts(config.get("tags"));
-    if !all.iter().any(|t| t == tag) {
-        all.push(tag.to_owned());
-    }
-    all.sort();
-    config.insert("tags".into(), all.into());
 }
 
 fn synthetic_names(name: &str, namespace: Option<&str>, target: &Target, kwargs: &Dict) -> (String, String) {

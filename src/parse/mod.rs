@@ -24,6 +24,8 @@ mod names;
 mod patches;
 mod raw;
 pub mod resolve;
+mod source_config;
+mod source_overrides;
 mod sources;
 pub mod test_names;
 
@@ -121,7 +123,8 @@ pub fn parse(request: &ParseRequest<'_>) -> (Parsed, Diagnostics) {
             env: request.env,
         }
     };
-    let patches = Patches::collect(tree.all_packages(), rendering, &mut diagnostics);
+    let mut patches = Patches::collect(tree.all_packages(), rendering, &mut diagnostics);
+    source_overrides::apply(&mut patches, &mut diagnostics);
     let blocks = docs_blocks(tree, &mut diagnostics);
     let cx = Cx::new(tree, &engine, request.shared, created_at);
     let mut collected = Collected::default();
@@ -452,7 +455,7 @@ fn collect_tests(cx: &Cx<'_>, drafts: Vec<(TestDraft, Option<String>)>, out: &mu
 
 fn collect_sources(cx: &Cx<'_>, patches: &Patches, blocks: &IndexMap<String, Arc<Doc>>, out: &mut Collected) {
     let mut problems = Diagnostics::new();
-    let found = with_docs(cx, blocks, &mut problems, |docs, _| {
+    let found = with_docs(cx, blocks, &mut problems, |docs, problems| {
         let mut found = Vec::new();
         for entry in patches.section("sources") {
             let (own, root) = cx.trees(&entry.package, ResourceType::Source, false);
@@ -462,7 +465,7 @@ fn collect_sources(cx: &Cx<'_>, patches: &Patches, blocks: &IndexMap<String, Arc
                 quoting: &cx.shared.quoting,
             };
             docs.span = Some(entry.span());
-            found.extend(sources::tables(entry, &context, docs));
+            found.extend(sources::tables(entry, &context, docs, problems));
         }
         found
     });

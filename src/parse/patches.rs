@@ -29,6 +29,8 @@ pub struct Entry {
     pub relative_path: String,
     /// Section: `models`, `sources`, ...
     pub section: &'static str,
+    /// `package://path` of the entry that overrides this one, if one does.
+    pub overridden_by: Option<String>,
     used: AtomicBool,
 }
 
@@ -130,6 +132,7 @@ impl Patches {
             path: file.path.clone(),
             relative_path,
             section,
+            overridden_by: None,
             used: AtomicBool::new(false),
         };
         let key = (package.to_owned(), section, name);
@@ -162,6 +165,26 @@ impl Patches {
     /// All entries of a section.
     pub fn section<'s>(&'s self, section: &'static str) -> impl Iterator<Item = &'s Entry> {
         self.entries.iter().filter(move |e| e.section == section)
+    }
+
+    /// Takes the sources out that another package's entry is to override, with that entry's package and span.
+    pub(super) fn take_overrides(&mut self) -> Vec<Entry> {
+        let is_override = |e: &mut Entry| e.section == "sources" && e.value.contains_key("overrides");
+        let taken = self.entries.extract_if(.., is_override).collect();
+        self.index = HashMap::new();
+        for (position, entry) in self.entries.iter().enumerate() {
+            self.index.entry((entry.package.clone(), entry.section, entry.name.clone())).or_insert(position);
+        }
+        taken
+    }
+
+    /// The entries of a package's source.
+    pub(super) fn sources_mut<'s>(
+        &'s mut self,
+        package: &'s str,
+        name: &'s str,
+    ) -> impl Iterator<Item = &'s mut Entry> {
+        self.entries.iter_mut().filter(move |e| e.section == "sources" && e.package == package && e.name == name)
     }
 
     /// Warns of entries that describe nothing that exists.

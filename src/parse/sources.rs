@@ -4,7 +4,7 @@
 //! Rules: `core/dbt/parser/sources.py`.
 
 use crate::base::{Dict, NodeId, Relation, Value};
-use crate::diag::{Diagnostics, Span};
+use crate::diag::{Diagnostic, Diagnostics, Span, codes};
 use crate::load::YamlNode;
 use crate::node::{ResourceType, Source};
 
@@ -14,6 +14,7 @@ use super::docs::Docs;
 use super::generic_tests::{ConfigRenderer, Place, Target, TestDraft, drafts};
 use super::names::Defaults;
 use super::patches::Entry;
+use super::source_config::{completed, properties, says_both_loaded_at};
 
 /// The config trees that apply to a package's sources.
 #[derive(Clone, Copy)]
@@ -35,14 +36,68 @@ pub struct SourceContext<'a> {
 }
 
 /// The tables of a source entry.
-pub fn tables(entry: &Entry, cx: &SourceContext<'_>, docs: &mut Docs<'_>) -> Vec<Source> {
+pub fn tables(
+    entry: &Entry,
+    cx: &SourceContext<'_>,
+    docs: &mut Docs<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Source> {
     let Some(list) = entry.value.get("tables").and_then(Value::as_list) else { return Vec::new() };
-    list.iter().filter_map(Value::as_map).filter_map(|table| one(entry, table, cx, docs)).collect()
+    let both = |map: &Dict, is_table: bool| {
+        says_both_loaded_at(map, is_table).then(|| {
+            let level = if is_table { "table" } else { "source" };
+            let message = format!("Cannot specify both loaded_at_field and loaded_at_query at {level} level");
+            Diagnostic::error(codes::PROPERTIES_INVALID, message).help("remove one of the two")
+        })
+    };
+    diagnostics.extend(both(&entry.value, false).map(|problem| problem.at(entry.span())));
+    let mut found = Vec::new();
+    for table in list {
+        let Some(source) = table.as_map().and_then(|table| one(entry, table, cx, docs)) else { continue };
+        let problem = table.as_map().and_then(|table| both(table, true));
+        diagnostics.extend(problem.map(|problem| problem.at(source.span.clone())));
+        check(&source, diagnostics);
+        found.push(source);
+    }
+    found
+}
+
+/// What is wrong with a table's config.
+fn check(source: &Source, diagnostics: &mut Diagnostics) {
+    let mut wrong = |message: String, help: &str| {
+        let problem = Diagnostic::error(codes::CONFIG_INVALID, message).at(source.span.clone());
+        diagnostics.push(problem.node(source.id.to_string()).help(help));
+    };
+    if let Some(value) = source.config.get("enabled").filter(|v| v.as_bool().is_none()) {
+        let message = format!("the config `enabled` of {}: '{value}' is not of type 'boolean'", source.id);
+        wrong(message, "write true or false");
+    }
+    for key in ["warn_after", "error_after"] {
+        let Some(limit) = source.freshness.get(key).and_then(Value::as_map) else { continue };
+        let period = limit.get("period").filter(|p| !p.is_null()).map(Value::to_string);
+        if let Some(period) = period.filter(|p| !matches!(p.as_str(), "minute" | "hour" | "day")) {
+            wrong(format!("`{key}` of {} has the period '{period}'", source.id), "write minute, hour or day");
+        }
+        let count = limit.get("count").filter(|c| !c.is_null()).map(Value::to_string);
+        if let Some(count) = count.filter(|c| c.parse::<i64>().is_err()) {
+            wrong(format!("`{key}` of {} has the count '{count}'", source.id), "write a whole number");
+        }
+    }
+    let asks = source.loaded_at_field.is_some() || source.loaded_at_query.is_some();
+    if source.has_freshness() && source.config.enabled() && !asks {
+        let message = format!(
+            "The configured adapter does not support metadata-based freshness. A loaded_at_field must be specified for \
+             source '{}.{}'",
+            source.source_name, source.name
+        );
+        let problem = Diagnostic::warning(codes::FRESHNESS_UNKNOWN, message).at(source.span.clone());
+        diagnostics.push(problem.help("add `loaded_at_field: <column>` or a `loaded_at_query`"));
+    }
 }
 
 /// The tests of a source's tables.
 pub fn tests(entry: &Entry, render: &ConfigRenderer<'_>, diagnostics: &mut Diagnostics) -> Vec<TestDraft> {
-    let source_tags = tags_of(&entry.value);
+    let source_tags = texts(entry.value.get("tags"));
     let mut found = Vec::new();
     for table in entry.node.get("tables").map(YamlNode::items).unwrap_or_default() {
         let Some(name) = table.get("name").and_then(YamlNode::as_scalar) else { continue };
@@ -54,16 +109,10 @@ pub fn tests(entry: &Entry, render: &ConfigRenderer<'_>, diagnostics: &mut Diagn
             attached_node: None,
         };
         let mut tags = source_tags.clone();
-        tags.extend(tags_of(&table.to_dict()));
+        tags.extend(texts(table.get("tags").map(YamlNode::to_base).as_ref()));
         found.extend(drafts(table, &target, &place, &tags, render, diagnostics));
     }
     found
-}
-
-fn tags_of(value: &Dict) -> Vec<String> {
-    let mut tags = texts(value.get("tags"));
-    tags.extend(texts(value.get("config").and_then(|c| c.get("tags"))));
-    tags
 }
 
 fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>) -> Option<Source> {
@@ -74,7 +123,14 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
     fqn.push(name.clone());
     let properties = properties(source, table);
     let sources = ConfigSources { own: cx.trees.own, properties: Some(&properties), call: None, root: cx.trees.root };
-    let config = resolve(ResourceType::Source, &fqn, sources);
+    let mut config = resolve(ResourceType::Source, &fqn, sources);
+    config.0.insert("freshness".into(), completed(config.get("freshness")));
+    config.0.insert("tags".into(), properties["tags"].clone());
+    let mut unrendered_config = unrendered(&fqn, sources);
+    // What the properties say of these two takes the place of the project's words, as in the merged config.
+    for key in ["tags", "meta"] {
+        unrendered_config.insert(key.into(), properties[key].clone());
+    }
     let relation = Relation {
         database: text(source, "database")
             .or_else(|| text(source, "catalog"))
@@ -97,15 +153,20 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
     };
     let source_meta = meta(source);
     let described = docs.describe(table.get("description"), &entry.package);
-    let relation_name = external_location(&config.0, table, &source_meta, &relation, &name)
-        .unwrap_or_else(|| rendered(&relation, cx.quoting, &quoting));
+    let reader = external_location(&config.0, table, &source_meta, &relation, &name);
+    let relation_name = reader.clone().unwrap_or_else(|| rendered(&relation, cx.quoting, &quoting));
+    let raw = |key: &str| entry.node.get(key).filter(|n| !n.is_null()).map(|n| n.to_base().to_string());
     Some(Source {
         id: NodeId::from(format!("source.{}.{}.{name}", entry.package, entry.name)),
         source_name: entry.name.clone(),
         package: entry.package.clone(),
         original_path: entry.path.clone(),
         relation_name,
+        reader,
         relation,
+        unrendered_database: raw("database").or_else(|| raw("catalog")),
+        unrendered_schema: raw("schema"),
+        patch_path: entry.overridden_by.clone(),
         quoting,
         source_description: docs.describe(source.get("description"), &entry.package).text,
         description: described.text,
@@ -118,8 +179,8 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
         freshness: config.get("freshness").cloned().unwrap_or_default(),
         loaded_at_field: config.str("loaded_at_field").map(str::to_owned),
         loaded_at_query: config.str("loaded_at_query").map(str::to_owned),
-        external: table.get("external").cloned().unwrap_or_default(),
-        unrendered_config: unrendered(&fqn, ConfigSources { properties: None, ..sources }),
+        external: external(table.get("external")),
+        unrendered_config,
         span: span_of(entry, &name),
         config,
         name,
@@ -127,62 +188,15 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
     })
 }
 
-/// The `config` of source and table with what older syntax writes beside it: the table's word counts.
-fn properties(source: &Dict, table: &Dict) -> Dict {
-    let mut merged = Dict::new();
-    let mut tags: Vec<String> = Vec::new();
-    let mut meta = Dict::new();
-    for map in [source, table] {
-        let config = map.get("config").and_then(Value::as_map).cloned().unwrap_or_default();
-        for tag in tags_of(map) {
-            if !tags.contains(&tag) {
-                tags.push(tag);
-            }
-        }
-        for given in [map.get("meta"), config.get("meta")].into_iter().flatten() {
-            meta.extend(given.as_map().cloned().unwrap_or_default());
-        }
-        for key in ["freshness", "loaded_at_field", "loaded_at_query"] {
-            if let Some(value) = config.get(key).or_else(|| map.get(key)) {
-                let value = if key == "freshness" { freshness(merged.get("freshness"), value) } else { value.clone() };
-                merged.insert(key.into(), value);
-                // A table's field takes the place of an inherited query, and the other way round.
-                let other = if key == "loaded_at_field" { "loaded_at_query" } else { "loaded_at_field" };
-                if key != "freshness" && !map.contains_key(other) && !config.contains_key(other) {
-                    merged.insert(other.into(), Value::Null);
-                }
-            }
-        }
-        for (key, value) in config {
-            if !matches!(key.as_str(), "tags" | "meta" | "freshness" | "loaded_at_field" | "loaded_at_query") {
-                merged.insert(key, value);
-            }
-        }
+/// `external` with every key that dbt knows.
+fn external(given: Option<&Value>) -> Value {
+    let Some(Value::Map(given)) = given else { return given.cloned().unwrap_or_default() };
+    let mut full = Dict::new();
+    for key in ["location", "file_format", "row_format", "tbl_properties", "partitions"] {
+        full.insert(key.into(), given.get(key).cloned().unwrap_or_default());
     }
-    merged.insert("tags".into(), tags.into());
-    merged.insert("meta".into(), meta.into());
-    merged
-}
-
-/// Freshness thresholds merged key by key; null switches the check off.
-fn freshness(inherited: Option<&Value>, given: &Value) -> Value {
-    let Value::Map(given) = given else { return Value::Null };
-    let mut merged = Dict::new();
-    for key in ["warn_after", "error_after", "filter"] {
-        let value = given.get(key).or_else(|| inherited.and_then(|i| i.get(key))).cloned().unwrap_or_default();
-        let complete = match &value {
-            Value::Map(threshold) => {
-                let mut full = Dict::new();
-                for part in ["count", "period"] {
-                    full.insert(part.into(), threshold.get(part).cloned().unwrap_or_default());
-                }
-                Value::Map(full)
-            }
-            other => other.clone(),
-        };
-        merged.insert(key.into(), complete);
-    }
-    Value::Map(merged)
+    full.extend(given.clone());
+    Value::Map(full)
 }
 
 /// A source that is a file: `external_location` in the config or meta of table or source, `{name}` and the like filled in.

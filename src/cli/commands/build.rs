@@ -41,7 +41,8 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
             _ => Blocking::Errors,
         },
         warn_error: settings.warning_policy().treatment(warnings::LOG_TEST_RESULT) == Treatment::Error,
-        hooks: !freshness,
+        hooks: !freshness || settings.bool("source_freshness_run_project_hooks"),
+        skip_nodes_if_on_run_start_fails: settings.bool("skip_nodes_if_on_run_start_fails"),
         create_schemas: !freshness,
         ..RunSettings::default()
     };

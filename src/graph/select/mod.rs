@@ -20,7 +20,7 @@ use indexmap::IndexSet;
 
 use crate::base::NodeId;
 use crate::diag::{Diagnostic, Diagnostics, codes};
-use crate::node::{Detail, Project, ResourceType, Source};
+use crate::node::{Detail, Project, ResourceType};
 
 pub use command::Command;
 pub use criterion::{Criterion, IndirectSelection, Method, Operator, Reach, SelectionSpec};
@@ -157,7 +157,7 @@ fn keep_workable(evaluator: &Evaluator<'_>, chosen: &NodeSet, types: &[ResourceT
         let Some(member) = evaluator.members[position] else { continue };
         let works = types.contains(&member.resource_type())
             && (command.takes_empty_files() || !is_empty_file(member))
-            && (command != Command::SourceFreshness || matches!(member, Member::Source(s) if has_freshness(s)));
+            && (command != Command::SourceFreshness || matches!(member, Member::Source(s) if s.has_freshness()));
         if works {
             kept.insert(position);
         }
@@ -169,12 +169,4 @@ fn is_empty_file(member: Member<'_>) -> bool {
     matches!(member, Member::Node(node)
         if matches!(node.detail, Detail::Model(_) | Detail::Analysis | Detail::Test(None))
             && node.template.text().trim().is_empty())
-}
-
-fn has_freshness(source: &Source) -> bool {
-    let set = |key| {
-        let threshold = source.freshness.get(key);
-        threshold.is_some_and(|t| ["count", "period"].iter().all(|k| t.get(k).is_some_and(|v| !v.is_null())))
-    };
-    set("warn_after") || set("error_after")
 }

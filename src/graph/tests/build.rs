@@ -122,6 +122,7 @@ impl Builder {
             column_name: None,
             attached_node: None,
             file_key_name: String::new(),
+            tags: Vec::new(),
         }));
         let node = self.node(ResourceType::Test, "shop", &format!("{folder}/{name}.yml"), parents, detail);
         node.original_path = format!("{folder}/properties.yml");
@@ -140,6 +141,10 @@ impl Builder {
             fqn,
             relation: Relation::default(),
             relation_name: String::new(),
+            reader: None,
+            unrendered_database: None,
+            unrendered_schema: None,
+            patch_path: None,
             quoting: Dict::new(),
             source_description: String::new(),
             description: String::new(),
