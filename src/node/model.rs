@@ -117,9 +117,8 @@ pub struct GenericTest {
     pub tags: Vec<String>,
 }
 
-/// What differs between kinds of nodes. Nodes are shared behind `Arc`, and most of them are models: size costs nothing.
+/// What differs between kinds of nodes.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant)]
 pub enum Detail {
     /// A model.
     Model(ModelDetail),
