@@ -11,7 +11,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::base::{Dict, NodeId, Value};
 use crate::node::dict::{self, CompiledCode};
-use crate::node::{Node, Project, ResourceType, UnitTest};
+use crate::node::{Disabled, Node, Project, ResourceType, UnitTest};
 
 use super::wire::{Section, WireDict};
 use super::{Artifact, ArtifactKind, Metadata, semantic, timestamp};
@@ -61,7 +61,12 @@ impl Serialize for Manifest<'_> {
         map.serialize_entry("selectors", &Section(selectors))?;
         let disabled = || {
             project.disabled.iter().map(|(id, list)| {
-                let dicts = list.iter().map(|d| Value::Map(dict::disabled(d, created)));
+                let dicts = list.iter().map(|d| {
+                    Value::Map(match d {
+                        Disabled::Semantic(s) => semantic::manifest_entry(s, project),
+                        other => dict::disabled(other, created),
+                    })
+                });
                 (id.to_string(), Value::List(dicts.collect()))
             })
         };

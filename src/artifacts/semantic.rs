@@ -61,6 +61,7 @@ const MEASURE: Shape = &[
     ("agg_time_dimension", Null),
     ("config", Meta),
 ];
+const NON_ADDITIVE: Shape = &[("name", Null), ("window_choice", Null), ("window_groupings", List)];
 const DIMENSION: Shape = &[
     ("name", Null),
     ("type", Null),
@@ -85,6 +86,7 @@ const TYPE_PARAMS: Shape = &[
     ("cumulative_type_params", Null),
     ("metric_aggregation_params", Null),
 ];
+const CUMULATIVE: Shape = &[("window", Null), ("grain_to_date", Null), ("period_agg", Null), ("metric", Null)];
 const QUERY_PARAMS: Shape =
     &[("metrics", List), ("group_by", List), ("where", Null), ("order_by", List), ("limit", Null)];
 const METRIC: Shape = &[
@@ -172,15 +174,19 @@ fn semantic_model(d: &mut Dict, s: &Semantic, project: &Project) {
         relation.insert("database".into(), node.relation.database.clone().into());
         relation.insert("relation_name".into(), node.relation_name.clone().into());
         d.insert("node_relation".into(), Value::Map(relation));
-        let mut call = Dict::new();
-        call.insert("name".into(), node.name.as_str().into());
-        call.insert("package".into(), Value::Null);
-        call.insert("version".into(), Value::Null);
-        d.insert("refs".into(), Value::List(vec![Value::Map(call)]));
     }
     for (key, shape) in [("entities", ENTITY), ("measures", MEASURE), ("dimensions", DIMENSION)] {
         each(d, key, |item| Value::Map(shaped(item, shape)));
     }
+    each(d, "measures", |measure| {
+        let mut measure = measure.as_map().cloned().unwrap_or_default();
+        change(&mut measure, "non_additive_dimension", |v| match v {
+            Value::Map(_) => Value::Map(shaped(v, NON_ADDITIVE)),
+            other => other.clone(),
+        });
+        change(&mut measure, "expr", |v| if v.is_null() { Value::Null } else { v.to_string().into() });
+        Value::Map(measure)
+    });
     each(d, "dimensions", |dimension| {
         let mut dimension = dimension.as_map().cloned().unwrap_or_default();
         if let Some(Value::Map(params)) = dimension.get_mut("type_params") {
@@ -209,16 +215,23 @@ fn metric(d: &mut Dict) {
             change(inner, "window", window);
         }
     }
-    if let Some(Value::Map(inner)) = params.get_mut("cumulative_type_params") {
-        change(inner, "window", window);
-        change(inner, "metric", |v| input(v, INPUT_METRIC));
+    if d.get("type").and_then(Value::as_str) == Some("cumulative") {
+        let mut inner = shaped(params.get("cumulative_type_params").unwrap_or(&Value::Null), CUMULATIVE);
+        for key in ["window", "grain_to_date"] {
+            if inner.get(key).is_none_or(Value::is_null) {
+                inner.insert(key.into(), given.get(key).cloned().unwrap_or_default());
+            }
+        }
+        change(&mut inner, "window", window);
+        change(&mut inner, "metric", |v| input(v, INPUT_METRIC));
+        if inner.get("period_agg").is_none_or(Value::is_null) {
+            inner.insert("period_agg".into(), "first".into());
+        }
+        params.insert("cumulative_type_params".into(), Value::Map(inner));
+    } else {
+        params.insert("cumulative_type_params".into(), Value::Null);
     }
-    let measure = params.get("measure").cloned().filter(|m| !m.is_null());
-    if let (Some(measure), Some(Value::List(list))) = (measure, params.get_mut("input_measures"))
-        && list.is_empty()
-    {
-        list.push(measure);
-    }
+    change(&mut params, "expr", |v| if v.is_null() { Value::Null } else { v.to_string().into() });
     d.insert("type_params".into(), Value::Map(params));
 }
 

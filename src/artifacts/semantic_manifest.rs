@@ -48,11 +48,28 @@ impl SemanticManifest<'_> {
         }
         let spines = self.project.nodes.values().filter_map(|n| time_spine(n));
         let mut d = Dict::new();
-        d.insert("time_spine_table_configurations".into(), Value::List(Vec::new()));
+        d.insert("time_spine_table_configurations".into(), Value::List(self.legacy_time_spine().into_iter().collect()));
         d.insert("metadata".into(), Value::Null);
         d.insert("dsi_package_version".into(), Value::Map(version));
         d.insert("time_spines".into(), Value::List(spines.collect()));
         d
+    }
+}
+
+/// Name of the model that was the time spine before models could say so themselves.
+const LEGACY_TIME_SPINE: &str = "metricflow_time_spine";
+
+impl SemanticManifest<'_> {
+    /// The time spine known by its name alone; only projects with semantic models have one.
+    fn legacy_time_spine(&self) -> Option<Value> {
+        let used = self.project.semantics.values().any(|s| s.kind == ResourceType::SemanticModel);
+        let is_one = |n: &Node| n.name == LEGACY_TIME_SPINE && n.model().is_some_and(|m| m.time_spine.is_null());
+        let node = self.project.nodes.values().filter(|_| used).find(|n| is_one(n))?;
+        let mut d = Dict::new();
+        d.insert("location".into(), node.relation_name.clone().into());
+        d.insert("column_name".into(), "date_day".into());
+        d.insert("grain".into(), "day".into());
+        Some(Value::Map(d))
     }
 }
 

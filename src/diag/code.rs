@@ -75,6 +75,7 @@ registry! {
     UNUSED_CONFIG_PATH = "T117" "a configuration path that matches nothing";
     VARS_INVALID = "T118" "--vars that cannot be read";
     FRESHNESS_UNKNOWN = "T119" "a freshness check that cannot be made";
+    SEMANTIC_INVALID = "T130" "a semantic layer entry that cannot be used";
     // T2xx: Jinja
     JINJA_SYNTAX = "T201" "Jinja that cannot be parsed";
     JINJA_UNDEFINED = "T202" "an undefined Jinja name";

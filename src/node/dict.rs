@@ -36,7 +36,8 @@ pub fn docs(given: &Dict) -> Value {
     Value::Map(d)
 }
 
-fn refs(calls: &[RefCall]) -> Value {
+/// Calls of `ref`, as the manifest lists them.
+pub fn refs(calls: &[RefCall]) -> Value {
     let one = |call: &RefCall| {
         let mut d = Dict::new();
         d.insert("name".into(), call.name.as_str().into());
@@ -347,6 +348,7 @@ pub fn disabled(d: &Disabled, created_at: f64) -> Dict {
         Disabled::Node(n) => node(n, None),
         Disabled::Source(s) => source(s, created_at),
         Disabled::Exposure(e) => exposure(e, created_at),
+        Disabled::Semantic(s) => semantic(s, created_at),
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Exposure {
     pub refs: Vec<RefCall>,
     /// References by `source`.
     pub sources: Vec<(String, String)>,
+    /// References by `metric`.
+    pub metrics: Vec<String>,
     /// Resolved parents.
     pub depends_on: Vec<NodeId>,
     /// Where it is declared.
@@ -87,4 +89,6 @@ pub struct Semantic {
     pub fields: Dict,
     /// Resolved parents.
     pub depends_on: Vec<NodeId>,
+    /// Where it is declared.
+    pub span: Span,
 }

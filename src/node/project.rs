@@ -18,6 +18,8 @@ pub enum Disabled {
     Source(Arc<Source>),
     /// An exposure.
     Exposure(Arc<Exposure>),
+    /// A metric, semantic model, saved query or function.
+    Semantic(Arc<Semantic>),
 }
 
 /// Facts about the root project.

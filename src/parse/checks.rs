@@ -52,6 +52,7 @@ pub fn project(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
     ambiguous_relations(project, diagnostics);
     unused_paths(cx, project, diagnostics);
     unknown_groups(project, diagnostics);
+    super::semantic::check_time_spine(project, diagnostics);
     deprecated_models(project, cx.shared.run_started_at, diagnostics);
 }
 
@@ -138,6 +139,7 @@ fn unused_paths(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
                 crate::node::Disabled::Node(n) => n.fqn.as_slice(),
                 crate::node::Disabled::Source(s) => s.fqn.as_slice(),
                 crate::node::Disabled::Exposure(e) => e.fqn.as_slice(),
+                crate::node::Disabled::Semantic(s) => s.fqn.as_slice(),
             }))
             .collect();
         let mut paths = Vec::new();

@@ -1,4 +1,4 @@
-//! Exposures, groups, unit tests and the semantic layer out of properties entries.
+//! Exposures, groups and unit tests out of properties entries.
 //!
 //! In: rendered entries. Out: the domain's structs, parents still as calls where they are written as calls.
 
@@ -8,9 +8,7 @@ use std::sync::Arc;
 use crate::base::{NodeId, Value};
 use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::load::{FileKind, YamlNode};
-use crate::node::{
-    Checksum, Config, Exposure, Fixture, FixtureFormat, Group, Node, RefCall, ResourceType, Semantic, UnitTest,
-};
+use crate::node::{Checksum, Config, Exposure, Fixture, FixtureFormat, Group, Node, RefCall, ResourceType, UnitTest};
 
 use super::assemble::Cx;
 use super::columns::texts;
@@ -26,6 +24,8 @@ pub enum TextCall {
     Ref(RefCall),
     /// `source('a', 'b')`.
     Source(String, String),
+    /// `metric('a')`.
+    Metric(String),
     /// `this`.
     This,
 }
@@ -55,6 +55,7 @@ pub fn text_call(text: &str) -> Option<TextCall> {
         ("ref", [package, name]) => {
             Some(TextCall::Ref(RefCall { package: Some(package.clone()), name: name.clone(), version }))
         }
+        ("metric", [name] | [_, name]) => Some(TextCall::Metric(name.clone())),
         ("source", [source, table]) => Some(TextCall::Source(source.clone(), table.clone())),
         _ => None,
     }
@@ -75,16 +76,16 @@ pub fn exposures(cx: &Cx<'_>, patches: &Patches, docs: &mut Docs<'_>, diagnostic
     for entry in patches.section("exposures") {
         let fqn = fqn(&entry.package, &entry.relative_path, &entry.name);
         let config = merged(cx, entry, ResourceType::Exposure, &fqn);
-        let (mut refs, mut sources) = (Vec::new(), Vec::new());
+        let (mut refs, mut sources, mut metrics) = (Vec::new(), Vec::new(), Vec::new());
         for text in entry.node.get("depends_on").map(YamlNode::items).unwrap_or_default() {
             match text.as_str().and_then(text_call) {
                 Some(TextCall::Ref(call)) => refs.push(call),
                 Some(TextCall::Source(source, table)) => sources.push((source, table)),
-                _ if text.as_str().is_some_and(|t| t.trim().starts_with("metric(")) => {}
+                Some(TextCall::Metric(name)) => metrics.push(name),
                 _ => diagnostics.push(
                     Diagnostic::error(
                         codes::PROPERTIES_INVALID,
-                        "an exposure depends on ref(...) or source(...) calls",
+                        "an exposure depends on ref(...), source(...) or metric(...) calls",
                     )
                     .at(text.span.clone())
                     .help("write it like: ref('orders')"),
@@ -108,6 +109,7 @@ pub fn exposures(cx: &Cx<'_>, patches: &Patches, docs: &mut Docs<'_>, diagnostic
             fields,
             refs,
             sources,
+            metrics,
             depends_on: Vec::new(),
             span: entry.span(),
         });
@@ -128,34 +130,6 @@ pub fn groups(patches: &Patches) -> Vec<Group> {
             fields: entry.value.clone(),
         })
         .collect()
-}
-
-/// Metrics, semantic models, saved queries and functions, as written.
-pub fn semantics(cx: &Cx<'_>, patches: &Patches) -> Vec<Semantic> {
-    let kinds = [
-        ("metrics", ResourceType::Metric),
-        ("semantic_models", ResourceType::SemanticModel),
-        ("saved_queries", ResourceType::SavedQuery),
-        ("functions", ResourceType::Function),
-    ];
-    let mut found = Vec::new();
-    for (section, kind) in kinds {
-        for entry in patches.section(section) {
-            let fqn = fqn(&entry.package, &entry.relative_path, &entry.name);
-            found.push(Semantic {
-                id: NodeId::from(format!("{kind}.{}.{}", entry.package, entry.name)),
-                kind,
-                name: entry.name.clone(),
-                package: entry.package.clone(),
-                original_path: entry.path.clone(),
-                config: merged(cx, entry, kind, &fqn),
-                fqn,
-                fields: entry.value.clone(),
-                depends_on: Vec::new(),
-            });
-        }
-    }
-    found
 }
 
 /// The unit tests of all packages; a test of a versioned model is made once a version.

@@ -14,6 +14,7 @@ use crate::node::{Disabled, Node, Project, ResourceType};
 
 use super::assemble::Cx;
 use super::resolve::{Found, Lookup, place_of};
+use super::semantic;
 
 /// Links everything.
 pub fn link(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnostics) {
@@ -64,6 +65,7 @@ pub fn link(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnostics) {
         }
         project.exposures.insert(linked.id.clone(), Arc::new(linked));
     }
+    semantic::link(project, &lookup, diagnostics);
 }
 
 enum Linked {

@@ -24,6 +24,7 @@ mod names;
 mod patches;
 mod raw;
 pub mod resolve;
+mod semantic;
 mod source_config;
 mod source_overrides;
 mod sources;
@@ -500,9 +501,13 @@ fn collect_extras(
             project.unit_tests.insert(test.id.clone(), Arc::new(test));
         }
     }
-    for semantic in extras::semantics(cx, patches) {
+    let semantics = with_docs(cx, blocks, diagnostics, |docs, problems| semantic::collect(cx, patches, docs, problems));
+    for semantic in semantics {
+        let semantic = Arc::new(semantic);
         if semantic.config.enabled() {
-            project.semantics.insert(semantic.id.clone(), Arc::new(semantic));
+            project.semantics.insert(semantic.id.clone(), semantic);
+        } else {
+            project.disabled.entry(semantic.id.clone()).or_default().push(Disabled::Semantic(semantic));
         }
     }
 }

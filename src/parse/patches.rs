@@ -107,8 +107,9 @@ impl Patches {
             }
         }
         let is_unit_test = section == "unit_tests";
-        let wanted =
-            |path: &[std::borrow::Cow<'_, str>]| !is_unit_test && !path.iter().any(|k| LATE.contains(&k.as_ref()));
+        let wanted = |path: &[std::borrow::Cow<'_, str>]| {
+            !is_unit_test && !path.iter().any(|k| LATE.contains(&k.as_ref())) && !is_condition(section, path)
+        };
         let rendered = rendering.tree(node, &wanted, diagnostics);
         let mut value = rendered.to_dict();
         let Some(name) = value.get("name").filter(|n| !n.is_null()).map(Value::to_string) else { return };
@@ -225,6 +226,15 @@ fn sections(file: &PropertiesFile) -> [(&'static str, &[YamlNode]); 14] {
         ("saved_queries", &file.saved_queries),
         ("functions", &file.functions),
     ]
+}
+
+/// Conditions of the semantic layer: templates for the engine that will run the metric, not for us.
+fn is_condition(section: &str, path: &[std::borrow::Cow<'_, str>]) -> bool {
+    match section {
+        "metrics" => path.iter().rev().take(2).any(|key| key == "filter"),
+        "saved_queries" => matches!(path, [params, key, ..] if params == "query_params" && key == "where"),
+        _ => false,
+    }
 }
 
 fn move_to_config(value: &mut Dict) {

@@ -296,8 +296,9 @@ mod tests {
             fields: Dict::new(),
             refs: Vec::new(),
             sources: Vec::new(),
+            metrics: Vec::new(),
             depends_on: Vec::new(),
-            span,
+            span: span.clone(),
         };
         project.exposures.insert(exposure.id.clone(), Arc::new(exposure));
         let metric = Semantic {
@@ -310,6 +311,7 @@ mod tests {
             config: Config::default(),
             fields: Dict::new(),
             depends_on: Vec::new(),
+            span,
         };
         project.semantics.insert(metric.id.clone(), Arc::new(metric));
         let selection = project.member_ids().cloned().collect();

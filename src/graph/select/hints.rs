@@ -61,6 +61,7 @@ fn is_disabled(evaluator: &Evaluator<'_>, criterion: &Criterion, value: &str) ->
         Disabled::Node(n) => n.name == last,
         Disabled::Source(s) => s.name == last || s.source_name == last,
         Disabled::Exposure(e) => e.name == last,
+        Disabled::Semantic(s) => s.name == last,
     };
     kind_fits && evaluator.project.disabled.values().flatten().any(name)
 }

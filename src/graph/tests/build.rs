@@ -178,6 +178,7 @@ impl Builder {
             fields: [("tags".to_owned(), Value::from(vec![tag]))].into_iter().collect(),
             refs: Vec::new(),
             sources: Vec::new(),
+            metrics: Vec::new(),
             depends_on: ids(parents),
             span: no_span(),
         };
@@ -196,6 +197,7 @@ impl Builder {
             config: Config::default(),
             fields: Dict::new(),
             depends_on: ids(parents),
+            span: no_span(),
         };
         Arc::make_mut(self.project.semantics.entry(id).or_insert_with(|| Arc::new(made)))
     }
