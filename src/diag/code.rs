@@ -75,6 +75,10 @@ registry! {
     UNUSED_CONFIG_PATH = "T117" "a configuration path that matches nothing";
     VARS_INVALID = "T118" "--vars that cannot be read";
     FRESHNESS_UNKNOWN = "T119" "a freshness check that cannot be made";
+    PACKAGE_FETCH = "T121" "a package that cannot be fetched";
+    PACKAGE_VERSION = "T122" "no version meets what is required";
+    PACKAGE_LOCK = "T123" "a package-lock.yml that cannot be used";
+    PACKAGE_UNPINNED = "T124" "a package that may change at any time";
     SEMANTIC_INVALID = "T130" "a semantic layer entry that cannot be used";
     // T2xx: Jinja
     JINJA_SYNTAX = "T201" "Jinja that cannot be parsed";

@@ -132,6 +132,14 @@ impl fmt::Display for Diagnostic {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
+impl FromIterator<Diagnostic> for Diagnostics {
+    fn from_iter<T: IntoIterator<Item = Diagnostic>>(items: T) -> Self {
+        let mut all = Self::new();
+        all.extend(items);
+        all
+    }
+}
+
 impl Diagnostics {
     /// An empty list.
     pub fn new() -> Self {

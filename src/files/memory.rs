@@ -69,6 +69,21 @@ impl Files for MemoryFiles {
         Ok(())
     }
 
+    fn rename_dir(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
+        if !self.is_dir(from) {
+            return Err(absent("rename", from));
+        }
+        let (from, to) = (normalize(from), normalize(to));
+        let renamed = |path: PathBuf| match path.strip_prefix(&from) {
+            Ok(rest) => to.join(rest),
+            Err(_) => path,
+        };
+        let mut tree = self.tree_mut();
+        tree.files = std::mem::take(&mut tree.files).into_iter().map(|(path, bytes)| (renamed(path), bytes)).collect();
+        tree.folders = std::mem::take(&mut tree.folders).into_iter().map(renamed).collect();
+        Ok(())
+    }
+
     fn create_dir(&self, path: &Path) -> Result<(), FilesError> {
         self.tree_mut().folders.insert(normalize(path));
         Ok(())

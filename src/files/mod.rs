@@ -1,12 +1,13 @@
-//! Floor 0: the only user of the file system and of the process environment.
+//! Floor 0: the only user of the file system, of the process environment, of the network and of other programs.
 //!
-//! In: paths. Out: [`Files`] (real or in memory), [`Env`] (the process or a fixed map), [`FilesError`]. Text is what
+//! In: paths. Out: [`Files`] (real or in memory), [`Env`] (the process or a fixed map), [`Remote`], [`FilesError`]. Text is what
 //! the rest of the house sees: UTF-8 without byte order mark and with `\n` line ends, so that offsets, columns and
 //! content hashes do not depend on the machine a file was written on.
 
 mod env;
 mod memory;
 mod real;
+mod remote;
 mod text;
 
 use std::io;
@@ -16,6 +17,7 @@ use std::time::SystemTime;
 pub use env::Env;
 pub use memory::MemoryFiles;
 pub use real::RealFiles;
+pub use remote::{RealRemote, Remote, RemoteError};
 pub use text::decode;
 
 /// What a folder listing says about one file.
@@ -104,6 +106,9 @@ pub trait Files: Send + Sync {
 
     /// Removes a folder and all in it; symbolic links inside are removed, not followed.
     fn remove_dir(&self, path: &Path) -> Result<(), FilesError>;
+
+    /// Renames a folder, at once; the new name must be free and on the same disk.
+    fn rename_dir(&self, from: &Path, to: &Path) -> Result<(), FilesError>;
 
     /// Creates a folder and its parents.
     fn create_dir(&self, path: &Path) -> Result<(), FilesError>;

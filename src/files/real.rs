@@ -43,6 +43,10 @@ impl Files for RealFiles {
         fs::remove_dir_all(path).map_err(|e| FilesError::io("remove", path, e))
     }
 
+    fn rename_dir(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
+        fs::rename(from, to).map_err(|e| FilesError::io("rename", from, e))
+    }
+
     fn create_dir(&self, path: &Path) -> Result<(), FilesError> {
         fs::create_dir_all(path).map_err(|e| FilesError::io("create", path, e))
     }

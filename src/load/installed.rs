@@ -81,7 +81,7 @@ pub(super) fn local_origin(
 }
 
 /// A folder relative to the root project, with `..` where needed.
-fn display_of(dir: &Path, root: &Path) -> String {
+pub(super) fn display_of(dir: &Path, root: &Path) -> String {
     let (dir_parts, root_parts): (Vec<_>, Vec<_>) = (dir.components().collect(), root.components().collect());
     let same = dir_parts.iter().zip(&root_parts).take_while(|(a, b)| a == b).count();
     if same <= 1 {
@@ -102,8 +102,13 @@ pub(super) fn missing(list: &PackageList, installed: &[&str], folder: &str) -> O
     let absent: Vec<&PackageSpec> =
         wanted.iter().copied().filter(|s| !installed.iter().any(|name| same(name, s.likely_folder()))).collect();
     let first = absent.first().or(wanted.first())?;
-    let message =
-        format!("{} names {} packages, {folder} holds {} of them", list.file_name, wanted.len(), installed.len());
+    let message = format!(
+        "dbt found {} package(s) specified in {}, but only {} package(s) installed in {folder}. Run \"dbt deps\" to install \
+         package dependencies.",
+        wanted.len(),
+        list.file_name,
+        installed.len()
+    );
     let names: Vec<String> = absent.iter().map(|s| format!("`{}`", s.label())).collect();
     Some(
         Diagnostic::error(codes::PACKAGE_MISSING, message)

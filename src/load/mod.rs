@@ -3,11 +3,10 @@
 //!
 //! In: a [`LoadRequest`], a file system, the environment, a [`YamlRenderer`]. Out: the tree and all problems found.
 
+mod deps;
 mod discover;
 mod ignore;
-mod install;
 mod installed;
-mod lock;
 mod packages;
 mod problems;
 mod profile;
@@ -23,8 +22,8 @@ mod vars;
 mod version;
 pub mod yaml;
 
+pub use deps::{AddedPackage, DepsMessage, DepsRequest, DepsTools, PackageKind, add_package, install_packages};
 pub use discover::{FileKind, SourceEntry};
-pub use install::{Installation, install_packages};
 pub use packages::{PackageList, PackageSource, PackageSpec};
 pub use profile::{EmbeddedDefault, Profile};
 pub use project::{Dispatch, Hook, ProjectConfig, QueryComment};

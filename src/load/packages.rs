@@ -29,8 +29,8 @@ pub enum PackageSource {
     Git {
         /// The address.
         url: String,
-        /// Branch, tag or commit.
-        revision: Option<String>,
+        /// Branches, tags or commits; more than one can only be met if they are the same.
+        revisions: Vec<String>,
         /// Folder inside the repository.
         subdirectory: Option<String>,
         /// `warn-unpinned`.
@@ -42,10 +42,12 @@ pub enum PackageSource {
         repository: String,
         /// The provider.
         provider: Option<String>,
-        /// Branch, tag or commit.
-        revision: Option<String>,
+        /// Branches, tags or commits, as for git.
+        revisions: Vec<String>,
         /// Folder inside the repository.
         subdirectory: Option<String>,
+        /// `warn-unpinned`.
+        warn_unpinned: bool,
     },
     /// `tarball:` an archive.
     Tarball {
@@ -61,7 +63,9 @@ pub struct PackageSpec {
     pub source: PackageSource,
     /// `name`, where given.
     pub name: Option<String>,
-    /// The entry before rendering, for the lock file's hash.
+    /// The entry as it is meant, for the lock file's hash.
+    pub rendered: Dict,
+    /// The entry as it is written, for the lock file.
     pub unrendered: Dict,
     /// Where the entry stands.
     pub span: Span,
@@ -164,7 +168,8 @@ fn read_file(origin: &Origin, name: &str, files: &dyn Files, diagnostics: &mut D
     read.map_err(|problem| diagnostics.push(problem)).ok().flatten()
 }
 
-fn specs(listed: &YamlNode, unrendered: &YamlNode, diagnostics: &mut Diagnostics) -> Vec<PackageSpec> {
+/// Reads the entries of a `packages:` list; `unrendered` is the same list as written.
+pub(super) fn specs(listed: &YamlNode, unrendered: &YamlNode, diagnostics: &mut Diagnostics) -> Vec<PackageSpec> {
     if listed.is_null() {
         return Vec::new();
     }
@@ -194,6 +199,14 @@ fn text(item: &YamlNode, key: &str) -> Result<Option<String>, Diagnostic> {
     }
 }
 
+/// A text or number, or a list of them.
+fn texts(item: &YamlNode, key: &str) -> Result<Vec<String>, Diagnostic> {
+    match item.get(key) {
+        Some(node) if node.is_seq() => Ok(node.items().iter().map(|v| v.to_base().to_string()).collect()),
+        _ => Ok(text(item, key)?.into_iter().collect()),
+    }
+}
+
 fn flag(item: &YamlNode, key: &str, default: bool) -> Result<bool, Diagnostic> {
     match item.get(key) {
         None => Ok(default),
@@ -214,18 +227,15 @@ fn spec(item: &YamlNode, unrendered: Dict) -> Result<PackageSpec, Diagnostic> {
     if address.is_empty() {
         return Err(Diagnostic::error(CODE, format!("`{kind}` is empty")).at(node.span.clone()));
     }
-    let (revision, subdirectory) = (text(item, "revision")?, text(item, "subdirectory")?);
+    let (revisions, subdirectory) = (texts(item, "revision")?, text(item, "subdirectory")?);
+    let warn_unpinned = flag(item, "warn-unpinned", true)? && flag(item, "warn_unpinned", true)?;
     let source = match kind {
         "local" => PackageSource::Local { path: address },
         "package" => hub(item, node, address)?,
-        "git" => PackageSource::Git {
-            url: address,
-            revision,
-            subdirectory,
-            warn_unpinned: flag(item, "warn-unpinned", true)? && flag(item, "warn_unpinned", true)?,
-        },
+        "git" => PackageSource::Git { url: address, revisions, subdirectory, warn_unpinned },
         "private" => {
-            PackageSource::Private { repository: address, provider: text(item, "provider")?, revision, subdirectory }
+            let provider = text(item, "provider")?;
+            PackageSource::Private { repository: address, provider, revisions, subdirectory, warn_unpinned }
         }
         _ => PackageSource::Tarball { url: address },
     };
@@ -234,7 +244,7 @@ fn spec(item: &YamlNode, unrendered: Dict) -> Result<PackageSpec, Diagnostic> {
         let problem = Diagnostic::error(CODE, "a package from a tarball needs a `name`");
         return Err(problem.at(item.span.clone()));
     }
-    Ok(PackageSpec { source, name, unrendered, span: item.span.clone() })
+    Ok(PackageSpec { source, name, rendered: item.to_dict(), unrendered, span: item.span.clone() })
 }
 
 fn hub(item: &YamlNode, node: &YamlNode, package: String) -> Result<PackageSource, Diagnostic> {
@@ -242,11 +252,7 @@ fn hub(item: &YamlNode, node: &YamlNode, package: String) -> Result<PackageSourc
         let problem = Diagnostic::error(CODE, format!("`{package}` has no namespace")).at(node.span.clone());
         return Err(problem.help(format!("write it as on the hub, such as `dbt-labs/{package}`")));
     }
-    let versions: Vec<String> = match item.get("version") {
-        Some(node) if node.is_seq() => node.items().iter().map(|v| v.to_base().to_string()).collect(),
-        Some(_) => text(item, "version")?.into_iter().collect(),
-        None => Vec::new(),
-    };
+    let versions = texts(item, "version")?;
     if versions.is_empty() {
         let problem = Diagnostic::error(CODE, format!("`{package}` has no `version`")).at(item.span.clone());
         return Err(problem.help("packages from the hub need a version, such as `version: [\">=1.0.0\", \"<2.0.0\"]`"));

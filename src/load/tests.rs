@@ -175,11 +175,11 @@ fn packages_are_found_checked_and_named() {
         ("/deeper/dbt_project.yml", "name: deeper"),
     ];
     let (tree, problems) = run(&request(), &files);
-    insta::assert_snapshot!(shown(&problems), @"
+    insta::assert_snapshot!(shown(&problems), @r#"
         warning[T110]: dbt_packages/empty is no package: it has no dbt_project.yml
         warning[T115]: `utils` requires dbt <1.0.0; transform behaves as dbt 1.11.16 (dbt_packages/utils/dbt_project.yml:2:22)
-        error[T109]: packages.yml names 2 packages, dbt_packages holds 1 of them (packages.yml:5:5)
-    ");
+        error[T109]: dbt found 2 package(s) specified in packages.yml, but only 1 package(s) installed in dbt_packages. Run "dbt deps" to install package dependencies. (packages.yml:5:5)
+    "#);
     let tree = tree.unwrap();
     let names: Vec<&str> = tree.packages.iter().map(|p| p.config.name.as_str()).collect();
     assert_eq!(names, ["deeper", "shared", "utils"]);
@@ -188,30 +188,6 @@ fn packages_are_found_checked_and_named() {
     assert_eq!(tree.packages[2].files[0].file.path, "dbt_packages/utils/macros/m.sql");
     assert_eq!(tree.vars.lookup("utils", "a"), Some(&Value::Int(1)));
     assert_eq!(tree.vars.lookup("utils", "b"), Some(&Value::Int(3)));
-}
-
-#[test]
-fn deps_put_local_packages_in_place() {
-    let files = MemoryFiles::new([
-        ("/p/dbt_project.yml", "name: shop\nmodels: {+x: \"{{ target.name }}\"}"),
-        ("/p/packages.yml", "packages: [{local: ../shared}]"),
-        ("/p/dbt_packages/old/dbt_project.yml", "name: old"),
-        ("/shared/dbt_project.yml", "name: shared"),
-        ("/shared/packages.yml", "packages: [{local: ../deeper}, {package: a/b, version: 1.0.0}]"),
-        ("/deeper/dbt_project.yml", "name: deeper"),
-    ]);
-    let request = LoadRequest { without_profile: true, ..request() };
-    let renderer = TinyRenderer(env());
-    let (root, problems) = load_root(&request, &files, &env(), &renderer);
-    assert_eq!(shown(&problems), "");
-    let (done, problems) = install_packages(&root.unwrap(), &Dict::new(), &files, &env(), &renderer);
-    assert_eq!(
-        shown(&problems),
-        "error[T605]: `a/b` cannot be installed: packages from the package hub cannot be downloaded yet (/shared/packages.yml:1:32)"
-    );
-    assert_eq!(done.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(), ["shared", "deeper"]);
-    assert!(files.is_file(Path::new("/p/dbt_packages/deeper/dbt_project.yml")));
-    assert!(!files.is_dir(Path::new("/p/dbt_packages/old")));
 }
 
 #[test]

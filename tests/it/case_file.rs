@@ -5,6 +5,10 @@
 //! * `=== $ COMMAND`: a command line; `transform` is the binary, words may be quoted; `NAME=value` before it sets the
 //!   environment. Right behind it, expectations: `exit N` stands on the same line as `=== $ ... ` in brackets: `[1]`;
 //! * `=== stdout`, `=== stderr`: what the command printed, after redaction;
+//! * `=== hub FOLDER`: from here on a web server on this machine serves a folder of the project; `[HUB]` in files and
+//!   commands is its address, `[PROJECT]` the project's folder;
+//! * `=== tarball PATH FOLDER`: packs a folder into a .tar.gz;
+//! * `=== git FOLDER TAG`: makes a folder a git repository with one tagged commit;
 //! * `=== text PATH`: the content of a file that the command left;
 //! * `=== query SQL`: rows of a query, ordered by the query, as text.
 
@@ -21,6 +25,12 @@ pub enum Block {
     Stderr,
     /// Expected content of a file.
     Text { path: String },
+    /// A web server for a folder.
+    Hub { folder: String },
+    /// An archive of a folder.
+    Tarball { path: String, folder: String },
+    /// A repository with one commit.
+    Git { folder: String, tag: String },
     /// Expected rows.
     Query { sql: String },
 }
@@ -81,6 +91,15 @@ fn head_of(head: &str) -> Result<Block, String> {
         "stdout" => Ok(Block::Stdout),
         "stderr" => Ok(Block::Stderr),
         "text" => Ok(Block::Text { path: rest.to_owned() }),
+        "hub" => Ok(Block::Hub { folder: rest.to_owned() }),
+        "tarball" => match rest.split_once(' ') {
+            Some((path, folder)) => Ok(Block::Tarball { path: path.to_owned(), folder: folder.to_owned() }),
+            None => Err(format!("a tarball needs a path and a folder: {rest}")),
+        },
+        "git" => match rest.split_once(' ') {
+            Some((folder, tag)) => Ok(Block::Git { folder: folder.to_owned(), tag: tag.to_owned() }),
+            None => Err(format!("a repository needs a folder and a tag: {rest}")),
+        },
         "query" => Ok(Block::Query { sql: rest.to_owned() }),
         other => Err(format!("unknown block: {other}")),
     }

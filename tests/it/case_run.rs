@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::case_file::{Block, CaseFile};
+use crate::package_source;
 use crate::redact::redact;
 
 /// The case's text with actual results in place of expectations. Equal to the file when the case holds.
@@ -13,17 +14,18 @@ pub fn run(case: &CaseFile) -> Result<String, String> {
     std::fs::create_dir_all(&root).map_err(|e| e.to_string())?;
     let mut out = case.prose.clone();
     let mut last: Option<Output> = None;
+    let mut hub: Option<package_source::Hub> = None;
     for block in &case.blocks {
         match block {
             Block::File { path, escaped, body } => {
                 out.push_str(&format!("=== file{} {path}\n{body}", if *escaped { "!" } else { "" }));
                 let target = root.join(path);
                 std::fs::create_dir_all(target.parent().unwrap_or(&root)).map_err(|e| e.to_string())?;
-                let content = content_of(body, *escaped)?;
+                let content = content_of(&placed(body, &root, hub.as_ref()), *escaped)?;
                 std::fs::write(target, content).map_err(|e| e.to_string())?;
             }
             Block::Command { line, exit } => {
-                let output = command(&root, line)?;
+                let output = command(&root, &placed(line, &root, hub.as_ref()))?;
                 let code = output.status.code().unwrap_or(-1);
                 let shown = if exit.is_some() || code != 0 { format!(" [{code}]") } else { String::new() };
                 out.push_str(&format!("=== $ {line}{shown}\n"));
@@ -31,15 +33,27 @@ pub fn run(case: &CaseFile) -> Result<String, String> {
             }
             Block::Stdout => {
                 let output = last.as_ref().ok_or("stdout before any command")?;
-                out.push_str(&format!("=== stdout\n{}", redact(&output.stdout, &root)));
+                out.push_str(&format!("=== stdout\n{}", shown(&output.stdout, &root, hub.as_ref())));
             }
             Block::Stderr => {
                 let output = last.as_ref().ok_or("stderr before any command")?;
-                out.push_str(&format!("=== stderr\n{}", redact(&output.stderr, &root)));
+                out.push_str(&format!("=== stderr\n{}", shown(&output.stderr, &root, hub.as_ref())));
             }
             Block::Text { path } => {
                 let text = std::fs::read(root.join(path)).unwrap_or_else(|e| format!("({})\n", e.kind()).into_bytes());
-                out.push_str(&format!("=== text {path}\n{}", redact(&text, &root)));
+                out.push_str(&format!("=== text {path}\n{}", shown(&text, &root, hub.as_ref())));
+            }
+            Block::Hub { folder } => {
+                out.push_str(&format!("=== hub {folder}\n"));
+                hub = Some(package_source::Hub::start(root.join(folder))?);
+            }
+            Block::Tarball { path, folder } => {
+                out.push_str(&format!("=== tarball {path} {folder}\n"));
+                package_source::pack(&root.join(folder), &root.join(path))?;
+            }
+            Block::Git { folder, tag } => {
+                out.push_str(&format!("=== git {folder} {tag}\n"));
+                package_source::commit(&root.join(folder), tag)?;
             }
             Block::Query { sql } => {
                 let args = ["show", "--quiet", "--inline", sql.as_str(), "--limit", "-1"];
@@ -50,6 +64,19 @@ pub fn run(case: &CaseFile) -> Result<String, String> {
         }
     }
     Ok(out)
+}
+
+/// A text of the case with addresses of this run in place of their names.
+fn placed(text: &str, root: &Path, hub: Option<&package_source::Hub>) -> String {
+    let text = text.replace("[PROJECT]", &root.to_string_lossy());
+    hub.map_or_else(|| text.clone(), |hub| text.replace("[HUB]", &hub.address))
+}
+
+/// Output with names in place of what changes from run to run.
+fn shown(bytes: &[u8], root: &Path, hub: Option<&package_source::Hub>) -> String {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let text = hub.map_or_else(|| text.clone(), |hub| text.replace(&hub.address, "[HUB]"));
+    redact(text.as_bytes(), root)
 }
 
 /// The bytes of a file block: one final newline belongs to the case format; escapes are for what text cannot show.

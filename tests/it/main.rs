@@ -4,4 +4,5 @@ mod architecture;
 mod case_file;
 mod case_run;
 mod cases;
+mod package_source;
 mod redact;

@@ -7,6 +7,7 @@ use fancy_regex::Regex;
 
 static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
+        (r"\b(revision:?) [0-9a-f]{40}\b", "$1 [COMMIT]"),
         (r"(?m)^\d{2}:\d{2}:\d{2}  ?", ""),
         (r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?", "[TIME]"),
         (r"\b\d+\.\d{2}s\b", "[SECONDS]"),

@@ -275,7 +275,10 @@ pub const OPTIONS: &[Opt] = &[
     opt("macro", Kind::Positional(true), Default::None, "The macro, as name or package.name").only(&[W::RunOperation]),
     opt("args", Kind::Yaml, Default::NoKeys, "The macro's arguments, as a YAML mapping").only(&[W::RunOperation]),
     switch("clean_project_files_only", true, "Delete only folders inside the project").only(&[W::Clean]),
-    flag("upgrade", "").hidden().only(&[W::Deps]),
+    flag("upgrade", "Choose the newest versions again, although package-lock.yml fits the list").only(&[W::Deps]),
+    flag("lock", "Write package-lock.yml and install nothing").only(&[W::Deps]),
+    text("add_package", "Add NAME@VERSION to the list, then install").only(&[W::Deps]),
+    choice("source", &["hub", "git", "local", "tarball"], "hub", "Where the added package comes from").only(&[W::Deps]),
     flag("connection", "Test nothing but the connection").only(&[W::Debug]),
     flag("config_dir", "Print the folder of profiles.yml and stop").only(&[W::Debug]),
     opt("project_name", Kind::Positional(true), Default::None, "Name of the project and of its folder")
