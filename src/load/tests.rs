@@ -1,11 +1,9 @@
 //! The stage as a whole, on files in memory and with a renderer that knows just enough Jinja.
 
-use std::path::Path;
-
 use super::*;
-use crate::base::{Dict, Value};
+use crate::base::Value;
 use crate::diag::{Diagnostic, Diagnostics, Span, codes};
-use crate::files::{Env, Files, MemoryFiles};
+use crate::files::{Env, MemoryFiles};
 
 /// Knows `{{ env_var('X') }}`, `{{ target.name }}` and `{{ number }}`; anything else fails.
 struct TinyRenderer(Env);
