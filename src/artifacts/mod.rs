@@ -1,13 +1,14 @@
 //! Floor 3: dbt's JSON files as other tools read them.
 //!
 //! In: the parsed project, compiled code and outcomes of a run. Out: the bytes of `manifest.json` (v12),
-//! `run_results.json` (v6), `sources.json` (v3), `catalog.json` (v1) and `semantic_manifest.json`, and the paths under
+//! `run_results.json` (v6), `sources.json` (v3), `catalog.json` (v1), `semantic_manifest.json` and `graph_summary.json`, and the paths under
 //! `target/compiled` and `target/run`. Keys, their order and their nulls are those of dbt-core 1.11.
 //!
 //! Every file is a value that implements [`serde::Serialize`]; big sections are written entry by entry, so that a large
 //! manifest is never held twice.
 
 mod catalog;
+mod graph_summary;
 mod manifest;
 mod paths;
 mod run_results;
@@ -27,6 +28,7 @@ use crate::base::{Dict, Value};
 use crate::files::{Files, FilesError};
 
 pub use catalog::{Catalog, CatalogColumn, CatalogError, CatalogTable};
+pub use graph_summary::GraphSummary;
 pub use manifest::Manifest;
 pub use paths::{Subfolder, batch_path, node_path, unit_test_path};
 pub use run_results::RunResults;
@@ -47,6 +49,8 @@ pub enum ArtifactKind {
     Catalog,
     /// `semantic_manifest.json`.
     SemanticManifest,
+    /// `graph_summary.json`.
+    GraphSummary,
 }
 
 impl ArtifactKind {
@@ -58,17 +62,18 @@ impl ArtifactKind {
             Self::Sources => "sources.json",
             Self::Catalog => "catalog.json",
             Self::SemanticManifest => "semantic_manifest.json",
+            Self::GraphSummary => "graph_summary.json",
         }
     }
 
-    /// `dbt_schema_version` of the metadata; empty for the file that has none.
+    /// `dbt_schema_version` of the metadata; empty for files that have none.
     pub fn schema(self) -> &'static str {
         match self {
             Self::Manifest => "https://schemas.getdbt.com/dbt/manifest/v12.json",
             Self::RunResults => "https://schemas.getdbt.com/dbt/run-results/v6.json",
             Self::Sources => "https://schemas.getdbt.com/dbt/sources/v3.json",
             Self::Catalog => "https://schemas.getdbt.com/dbt/catalog/v1.json",
-            Self::SemanticManifest => "",
+            Self::SemanticManifest | Self::GraphSummary => "",
         }
     }
 }

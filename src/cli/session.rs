@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::adapters::Adapter;
-use crate::artifacts::{Artifact, Manifest, Metadata, SemanticManifest};
+use crate::artifacts::{Artifact, GraphSummary, Manifest, Metadata, SemanticManifest};
 use crate::base::{Dict, NodeId, Value};
 use crate::compile::{CompileSettings, Compiler};
 use crate::diag::{Diagnostic, Diagnostics, Warning, WarningPolicy, codes};
@@ -260,6 +260,14 @@ impl Session {
         };
         self.write(&manifest)?;
         self.write(&SemanticManifest { project: &self.project })
+    }
+
+    /// Writes graph_summary.json.
+    pub fn write_graph_summary(&self) -> Step<()> {
+        if !self.inputs.write_json {
+            return Ok(());
+        }
+        self.write(&GraphSummary { invocation_id: &self.inputs.invocation_id, graph: &self.graph })
     }
 
     /// Writes an artifact; a failure is told and stops.

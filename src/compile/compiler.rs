@@ -210,7 +210,7 @@ impl Compiler {
         let mut ctes = Vec::new();
         if self.settings.inject_ephemeral_ctes {
             for id in resolver.inlined() {
-                let parent = self.inlined(&id, database)?;
+                let parent = self.inlined(&id, database).map_err(|problem| self.of_parent(*problem, &id))?;
                 extend(&mut ctes, parent.ctes.iter().cloned());
                 let name = cte_name(&parent.compiled.node.alias);
                 extend(&mut ctes, [Cte::new(id, &name, &parent.own, Arc::clone(&parent.origin))]);
@@ -219,6 +219,15 @@ impl Compiler {
         let origin = Arc::new(origin);
         let compiled = assemble(node, &own, &origin, &ctes);
         Ok(Unit { compiled, own, origin, ctes })
+    }
+
+    /// The problem of an ephemeral parent, in its own name: it was rendered for somebody else.
+    fn of_parent(&self, mut problem: Diagnostic, parent: &NodeId) -> Box<Diagnostic> {
+        let node = problem.node.as_deref().and_then(|id| self.names.project.nodes.get(&NodeId::from(id)));
+        if !node.is_some_and(|node| node.is_ephemeral()) {
+            problem.node = Some(parent.to_string());
+        }
+        Box::new(problem)
     }
 
     /// The node's own code, without parents, and where it comes from.

@@ -10,16 +10,16 @@ use std::time::Instant;
 use chrono::Utc;
 
 use crate::base::NodeId;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::Database;
 use crate::node::ResourceType;
 
 use super::cache::RelationCache;
 use super::database::WorkerDatabase;
 use super::failure::connection_diagnostic;
-use super::outcome::{NodeOutcome, RunOutcome, Status};
+use super::outcome::{CompiledFacts, NodeFacts, NodeOutcome, RunOutcome, Status};
 use super::request::{RunSettings, Surroundings};
-use super::worker::{Member, Worker, failed, panic_diagnostic};
+use super::worker::{Member, Worker, failed, panic_diagnostic, timed};
 
 /// Compiles nodes in parallel, ephemeral models included. Templates may ask the database.
 pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> Result<RunOutcome, Box<Diagnostic>> {
@@ -65,6 +65,32 @@ pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> R
         generated_at: Utc::now(),
         interrupted: around.cancel.is_cancelled(),
     })
+}
+
+/// Compiles a query from the command line.
+pub fn compile_inline(around: &Surroundings, sql: &str) -> Result<NodeOutcome, Box<Diagnostic>> {
+    let started = Instant::now();
+    let cache = Arc::new(RelationCache::new());
+    let database = WorkerDatabase::connect(around, &cache).map_err(|e| Box::new(connection_diagnostic(&e)))?;
+    let (compiled, period) =
+        timed(|| around.compiler.compile_inline(INLINE, sql, Some(database)).map_err(in_inline_query));
+    let compiled = compiled?;
+    let mut outcome = NodeOutcome::new(Arc::new(NodeFacts::of_node(&compiled.node, None)), Status::Success);
+    outcome.compiled = Some(CompiledFacts { code: compiled.code.code.clone(), path: None });
+    outcome.timing.compile = Some(period);
+    outcome.execution_time = started.elapsed().as_secs_f64();
+    Ok(outcome)
+}
+
+/// The name of a query from the command line.
+pub(super) const INLINE: &str = "inline_query";
+
+/// Says that it is the query from the command line that cannot be read.
+pub(super) fn in_inline_query(problem: Box<Diagnostic>) -> Box<Diagnostic> {
+    match problem.code {
+        codes::DATABASE_ERROR | codes::DATABASE_LOCKED | codes::DATABASE_OPEN | codes::INTERRUPTED => problem,
+        _ => Box::new(problem.note("Error parsing inline query")),
+    }
 }
 
 impl Worker<'_> {

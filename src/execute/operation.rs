@@ -1,22 +1,25 @@
 //! `run-operation`: a macro by its name.
 //!
-//! In: `macro` or `package.macro`, arguments. Out: what it returned.
+//! In: `macro` or `package.macro`, arguments. Out: the verdict.
 
 use std::sync::Arc;
 
-use crate::base::Dict;
+use crate::base::{Dict, NodeId};
 use crate::diag::{Diagnostic, codes, nearest};
-use crate::jinja::context::host::Database;
-use crate::jinja::context::{Argument, NodeScope, Returned, call};
+use crate::jinja::context::host::{Database, HostError};
+use crate::jinja::context::{Argument, NodeScope, call};
 use crate::jinja::{MacroId, Registry};
 
 use super::cache::RelationCache;
 use super::database::WorkerDatabase;
 use super::failure::connection_diagnostic;
+use super::outcome::{NodeFacts, NodeOutcome, Status};
 use super::request::Surroundings;
+use super::worker::timed;
 
-/// Runs a macro. A transaction that it leaves open is committed, or rolled back if it failed.
-pub fn run_operation(around: &Surroundings, name: &str, arguments: &Dict) -> Result<Returned, Box<Diagnostic>> {
+/// Runs a macro. A transaction that it leaves open is committed, or rolled back if it failed. `Err` means that nothing was
+/// run: there is no such macro, or no connection.
+pub fn run_operation(around: &Surroundings, name: &str, arguments: &Dict) -> Result<NodeOutcome, Box<Diagnostic>> {
     let registry = around.engine.registry();
     let entry = registry.entry(find(registry, name)?);
     let cache = Arc::new(RelationCache::new());
@@ -34,16 +37,23 @@ pub fn run_operation(around: &Surroundings, name: &str, arguments: &Dict) -> Res
     let door = Arc::clone(&database) as Arc<dyn Database>;
     let scope = NodeScope::macro_run(&around.shared, package, resolver).database(door).build();
     let given = arguments.iter().map(|(key, value)| (key.as_str(), Argument::Value(value.clone())));
-    match call(&around.engine, &entry.unique_id, given, &scope) {
-        Ok(returned) => {
-            database.commit().map_err(|e| Box::new(e.into_diagnostic()))?;
-            Ok(returned)
-        }
-        Err(diagnostic) => {
-            let _ = database.rollback();
-            Err(Box::new(diagnostic))
-        }
+    let called = || {
+        call(&around.engine, &entry.unique_id, given, &scope)?;
+        database.commit().map_err(HostError::into_diagnostic)
+    };
+    let (result, period) = timed(called);
+    let id = NodeId::from(entry.unique_id.as_str());
+    let mut outcome = NodeOutcome::new(Arc::new(NodeFacts::of_macro(&id, &entry.name)), Status::Success);
+    outcome.failures = Some(i64::from(result.is_err()));
+    outcome.execution_time = (period.completed_at - period.started_at).as_seconds_f64();
+    outcome.timing.execute = Some(period);
+    outcome.thread_id = "MainThread".to_owned();
+    if let Err(diagnostic) = result {
+        let _ = database.rollback();
+        outcome.status = Status::Error;
+        outcome.diagnostics.push(diagnostic);
     }
+    Ok(outcome)
 }
 
 /// The root project's macro of that name, any package's, or a built-in one.
@@ -57,7 +67,7 @@ fn find(registry: &Registry, name: &str) -> Result<MacroId, Box<Diagnostic>> {
         None => registry.find_macro(registry.root(), bare).or_else(|| registry.named(bare).first().copied()),
     };
     found.ok_or_else(|| {
-        let place = package.map_or_else(String::new, |package| format!(" in package '{package}'"));
+        let place = package.map_or_else(|| " in any package".to_owned(), |package| format!(" in package '{package}'"));
         let message = format!("dbt could not find a macro with the name '{bare}'{place}");
         let names: Vec<&str> = match package {
             Some(package) => registry.names_in(package),

@@ -4,6 +4,7 @@
 //! artifacts read these values; nothing here runs anything.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
@@ -211,6 +212,11 @@ impl NodeFacts {
         }
     }
 
+    /// Facts about a macro that is run by itself.
+    pub fn of_macro(id: &NodeId, name: &str) -> Self {
+        Self { path: String::new(), alias: name.to_owned(), ..Self::new(id, ResourceType::Operation, name, "") }
+    }
+
     /// Facts about an exposure.
     pub fn of_exposure(exposure: &Exposure) -> Self {
         Self {
@@ -407,6 +413,12 @@ pub struct RunOutcome {
 }
 
 impl RunOutcome {
+    /// The outcome of work that began at a moment and ends now.
+    pub fn of(outcomes: Vec<NodeOutcome>, started: Instant) -> Self {
+        let elapsed = started.elapsed().as_secs_f64();
+        Self { outcomes, freshness: Vec::new(), elapsed, generated_at: Utc::now(), interrupted: false }
+    }
+
     /// dbt's exit code: 1 if anything failed, was skipped (exposures aside) or was stopped, else 0.
     pub fn exit_code(&self) -> u8 {
         let bad_node = |o: &NodeOutcome| match o.status {

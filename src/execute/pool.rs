@@ -149,7 +149,7 @@ impl Pool<'_> {
     fn meaning(&self, member: &Member, status: Status) -> Outcome {
         let blocks = match (self.request.settings.blocking, status) {
             (Blocking::Nothing, _) => false,
-            (_, Status::Error | Status::PartialSuccess | Status::RuntimeError) => true,
+            (_, Status::Error | Status::PartialSuccess | Status::RuntimeError | Status::Skipped) => true,
             (Blocking::ErrorsAndFailures, Status::Fail) => true,
             _ => false,
         };
@@ -157,11 +157,22 @@ impl Pool<'_> {
         if blocks && !goes_on { Outcome::Block } else { Outcome::Proceed }
     }
 
+    /// The verdict on the ephemeral parent that a node was skipped for.
+    fn ephemeral_cause(&self, outcome: &NodeOutcome) -> Option<NodeOutcome> {
+        let parent = outcome.skipped_because.as_ref().filter(|_| !outcome.diagnostics.is_empty())?;
+        let around = &self.request.surroundings;
+        let (_, facts) = Member::find(&around.project, parent, around.adapter.default_database())?;
+        let mut cause = NodeOutcome::new(facts, Status::Error);
+        cause.diagnostics.clone_from(&outcome.diagnostics);
+        Some(cause)
+    }
+
     fn tell(&self, index: usize, finished: &Finished) {
         let (sink, total) = (&self.request.surroundings.sink, self.total);
         match finished {
             Finished::Node(outcome) => {
-                sink.emit(&Event::NodeFinished { index, total, outcome, ephemeral_cause: None });
+                let cause = self.ephemeral_cause(outcome);
+                sink.emit(&Event::NodeFinished { index, total, outcome, ephemeral_cause: cause.as_ref() });
             }
             Finished::Freshness(outcome) => sink.emit(&Event::FreshnessFinished { index, total, outcome }),
         }

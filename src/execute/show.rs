@@ -3,9 +3,9 @@
 //! In: a node. Out: its code and a [`Table`].
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::base::{Table, Value};
-use crate::compile::Compiled;
 use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::Database;
 use crate::jinja::context::{Argument, NodeScope, call_named};
@@ -13,9 +13,12 @@ use crate::node::{Language, Node, ResourceType};
 
 use super::cache::RelationCache;
 use super::code::RunningCode;
+use super::compile_only::{INLINE, in_inline_query};
 use super::database::WorkerDatabase;
 use super::failure::connection_diagnostic;
+use super::outcome::{CompiledFacts, NodeFacts, NodeOutcome, Status};
 use super::request::Surroundings;
+use super::worker::{response_dict, timed};
 
 /// What is shown.
 #[derive(Clone, Debug)]
@@ -26,12 +29,20 @@ pub enum Shown<'a> {
     Inline(&'a str),
 }
 
-/// The first rows, all of them without a limit; and the compiled code, which a seed has not.
+/// The first rows, all of them without a limit; and the verdict with the statement that gave them, which a seed has not.
 pub fn show(
     around: &Surroundings,
     shown: &Shown<'_>,
     limit: Option<u64>,
-) -> Result<(Option<Compiled>, Table), Box<Diagnostic>> {
+) -> Result<(NodeOutcome, Table), Box<Diagnostic>> {
+    let started = Instant::now();
+    let (mut outcome, table) = rows(around, shown, limit)?;
+    outcome.execution_time = started.elapsed().as_secs_f64();
+    Ok((outcome, table))
+}
+
+fn rows(around: &Surroundings, shown: &Shown<'_>, limit: Option<u64>) -> Result<(NodeOutcome, Table), Box<Diagnostic>> {
+    let facts = |node: &Node| Arc::new(NodeFacts::of_node(node, Some(around.adapter.default_database())));
     let cache = Arc::new(RelationCache::new());
     let database = WorkerDatabase::connect(around, &cache).map_err(|e| Box::new(connection_diagnostic(&e)))?;
     let adapter = Arc::downgrade(&around.adapter);
@@ -44,14 +55,15 @@ pub fn show(
     let door = || Arc::clone(&database) as Arc<dyn Database>;
     let compiled = match shown {
         Shown::Node(node) if node.resource_type == ResourceType::Seed => {
-            return seed_rows(around, node, limit).map(|table| (None, table));
+            let table = seed_rows(around, node, limit)?;
+            return Ok((NodeOutcome::new(facts(node), Status::Success), table));
         }
         Shown::Node(node) if node.language == Language::Python => {
             let message = format!("{} is a Python model; only SQL models can be shown", node.id);
             return Err(Box::new(Diagnostic::error(codes::UNSUPPORTED, message).at(node.template.span())));
         }
         Shown::Node(node) => around.compiler.compile(node, Some(door()))?,
-        Shown::Inline(sql) => around.compiler.compile_inline("inline_query", sql, Some(door()))?,
+        Shown::Inline(sql) => around.compiler.compile_inline(INLINE, sql, Some(door())).map_err(in_inline_query)?,
     };
     let node = &compiled.node;
     database.turn_to(Some(node.id.as_str()), Some(RunningCode::compiled(&compiled, None)));
@@ -65,9 +77,14 @@ pub fn show(
         ("limit", Argument::Value(Value::from(limit))),
     ];
     let sql = call_named(&around.engine, "get_show_sql", arguments, &scope)?.text();
-    let (_, table) = database.query(&sql, None).map_err(|e| Box::new(e.into_diagnostic()))?;
+    let (answer, period) = timed(|| database.query(&sql, None));
+    let (response, table) = answer.map_err(|e| Box::new(e.into_diagnostic()))?;
     let _ = database.rollback();
-    Ok((Some(compiled), table))
+    let mut outcome = NodeOutcome::new(facts(node), Status::Success);
+    outcome.adapter_response = response_dict(&response);
+    outcome.compiled = Some(CompiledFacts { code: sql, path: None });
+    outcome.timing.execute = Some(period);
+    Ok((outcome, table))
 }
 
 /// A seed is shown as its file is read.

@@ -121,6 +121,17 @@ pub(super) fn failed(outcome: &mut NodeOutcome, mut diagnostic: Diagnostic) {
     outcome.diagnostics.push(diagnostic);
 }
 
+/// The verdict on a node whose ephemeral parent cannot be compiled: not its fault, but the run has failed.
+fn skipped_because_of(outcome: &mut NodeOutcome, parent: NodeId, diagnostic: Diagnostic) {
+    outcome.status = Status::Skipped;
+    outcome.message = Some(format!(
+        "Compilation Error in {}, caused by compilation error in referenced ephemeral model {parent}",
+        outcome.node.id
+    ));
+    outcome.diagnostics.push(diagnostic);
+    outcome.skipped_because = Some(parent);
+}
+
 /// The words of a panic.
 pub(super) fn panic_diagnostic(payload: &(dyn std::any::Any + Send)) -> Diagnostic {
     let words = payload.downcast_ref::<&str>().copied().map(str::to_owned);
@@ -174,9 +185,19 @@ impl Worker<'_> {
             Member::Source(_) | Member::Other => self.nothing_to_do(&mut outcome),
         };
         if let Err(diagnostic) = result {
-            failed(&mut outcome, *diagnostic);
+            match self.ephemeral_at_fault(&diagnostic, facts) {
+                Some(parent) => skipped_because_of(&mut outcome, parent, *diagnostic),
+                None => failed(&mut outcome, *diagnostic),
+            }
         }
         Finished::Node(Box::new(outcome))
+    }
+
+    /// The ephemeral parent whose problem it is that a node could not be compiled.
+    fn ephemeral_at_fault(&self, diagnostic: &Diagnostic, facts: &NodeFacts) -> Option<NodeId> {
+        let named = NodeId::from(diagnostic.node.as_deref()?);
+        let node = self.around.project.nodes.get(&named)?;
+        (named != facts.id && node.is_ephemeral()).then_some(named)
     }
 
     /// A verdict to fill in.

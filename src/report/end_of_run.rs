@@ -109,7 +109,13 @@ fn describe(outcome: &NodeOutcome, list: &mut Vec<Message>) {
     let message = outcome.message.as_deref().filter(|m| !m.trim().is_empty());
     if outcome.status == Status::Skipped {
         if let Some(text) = message {
-            list.push(error_text(outcome, text, LogLevel::Debug));
+            // A problem that an ephemeral parent has is told with the first node that it stops.
+            let level = if outcome.diagnostics.is_empty() { LogLevel::Debug } else { LogLevel::Error };
+            if level == LogLevel::Error {
+                list.push(Message::blank());
+                list.push(Message::new("RunResultError", "Z024", level, text));
+            }
+            list.push(error_text(outcome, text, level));
         }
         return;
     }

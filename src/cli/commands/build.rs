@@ -24,6 +24,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let mode = if settings.which == Which::Build { ExecutionMode::Build } else { ExecutionMode::Topological };
     let graph = ExecutionGraph::new(&session.graph, &session.project, &selection, mode);
     session.write_manifest(&HashMap::new(), &HashMap::new())?;
+    session.write_graph_summary()?;
     let threads = session.tree.profile.threads;
     started(session, threads, graph.len());
     if graph.is_empty() {

@@ -1,21 +1,24 @@
 //! `compile`: renders the selection into `target/compiled`; `--inline` renders a text.
 
-use std::sync::Arc;
+use std::time::Instant;
 
-use crate::execute::event::{Event, NoteLevel};
-use crate::execute::{RelationCache, Status, WorkerDatabase, compile_nodes, connection_diagnostic};
+use serde_json::{Map, Value as Json};
 
+use crate::execute::event::Event;
+use crate::execute::{NodeOutcome, RunOutcome, Status, compile_inline, compile_nodes};
+
+use crate::cli::json_text;
 use crate::cli::session::{Session, Step, Stop};
 use crate::cli::settings::Settings;
 
 /// Compiles.
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     if let Some(sql) = settings.text("inline") {
-        return inline(session, sql);
+        return inline(session, settings, sql);
     }
     let request = settings.selection_request().ok_or(Stop(2))?;
-    let selected = !request.select.is_empty() || request.selector.is_some();
     let selection = session.select(&request)?;
+    session.write_graph_summary()?;
     let threads = session.tree.profile.threads;
     let ids: Vec<_> = selection.iter().cloned().collect();
     super::build::started(session, threads, ids.len());
@@ -28,27 +31,22 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
             session.inputs.sink.emit(&Event::Problem(problem));
         }
     }
-    // A single selected node is shown, as dbt does.
-    if let ([only], true) = (outcome.outcomes.as_slice(), selected)
-        && let Some(code) = &only.compiled
-    {
-        let note = format!("Compiled node '{}' is:", only.node.name);
-        session.inputs.sink.emit(&Event::Note { level: NoteLevel::Info, message: &note });
-        session.inputs.sink.emit(&Event::Printed { message: &code.code });
+    // What was selected by its name is shown, as dbt does.
+    let named = |result: &&NodeOutcome| request.select.iter().any(|word| word.contains(&result.node.name));
+    for result in outcome.outcomes.iter().filter(named) {
+        print(session, settings, result, Some(&result.node.name));
     }
     super::build::write(session, settings, &outcome)?;
     Ok(outcome.exit_code())
 }
 
-fn inline(session: &Session, sql: &str) -> Step<u8> {
-    let around = session.surroundings();
-    let cache = Arc::new(RelationCache::new());
-    let compiled = WorkerDatabase::connect(&around, &cache)
-        .map_err(|e| Box::new(connection_diagnostic(&e)))
-        .and_then(|database| around.compiler.compile_inline("inline_query", sql, Some(database)));
-    match compiled {
-        Ok(compiled) => {
-            session.inputs.sink.emit(&Event::Printed { message: &compiled.code.code });
+fn inline(session: &Session, settings: &Settings, sql: &str) -> Step<u8> {
+    let started = Instant::now();
+    session.write_graph_summary()?;
+    match compile_inline(&session.surroundings(), sql) {
+        Ok(result) => {
+            print(session, settings, &result, None);
+            super::build::write(session, settings, &RunOutcome::of(vec![result], started))?;
             Ok(0)
         }
         Err(problem) => {
@@ -56,4 +54,22 @@ fn inline(session: &Session, sql: &str) -> Step<u8> {
             Err(Stop(2))
         }
     }
+}
+
+/// Prints compiled code; a query from the command line has no name.
+fn print(session: &Session, settings: &Settings, result: &NodeOutcome, name: Option<&str>) {
+    let Some(compiled) = &result.compiled else { return };
+    let code = &compiled.code;
+    let text = match name {
+        _ if settings.text("output") == Some("json") => {
+            let mut shown = Map::new();
+            shown.extend(name.map(|name| ("node".to_owned(), Json::from(name))));
+            shown.insert("compiled".to_owned(), Json::from(code.as_str()));
+            json_text::indented(&Json::Object(shown))
+        }
+        _ if settings.bool("quiet") => code.clone(),
+        Some(name) => format!("Compiled node '{name}' is:\n{code}"),
+        None => format!("Compiled inline node is:\n{code}"),
+    };
+    session.inputs.sink.emit(&Event::Printed { message: &text });
 }

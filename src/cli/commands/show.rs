@@ -1,9 +1,13 @@
 //! `show`: the first rows of a node or of a query.
 
+use std::time::Instant;
+
+use crate::base::Value;
 use crate::diag::{Diagnostic, codes, nearest};
 use crate::execute::event::Event;
-use crate::execute::{Shown, show};
+use crate::execute::{RunOutcome, Shown, show};
 use crate::graph::IndirectSelection;
+use crate::node::Node;
 
 use crate::cli::session::{Session, Step, Stop};
 use crate::cli::settings::Settings;
@@ -14,12 +18,13 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let limit = settings.integer("limit").and_then(|l| u64::try_from(l).ok());
     let as_json = settings.text("output") == Some("json");
     let quiet = settings.bool("quiet");
+    let started = Instant::now();
     let around = session.surroundings();
     let print = |name: Option<&str>, shown: &Shown<'_>| match show(&around, shown, limit) {
-        Ok((_, table)) => {
+        Ok((outcome, table)) => {
             let text = show_text(name, &table, as_json, quiet);
             session.inputs.sink.emit(&Event::Printed { message: text.trim_end_matches('\n') });
-            Ok(())
+            Ok(outcome)
         }
         Err(problem) => {
             session.inputs.sink.emit(&Event::Problem(&problem));
@@ -27,8 +32,15 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         }
     };
     if let Some(sql) = settings.text("inline").or_else(|| settings.text("inline_direct")) {
-        print(None, &Shown::Inline(sql))?;
+        let outcome = print(None, &Shown::Inline(sql))?;
+        session.write_graph_summary()?;
+        super::build::write(session, settings, &RunOutcome::of(vec![outcome], started))?;
         return Ok(0);
+    }
+    if !["select", "selector"].into_iter().any(|option| settings.is_set(option)) {
+        let message = "Either --select or --inline must be passed to show";
+        session.inputs.sink.emit(&Event::Problem(&Diagnostic::error(codes::SELECTION_EMPTY, message)));
+        return Err(Stop(2));
     }
     let mut request = settings.selection_request().ok_or(Stop(2))?;
     // Tests are shown when they are named, not because their model is.
@@ -46,8 +58,17 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         session.inputs.sink.emit(&Event::Problem(&problem));
         return Err(Stop(2));
     }
-    for node in nodes {
-        print(Some(&node.name), &Shown::Node(node))?;
-    }
+    session.write_graph_summary()?;
+    let shown: Step<Vec<_>> =
+        nodes.into_iter().map(|node| print(Some(&shown_name(node)), &Shown::Node(node))).collect();
+    super::build::write(session, settings, &RunOutcome::of(shown?, started))?;
     Ok(0)
+}
+
+/// A version is part of the name.
+fn shown_name(node: &Node) -> String {
+    match node.model().map(|model| &model.version) {
+        None | Some(Value::Null) => node.name.clone(),
+        Some(version) => format!("{}.v{version}", node.name),
+    }
 }
