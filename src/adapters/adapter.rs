@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::{AdapterError, Capabilities};
+use super::{AdapterError, Capabilities, ErrorKind, PythonJob};
 use crate::base::{Dict, Relation, RelationKind, Table, TableColumn, Value};
 
 /// How many rows of the last statement's result to bring across the boundary.
@@ -104,6 +104,13 @@ pub trait Adapter: Send + Sync {
 pub trait Connection: Send {
     /// Runs all statements in `sql` in order and returns the result of the last. Text without a statement is fine.
     fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<Execution, AdapterError>;
+
+    /// Runs a Python model: its code reads relations as this connection sees them, its result becomes a table within the open
+    /// transaction. `print` gets what the code prints, line by line.
+    fn run_python(&mut self, job: &PythonJob<'_>, print: &mut dyn FnMut(&str)) -> Result<Execution, AdapterError> {
+        let _ = print;
+        Err(AdapterError::new(ErrorKind::Unsupported, format!("{}: this engine runs no Python models", job.file)))
+    }
 
     /// Opens a transaction. One that is open already stays open.
     fn begin(&mut self) -> Result<(), AdapterError>;

@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Settings,
     /// The profile or the SQL asks for something that is not available here.
     Unsupported,
+    /// A Python model failed; the message goes on with the traceback in further lines.
+    Python,
     /// Anything else.
     Other,
 }
@@ -54,6 +56,7 @@ impl fmt::Display for ErrorKind {
             Self::Connection => "connection error",
             Self::Settings => "profile error",
             Self::Unsupported => "not supported",
+            Self::Python => "Python error",
             Self::Other => "database error",
         })
     }
@@ -73,20 +76,37 @@ pub struct AdapterError {
     pub position: Option<usize>,
     /// What may have been meant, best first.
     pub candidates: Vec<String>,
-    /// The SQL that failed.
+    /// The SQL (or Python) that failed.
     pub sql: Option<String>,
+    /// The way out, where the engine's side knows one.
+    pub help: Option<String>,
 }
 
 impl AdapterError {
     /// An error with a kind and a text.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, label: String::new(), message: message.into(), position: None, candidates: Vec::new(), sql: None }
+        Self {
+            kind,
+            label: String::new(),
+            message: message.into(),
+            position: None,
+            candidates: Vec::new(),
+            sql: None,
+            help: None,
+        }
     }
 
     /// The same error with the SQL it is about.
     #[must_use]
     pub fn with_sql(mut self, sql: impl Into<String>) -> Self {
         self.sql = Some(sql.into());
+        self
+    }
+
+    /// The same error with a way out.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
         self
     }
 

@@ -9,6 +9,7 @@ mod capabilities;
 mod duckdb;
 mod error;
 pub mod fake;
+mod python_job;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub use adapter::{Adapter, ColumnInfo, Connection, CsvFormat, Execution, Fetch, Interrupt};
 pub use capabilities::Capabilities;
 pub use error::{AdapterError, ErrorKind};
+pub use python_job::PythonJob;
 
 use crate::base::Dict;
 

@@ -56,8 +56,20 @@ impl CommandContext<'_> {
 }
 
 /// The adapter of a profile. Relative paths in it are relative to the project.
-pub fn open_adapter(profile: &Profile, project_dir: &Path) -> Result<Arc<dyn Adapter>, Diagnostic> {
+pub fn open_adapter(profile: &Profile, project_dir: &Path, env: &Env) -> Result<Arc<dyn Adapter>, Diagnostic> {
     let mut options = profile.credentials.clone();
+    let given = |name: &str| env.var(name).filter(|value| !value.is_empty());
+    let activated = || {
+        let program = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
+        given("VIRTUAL_ENV").map(|folder| format!("{folder}/{program}"))
+    };
+    if let Some(python) = given("TRANSFORM_PYTHON") {
+        options.insert("python".to_owned(), python.into());
+    } else if !options.get("python").is_some_and(Value::is_truthy)
+        && let Some(python) = activated()
+    {
+        options.insert("python".to_owned(), python.into());
+    }
     options.insert("type".to_owned(), Value::from(profile.adapter_type.as_str()));
     adapters::open(&options, project_dir).map_err(|e| adapter_problem(&e).at(profile.span.clone()))
 }

@@ -92,6 +92,7 @@ pub struct Session {
 pub struct ProjectYaml {
     yaml: Yaml,
     base_dir: std::path::PathBuf,
+    env: Arc<Env>,
 }
 
 impl ProjectYaml {
@@ -117,7 +118,7 @@ impl ProjectYaml {
         };
         let (registry, _) = Registry::new(String::new(), Vec::new(), Vec::new(), Vec::new());
         let yaml = Yaml { engine: Engine::new(registry), shared: Box::new(shared) };
-        Self { yaml, base_dir: inputs.load.project_dir.clone() }
+        Self { yaml, base_dir: inputs.load.project_dir.clone(), env: Arc::clone(&inputs.env) }
     }
 }
 
@@ -128,7 +129,7 @@ impl YamlRenderer for ProjectYaml {
 
     fn target(&self, profile: &Profile) -> Dict {
         let mut target = profile.target();
-        if let Ok(adapter) = open_adapter(profile, &self.base_dir) {
+        if let Ok(adapter) = open_adapter(profile, &self.base_dir, &self.env) {
             target.insert("database".into(), adapter.default_database().into());
             target.insert("schema".into(), adapter.default_schema().into());
         }
@@ -163,7 +164,7 @@ impl Session {
         if let Some(path) = &tree.profile.embedded {
             note(&inputs, &format!("No profiles.yml found: using the embedded database {path} in the project."));
         }
-        let adapter = open_adapter(&tree.profile, &inputs.load.project_dir).map_err(|problem| {
+        let adapter = open_adapter(&tree.profile, &inputs.load.project_dir, &inputs.env).map_err(|problem| {
             inputs.sink.emit(&Event::Problem(&problem));
             Stop(2)
         })?;

@@ -15,6 +15,8 @@ use crate::node::dict::CompiledCode;
 pub(super) enum Origin {
     /// A rendered template.
     Template(SpanMap),
+    /// Text taken as it is: its bytes are those of the place, what follows was put behind.
+    Verbatim(Span),
     /// Something without a template of its own, such as the rows of a unit test.
     Place(Span),
 }
@@ -34,6 +36,11 @@ impl CodeMap {
         let (range, origin, from) = inside.or_else(at_end)?;
         Some(match &**origin {
             Origin::Template(map) => map.locate(from + (offset - range.start)),
+            Origin::Verbatim(span) => {
+                let at = span.start + from + (offset - range.start);
+                let line = span.file.text.get(at..span.end)?.lines().next().unwrap_or_default();
+                (Span::new(&span.file, at..at + line.len()), Exactness::Exact)
+            }
             Origin::Place(span) => (span.clone(), Exactness::Tag),
         })
     }

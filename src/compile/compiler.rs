@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use indexmap::IndexMap;
 
 use crate::base::{Dict, NodeId, Relation, Value};
-use crate::diag::{Diagnostic, SourceFile, codes};
+use crate::diag::{Diagnostic, SourceFile, Span, codes};
 use crate::jinja::context::host::{Database, Resolver};
 use crate::jinja::context::{NodeScope, ScopeBuilder, SharedContext, render};
 use crate::jinja::{Engine, TemplateSource};
@@ -238,7 +238,8 @@ impl Compiler {
             let postfix = TemplateSource::inline("<python>", "{{ py_script_postfix(model) }}");
             let postfix = render(&self.engine, &postfix, &scope.build())?;
             let code = format!("{}\n\n{}", source.text(), postfix.text);
-            return Ok((code, Origin::Place(node.template.span())));
+            let place = Span::new(&node.template.file, source.range.clone());
+            return Ok((code, Origin::Verbatim(place)));
         }
         let scope = match node.generic_test() {
             Some(test) => scope.build_test(&self.engine, &test.kwargs)?,

@@ -94,6 +94,7 @@ registry! {
     REF_NOT_CAPTURED = "T211" "a ref that was not seen while parsing";
     DUPLICATE_DOC = "T212" "a docs block defined twice";
     MACRO_WARNING = "T213" "a warning raised by a macro";
+    PYTHON_MODEL = "T214" "a Python model that cannot be read";
     // T3xx: SQL
     SQL_EMPTY = "T301" "a model without SQL";
     CONTRACT = "T302" "a contract that the SQL does not keep";
@@ -124,6 +125,7 @@ registry! {
     TARGET_UNWRITABLE = "T604" "an output folder that cannot be written";
     UNSUPPORTED = "T605" "a feature that is not supported";
     INTERRUPTED = "T606" "an interrupted run";
+    PYTHON_FAILED = "T607" "a Python model that failed";
     // T9xx: our own faults
     INTERNAL = "T900" "an internal error";
 }

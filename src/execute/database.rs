@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::adapters::{Adapter, AdapterError, Connection, CsvFormat, ErrorKind, Execution, Fetch};
+use crate::adapters::{Adapter, AdapterError, Connection, CsvFormat, ErrorKind, Execution, Fetch, PythonJob};
 use crate::base::{Relation, RelationKind, Table, TableColumn};
 use crate::diag::Diagnostic;
-use crate::jinja::context::host::{AdapterResponse, ColumnInfo, Database, ExecuteOptions, HostError};
+use crate::jinja::context::host::{AdapterResponse, ColumnInfo, Database, ExecuteOptions, HostError, PythonCode};
 
 use crate::jinja::table::CsvFile;
 
@@ -226,6 +226,24 @@ impl Database for WorkerDatabase {
         let response = AdapterResponse { message: execution.message, code: None, rows_affected };
         let table = if options.fetch { execution.table } else { Table::default() };
         Ok((response, table))
+    }
+
+    fn run_python(&self, code: &PythonCode<'_>, print: &mut dyn FnMut(&str)) -> Answer<AdapterResponse> {
+        self.refuse_if_cancelled()?;
+        let name = lock(&self.focus).node.clone().unwrap_or_default();
+        let PythonCode { name: module, file, first_line, own_lines, code } = *code;
+        let job = PythonJob { name: module, file, first_line, own_lines, code };
+        let mut connection = lock(&self.connection);
+        connection.begin().map_err(|e| self.failed(e))?;
+        let started = Instant::now();
+        let result = connection.run_python(&job, print);
+        drop(connection);
+        let status = if result.is_ok() { "OK" } else { "ERROR" };
+        let elapsed = started.elapsed().as_secs_f64();
+        self.sink.emit(&Event::Statement { connection: &name, sql: code, status, elapsed });
+        let execution = result.map_err(|error| self.failed(error))?;
+        let rows_affected = rows(execution.rows_affected);
+        Ok(AdapterResponse { message: execution.message, code: None, rows_affected })
     }
 
     fn begin(&self) -> Answer<()> {

@@ -19,6 +19,7 @@ fn code_of(kind: &ErrorKind) -> Code {
         ErrorKind::Connection | ErrorKind::Settings => codes::DATABASE_OPEN,
         ErrorKind::Interrupted => codes::INTERRUPTED,
         ErrorKind::Unsupported => codes::UNSUPPORTED,
+        ErrorKind::Python => codes::PYTHON_FAILED,
         _ => codes::DATABASE_ERROR,
     }
 }
@@ -45,6 +46,13 @@ pub(super) fn located(error: &AdapterError, running: Option<&RunningCode>) -> Di
     }
     let found = error.sql.as_deref().zip(error.position).filter(|(sql, at)| *at <= sql.len());
     let whole = || running.and_then(|r| r.template.as_ref()).map(|t| first_line(&t.span()));
+    if error.kind == ErrorKind::Python {
+        let place = found.zip(running).and_then(|((code, at), r)| r.locate(r.offset_in(code, at)?));
+        let (message, trace) = diagnostic.message.split_once('\n').unwrap_or((&diagnostic.message, ""));
+        let shown = Diagnostic { message: message.to_owned(), ..diagnostic.clone() };
+        let shown = shown.at(place.map(|(span, _)| span).or_else(whole));
+        return if trace.is_empty() { shown } else { shown.note(trace) };
+    }
     let Some((sql, at)) = found else {
         return diagnostic.at(whole());
     };
@@ -68,7 +76,7 @@ fn with_help(diagnostic: Diagnostic, error: &AdapterError) -> Diagnostic {
         return diagnostic.help(format!("close {who} that holds the database, then run again"));
     }
     match error.candidates.as_slice() {
-        [] => diagnostic,
+        [] => Diagnostic { help: error.help.clone(), ..diagnostic },
         names => diagnostic.help(format!("did you mean {}?", names.join(", "))),
     }
 }

@@ -10,7 +10,8 @@ use crate::diag::{Diagnostic, codes, nearest};
 use crate::jinja::context::host::{AdapterResponse, Database};
 use crate::jinja::context::{NodeScope, run_materialization};
 use crate::node::dict::CompiledCode;
-use crate::node::{Language, Node, ResourceType};
+use crate::node::{Node, ResourceType};
+use crate::parse::test_names::python_repr;
 
 use super::code::RunningCode;
 use super::outcome::{CompiledFacts, NodeOutcome};
@@ -21,10 +22,6 @@ type Step<T> = Result<T, Box<Diagnostic>>;
 impl Worker<'_> {
     /// Runs a node of any kind but a hook.
     pub fn run_node(&self, node: &Arc<Node>, outcome: &mut NodeOutcome) -> Step<()> {
-        if node.language == Language::Python {
-            let message = format!("{} is a Python model; only SQL models can be built", node.id);
-            return Err(Box::new(Diagnostic::error(codes::UNSUPPORTED, message).at(node.template.span())));
-        }
         if node.resource_type == ResourceType::Seed {
             let scope = self.materialize(node, None, outcome)?;
             return self.succeed(&scope, outcome);
@@ -88,7 +85,22 @@ impl Worker<'_> {
         let types = [self.around.shared.adapter.adapter_type.clone()];
         let may_override = self.settings.packages_may_override_materializations;
         if let Some(id) = registry.materialization(name, &types, may_override)? {
-            return Ok(registry.entry(id).unique_id.clone());
+            let found = registry.entry(id);
+            let languages = &found.definition.supported_languages;
+            let language = node.language.as_str();
+            if languages.iter().any(|l| l == language) {
+                return Ok(found.unique_id.clone());
+            }
+            let message = format!(
+                "Materialization '{name}' only supports languages {}; found the language '{language}'",
+                python_repr(&languages.clone().into())
+            );
+            return Err(Box::new(
+                Diagnostic::error(codes::MATERIALIZATION_NOT_FOUND, message)
+                    .at(node.template.span())
+                    .node(node.id.as_str())
+                    .help("a materialization declares its languages: supported_languages=['sql', 'python']"),
+            ));
         }
         let known = registry.entries().iter().filter_map(|entry| {
             let rest = entry.name.strip_prefix("materialization_")?;

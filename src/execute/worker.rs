@@ -105,7 +105,11 @@ pub(super) fn response_dict(response: &AdapterResponse) -> Dict {
 /// dbt's text of an error: what kind, in which node, and the words.
 pub(super) fn error_message(diagnostic: &Diagnostic, node: &NodeFacts) -> String {
     let word = match diagnostic.code {
-        codes::DATABASE_ERROR | codes::DATABASE_LOCKED | codes::DATABASE_OPEN | codes::INTERRUPTED => "Runtime",
+        codes::DATABASE_ERROR
+        | codes::DATABASE_LOCKED
+        | codes::DATABASE_OPEN
+        | codes::INTERRUPTED
+        | codes::PYTHON_FAILED => "Runtime",
         codes::INTERNAL => "Internal",
         _ => "Compilation",
     };

@@ -21,6 +21,7 @@ use super::generic_tests::{Target, TestDraft};
 use super::host;
 use super::names::{self, Defaults};
 use super::patches::Entry;
+use super::python;
 use super::raw::{Raw, no_checksum};
 
 /// Everything that assembling a node looks at and nothing changes.
@@ -122,9 +123,13 @@ pub fn node(
     node.config = merged(cx, &node, &properties, &call, false);
     let mut captured = Captured::default();
     if raw.resource_type != ResourceType::Seed {
-        match renderable(&node).then(|| host::capture(cx.engine, cx.shared, &Arc::new(node.clone()))) {
-            Some(Ok(found)) => captured = found,
-            Some(Err(problem)) => {
+        let found = match node.language {
+            Language::Python => python::capture(&node.template.file, node.template.range.clone()),
+            Language::Sql => host::capture(cx.engine, cx.shared, &Arc::new(node.clone())),
+        };
+        match found {
+            Ok(found) => captured = found,
+            Err(problem) => {
                 // A disabled node may hold anything: dbt renders it too, so its own config() cannot save it, but the
                 // project's config can.
                 if node.config.enabled() {
@@ -132,7 +137,6 @@ pub fn node(
                     return None;
                 }
             }
-            None => python_calls(raw, &mut captured),
         }
     }
     call.extend(std::mem::take(&mut captured.config).into_iter().map(|(k, v)| (canonical(&k), v)));
@@ -359,38 +363,6 @@ fn draft(cx: &Cx<'_>, raw: &Raw, patch: Option<&(&Entry, Option<Version>)>) -> N
     }
 }
 
-fn renderable(node: &Node) -> bool {
-    node.language == Language::Sql
-}
-
-/// Literal `dbt.ref(...)` and `dbt.source(...)` calls of a Python model.
-fn python_calls(raw: &Raw, captured: &mut Captured) {
-    let text = raw.template.text();
-    for (function, is_ref) in [("dbt.ref(", true), ("dbt.source(", false)] {
-        for (at, _) in text.match_indices(function) {
-            let rest = &text[at + function.len()..];
-            let Some(inner) = rest.split(')').next() else { continue };
-            let args: Vec<String> = inner
-                .split(',')
-                .map(|a| a.trim().trim_matches(['"', '\'']).to_owned())
-                .filter(|a| !a.is_empty())
-                .collect();
-            match (is_ref, args.as_slice()) {
-                (true, [name]) => {
-                    captured.refs.push(crate::node::RefCall { package: None, name: name.clone(), version: Value::Null })
-                }
-                (true, [package, name]) => captured.refs.push(crate::node::RefCall {
-                    package: Some(package.clone()),
-                    name: name.clone(),
-                    version: Value::Null,
-                }),
-                (false, [source, table]) => captured.sources.push((source.clone(), table.clone())),
-                _ => {}
-            }
-        }
-    }
-}
-
 fn merged(cx: &Cx<'_>, node: &Node, properties: &Dict, call: &Dict, raw: bool) -> Config {
     let (own, root) = cx.trees(&node.package, node.resource_type, raw);
     let sources = ConfigSources { own, properties: Some(properties), call: Some(call), root };
@@ -515,6 +487,15 @@ fn check_config(node: &Node, diagnostics: &mut Diagnostics) {
         check_severity(node, &at, diagnostics);
     }
     check_incremental_contract(node, &at, diagnostics);
+    if node.language == Language::Python && node.config.contract_enforced() {
+        let message = format!("{} has a contract. Language Error: Expected 'sql' but found 'python'", node.id);
+        diagnostics.push(
+            Diagnostic::error(codes::CONTRACT, message)
+                .at(at)
+                .node(node.id.to_string())
+                .help("set `contract: {enforced: false}`; data tests check what a Python model returns"),
+        );
+    }
 }
 
 /// The table of a contracted incremental model may not drift from the contract, so `on_schema_change` has to watch it.

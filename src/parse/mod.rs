@@ -22,6 +22,7 @@ mod link;
 mod macros;
 mod names;
 mod patches;
+mod python;
 mod raw;
 pub mod resolve;
 mod semantic;
@@ -256,10 +257,10 @@ fn versions(patches: &Patches) -> Versions<'_> {
         let latest = entry.value.get("latest_version").filter(|v| !v.is_null()).or(newest).cloned().unwrap_or_default();
         for version in list.iter().filter_map(Value::as_map) {
             let Some(v) = version.get("v").cloned() else { continue };
-            let file = version
-                .get("defined_in")
-                .and_then(Value::as_str)
-                .map_or_else(|| format!("{}_v{v}", entry.name), |f| f.trim_end_matches(".sql").to_owned());
+            let file = version.get("defined_in").and_then(Value::as_str).map_or_else(
+                || format!("{}_v{v}", entry.name),
+                |f| f.trim_end_matches(".sql").trim_end_matches(".py").to_owned(),
+            );
             let made = Version { latest: latest.clone(), entry: version.clone(), v: v.clone() };
             // The latest version may live in a file without suffix.
             if resolve::same_version(&v, &latest) {

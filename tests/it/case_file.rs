@@ -1,6 +1,7 @@
 //! The text form of a case.
 //!
-//! Prose first. Then blocks, each opened by a line that starts with `=== `:
+//! Prose first; its line `needs: python` says that the case runs Python models, and is left out where no Python with the
+//! module duckdb is found. Then blocks, each opened by a line that starts with `=== `:
 //! * `=== file PATH`: a file of the project (`\r`, `\u{feff}` and `\x` escapes with `=== file! PATH`);
 //! * `=== $ COMMAND`: a command line; `transform` is the binary, words may be quoted; `NAME=value` before it sets the
 //!   environment. Right behind it, expectations: `exit N` stands on the same line as `=== $ ... ` in brackets: `[1]`;
@@ -45,6 +46,11 @@ pub struct CaseFile {
 }
 
 impl CaseFile {
+    /// Whether the case runs Python models.
+    pub fn needs_python(&self) -> bool {
+        self.prose.lines().any(|line| line == "needs: python")
+    }
+
     /// Reads a case; the message of an error names what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut prose = String::new();

@@ -108,6 +108,16 @@ fn content_of(body: &str, escaped: bool) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// Whether there is a Python that can run models; asked once.
+pub fn has_python() -> bool {
+    static FOUND: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let python = std::env::var_os("TRANSFORM_PYTHON").unwrap_or_else(|| "python3".into());
+        let asked = Command::new(python).args(["-c", "import duckdb"]).output();
+        asked.is_ok_and(|output| output.status.success())
+    })
+}
+
 fn command(root: &Path, line: &str) -> Result<Output, String> {
     let words = words(line);
     let split =
@@ -125,6 +135,7 @@ fn start(root: &Path, environment: &[(String, String)], args: &[String]) -> Resu
         .env_clear()
         .env("HOME", home)
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(std::env::var_os("TRANSFORM_PYTHON").map(|v| ("TRANSFORM_PYTHON", v)))
         .envs(std::env::var_os("LD_LIBRARY_PATH").map(|v| ("LD_LIBRARY_PATH", v)))
         .env("TZ", "UTC")
         .envs(environment.iter().map(|(k, v)| (k, v)))

@@ -8,8 +8,10 @@ use super::instance::{Instance, backoff, is_retryable};
 use super::settings::Settings;
 use super::types::{self, LogicalType, Type};
 use super::vectors::Column;
-use super::{catalog, errors, fallback, seeds, timezone};
-use crate::adapters::{AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt};
+use super::{catalog, errors, fallback, python, seeds, timezone};
+use crate::adapters::{
+    AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt, PythonJob,
+};
 use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
 
 /// A connection to the shared instance.
@@ -33,6 +35,16 @@ impl DuckConnection {
             connection.check_zone()?;
         }
         Ok(connection)
+    }
+
+    /// The instance that all connections share.
+    pub(super) fn instance(&self) -> &Arc<Instance> {
+        &self.instance
+    }
+
+    /// The profile's settings.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The session, for the bulk loader.
@@ -208,6 +220,10 @@ impl Connection for DuckConnection {
             }
             std::thread::sleep(backoff(attempt - 1));
         }
+    }
+
+    fn run_python(&mut self, job: &PythonJob<'_>, print: &mut dyn FnMut(&str)) -> Result<Execution, AdapterError> {
+        python::run(self, job, print)
     }
 
     fn begin(&mut self) -> Result<(), AdapterError> {

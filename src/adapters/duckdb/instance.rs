@@ -1,10 +1,12 @@
 //! The shared database. In: [`Settings`]. Out: sessions, each set up alike.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use super::engine::{Database, Handle, Session};
+use super::python::Killable;
 use super::settings::{Extension, Settings};
 use super::types::{LogicalType, Type};
 use super::vectors::Column;
@@ -27,6 +29,9 @@ pub(super) struct Instance {
     /// Whether the ICU extension is there; without it the time zone is UTC.
     pub(super) icu: bool,
     running: Mutex<Vec<Weak<Handle>>>,
+    /// Python processes at work.
+    children: Mutex<Vec<Killable>>,
+    interrupted: AtomicBool,
 }
 
 impl Instance {
@@ -69,7 +74,14 @@ impl Instance {
             run(&session, sql).map_err(|e| about(&format!("attached database `{path}`"), &e))?;
         }
         let keywords = keywords(&session)?;
-        Ok(Self { database, keywords, icu, running: Mutex::new(Vec::new()) })
+        Ok(Self {
+            database,
+            keywords,
+            icu,
+            running: Mutex::default(),
+            children: Mutex::default(),
+            interrupted: AtomicBool::new(false),
+        })
     }
 
     /// A new session with the profile's settings.
@@ -92,8 +104,25 @@ impl Instance {
         self.database.connect().map_err(|f| errors::read(&f, None))
     }
 
-    /// Interrupts every session's query.
+    /// Has a process killed when the work is interrupted, now if it already was.
+    pub(super) fn watch(&self, child: &Killable) {
+        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        children.retain(|child| !child.has_ended());
+        children.push(child.clone());
+        if self.is_interrupted() {
+            child.kill();
+        }
+    }
+
+    /// Whether the work was interrupted.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::SeqCst)
+    }
+
+    /// Interrupts every session's query and ends every Python process.
     pub(super) fn interrupt_all(&self) {
+        self.interrupted.store(true, Ordering::SeqCst);
+        self.children.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Killable::kill);
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.iter().filter_map(Weak::upgrade).for_each(|handle| handle.interrupt());
     }

@@ -4,6 +4,7 @@
 //! * [`engine`]: handles around the C API; [`types`], [`vectors`], [`text`], [`fallback`]: results -> values
 //! * [`errors`]: texts of failures -> errors with a place
 //! * [`instance`]: the shared database; [`connection`]: the trait; [`catalog`], [`seeds`]: its longer methods
+//! * [`python`]: Python models in a process of their own
 //! * [`timezone`]: time zones where the ICU extension is not linked in
 //!
 //! Two adapters must not open the same file in one process: DuckDB's lock is the process's, so it would not notice.
@@ -15,6 +16,7 @@ mod engine;
 mod errors;
 mod fallback;
 mod instance;
+mod python;
 mod secrets;
 mod seeds;
 mod settings;

@@ -3,7 +3,7 @@
 //! Accepts the options of dbt-duckdb under their names; what only Python or a service can do is refused, by name, when the
 //! first connection is made: parsing and listing need no warehouse.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::attach::{attach_sql, attachment_alias};
 use super::secrets::secret_sql;
@@ -59,6 +59,12 @@ pub(super) struct Settings {
     pub(super) retries: Retries,
     /// Whether work is wrapped in transactions.
     pub(super) transactions: bool,
+    /// What relative paths are relative to.
+    pub(super) base_dir: PathBuf,
+    /// The Python that runs Python models.
+    pub(super) python: Option<String>,
+    /// Folders with modules that Python models import.
+    pub(super) module_paths: Vec<String>,
     /// Why no connection can be made, if the profile asks for what is not available.
     pub(super) refusal: Option<AdapterError>,
 }
@@ -84,6 +90,9 @@ impl Settings {
             attach: Vec::new(),
             retries: retries(options)?,
             transactions: !options.get("disable_transactions").is_some_and(Value::is_truthy),
+            base_dir: base_dir.to_path_buf(),
+            python: text(options, "python")?.filter(|p| !p.is_empty()),
+            module_paths: module_paths(options, base_dir)?,
             refusal: refusal(options, &written, &attachments),
         };
         settings.session = pairs(options, "settings")?
@@ -102,6 +111,12 @@ impl Settings {
             settings.config.push((name.to_owned(), "false".to_owned()));
         }
         Ok(settings)
+    }
+
+    /// What a session in another process of the same engine runs first, as far as it can.
+    pub(super) fn python_setup(&self) -> Vec<String> {
+        let load = self.extensions.iter().map(|e| format!("LOAD '{}'", e.name.replace('\'', "''")));
+        load.chain(self.secrets.iter().cloned()).chain(self.session.iter().cloned()).collect()
     }
 
     /// Whether what is written outlives the process.
@@ -188,7 +203,6 @@ fn database_name(options: &Dict, path: &str, attachments: &[&Dict]) -> Result<St
 fn refusal(options: &Dict, path: &str, attachments: &[&Dict]) -> Option<AdapterError> {
     let reasons = [
         ("plugins", "plugins of dbt-duckdb are Python modules"),
-        ("module_paths", "modules of Python are not loaded"),
         (
             "filesystems",
             "file systems of fsspec are Python modules; DuckDB's own are configured by `extensions` and `secrets`",
@@ -244,6 +258,14 @@ fn dicts<'a>(options: &'a Dict, name: &str) -> Result<Vec<&'a Dict>, AdapterErro
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::List(items)) => items.iter().map(|i| i.as_map().ok_or_else(|| wrong(name, wanted, i))).collect(),
         Some(other) => Err(wrong(name, wanted, other)),
+    }
+}
+
+fn module_paths(options: &Dict, base_dir: &Path) -> Result<Vec<String>, AdapterError> {
+    match options.get("module_paths") {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::List(items)) => Ok(items.iter().map(|path| resolved(&path.to_string(), base_dir)).collect()),
+        Some(other) => Err(wrong("module_paths", "a list of folders", other)),
     }
 }
 

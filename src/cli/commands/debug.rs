@@ -28,7 +28,7 @@ pub fn run(cx: &CommandContext<'_>) -> CommandResult {
         cx.say(&format!("Configuration: [{verdict}]"));
     }
     if let (Some(root), Some(profile)) = (&root, profile) {
-        match open_adapter(profile, &root.root_dir) {
+        match open_adapter(profile, &root.root_dir, &cx.env) {
             Ok(adapter) => failed |= !connection(cx, adapter.as_ref()),
             Err(problem) => failed |= cx.tell(&Diagnostics::from(problem)),
         }

@@ -9,10 +9,12 @@ use minijinja::value::{Object, ObjectRepr, Value};
 use minijinja::{Error, State};
 
 use crate::diag::{Diagnostic, codes};
+use crate::node::Language;
 
 use super::args::{Arguments, bind, flag, required, wrong};
 use super::bound::BoundMethod;
 use super::core::Core;
+use super::host::PythonCode;
 use super::var::SECRET_PREFIX;
 
 /// `log(msg, info=False)`.
@@ -93,9 +95,27 @@ pub(super) fn adapter_macro(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Val
     Err(core.raise(diagnostic))
 }
 
-/// `submit_python_job(...)`.
-pub(super) fn submit_python_job(core: &Arc<Core>, _: &mut State<'_, '_>, _: &[Value]) -> Result<Value, Error> {
-    Err(core.raise(Diagnostic::error(codes::UNSUPPORTED, "Python models are not supported")))
+/// `submit_python_job(parsed_model, compiled_code)`: runs the code of the node that is being built.
+pub(super) fn submit_python_job(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+    let method = "submit_python_job";
+    let [_model, code] = bind(method, args, ["parsed_model", "compiled_code"])?;
+    let code = required(method, "compiled_code", code)?.to_string();
+    let Some(node) = core.facts.node.as_ref().filter(|node| node.language == Language::Python) else {
+        return Err(core.compiler_error("submit_python_job is only for Python models"));
+    };
+    let text = node.template.text();
+    let blank = &text[..text.len() - text.trim_start().len()];
+    let code = PythonCode {
+        name: &node.alias,
+        file: &node.original_path,
+        first_line: blank.matches('\n').count() + 1,
+        own_lines: text.trim().lines().count(),
+        code: code.trim_start(),
+    };
+    let mut print = |line: &str| core.shared.log.print(line);
+    let answer = core.database(method)?.run_python(&code, &mut print);
+    let response = answer.map_err(|e| core.host_error(e))?;
+    Ok(Value::from_object(super::statement::ResponseObject(response)))
 }
 
 /// `debug()`: there is no debugger to enter.

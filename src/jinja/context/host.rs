@@ -148,10 +148,28 @@ impl AdapterFacts {
     }
 }
 
+/// A Python model's code, ready to run.
+#[derive(Clone, Copy, Debug)]
+pub struct PythonCode<'a> {
+    /// The name of the module.
+    pub name: &'a str,
+    /// The model's file, relative to the project.
+    pub file: &'a str,
+    /// The line of the file at which the code begins, from 1.
+    pub first_line: usize,
+    /// How many lines of the code are the file's.
+    pub own_lines: usize,
+    /// The code with everything that was put behind it.
+    pub code: &'a str,
+}
+
 /// The database as one node's render sees it: one connection with its transaction, and the shared relation cache.
 pub trait Database: Send + Sync {
     /// Runs SQL (one or several statements). The table is empty unless `fetch` is set.
     fn execute(&self, sql: &str, options: &ExecuteOptions) -> Result<(AdapterResponse, Table), HostError>;
+
+    /// Runs a Python model's code within the open transaction, opening one if none is. `print` gets the lines it prints.
+    fn run_python(&self, code: &PythonCode<'_>, print: &mut dyn FnMut(&str)) -> Result<AdapterResponse, HostError>;
 
     /// Opens a transaction; nothing happens if one is open.
     fn begin(&self) -> Result<(), HostError>;

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use crate::base::{Dict, NodeId, Relation, RelationKind, Table, TableColumn, Value};
 use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::{
-    AdapterResponse, ColumnInfo, Database, DocLookup, ExecuteOptions, HostError, LogSink, Policy, Resolved, Resolver,
-    Vars,
+    AdapterResponse, ColumnInfo, Database, DocLookup, ExecuteOptions, HostError, LogSink, Policy, PythonCode, Resolved,
+    Resolver, Vars,
 };
 use crate::jinja::table::CsvFile;
 
@@ -109,6 +109,12 @@ impl Database for Doors {
         let columns = vec![column("grantee", "INTEGER"), column("privilege_type", "VARCHAR")];
         let table = if options.fetch { Table { columns, rows } } else { Table::default() };
         Ok((AdapterResponse { message: "OK".into(), code: None, rows_affected: Some(2) }, table))
+    }
+
+    fn run_python(&self, code: &PythonCode<'_>, print: &mut dyn FnMut(&str)) -> Result<AdapterResponse, HostError> {
+        print("working");
+        self.say(format!("python: {}", code.code.trim()));
+        Ok(AdapterResponse { message: "OK".into(), ..AdapterResponse::default() })
     }
 
     fn begin(&self) -> Result<(), HostError> {

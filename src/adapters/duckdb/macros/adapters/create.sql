@@ -65,26 +65,14 @@
 {%- endmacro %}
 
 
-{#- The Python code that stores what a Python model returned. -#}
+{#- The Python code that stores what a Python model returned; `con` is the end of the pipe to the warehouse. -#}
 {% macro py_write_table(temporary, relation, compiled_code, partitioned_by=none, sorted_by=none) -%}
+{%- set layout = [] -%}
+{%- for layout_sql in duckdb__table_layout(relation, partitioned_by, sorted_by).split(';') if layout_sql | trim -%}
+    {%- do layout.append(layout_sql | trim) -%}
+{%- endfor -%}
 {{ compiled_code }}
 
 def materialize(df, con):
-    try:
-        # DuckDB reads a pyarrow table through this module and does not import it by itself.
-        import pyarrow.dataset
-    except ImportError:
-        pass
-    source = '__dbt_python_result_{{ relation.identifier }}'
-    con.register(source, df)
-    {%- if partitioned_by or sorted_by %}
-    con.execute('create table {{ relation }} as select * from ' + source + ' limit 0')
-    {%- for layout_sql in duckdb__table_layout(relation, partitioned_by, sorted_by).split(';') if layout_sql | trim %}
-    con.execute('{{ layout_sql | trim }}')
-    {%- endfor %}
-    con.execute('insert into {{ relation }} select * from ' + source)
-    {%- else %}
-    con.execute('create table {{ relation }} as select * from ' + source)
-    {%- endif %}
-    con.unregister(source)
+    con.create_table({{ relation | string | tojson }}, df, temporary={{ 'True' if temporary else 'False' }}, layout={{ layout | tojson }})
 {% endmacro %}
