@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! floor 3  outlets      cli  report  artifacts
-//! floor 2  pipeline     load ─> parse ─> graph ─> compile ─> execute
+//! floor 2  pipeline     load ─> parse ─> graph ─> compile ─> state ─> execute
 //! floor 1  languages    jinja   sql   stdlib   adapters (duckdb, fake)
 //!          and engines
 //! floor 0  vocabulary   base  diag  files  node
@@ -38,4 +38,5 @@ pub mod node;
 pub mod parse;
 pub mod report;
 pub mod sql;
+pub mod state;
 pub mod stdlib;

@@ -4,8 +4,8 @@
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use crate::base::{Dict, Value};
-use crate::execute::outcome::{BatchInterval, NodeOutcome, RunOutcome};
+use crate::base::{BatchKey, Dict, Interval, Value};
+use crate::execute::outcome::{NodeOutcome, RunOutcome};
 use crate::node::ResourceType;
 
 use super::wire::{WireDict, timing, zoned};
@@ -87,6 +87,10 @@ fn result(o: &NodeOutcome) -> Dict {
     d
 }
 
-fn intervals(list: &[BatchInterval]) -> Value {
-    Value::List(list.iter().map(|(start, end)| Value::from(vec![zoned(*start), zoned(*end)])).collect())
+fn intervals(list: &[Interval]) -> Value {
+    let key = |key: BatchKey| match key {
+        BatchKey::Time(time) => Value::from(zoned(time)),
+        BatchKey::Number(number) => Value::from(number),
+    };
+    Value::List(list.iter().map(|interval| Value::from(vec![key(interval.start), key(interval.end)])).collect())
 }

@@ -1,7 +1,9 @@
 //! Floor 0: the small vocabulary that every room speaks. Pure values, no I/O, imports nothing of ours.
 //!
-//! In: nothing. Out: [`NodeId`], [`Relation`], [`Value`], [`Table`], [`Fingerprint`], [`Clock`].
+//! In: nothing. Out: [`NodeId`], [`Relation`], [`Value`], [`Table`], [`Fingerprint`], [`Clock`],
+//! [`BatchGrid`] and its parts.
 
+mod batch;
 mod clock;
 mod fingerprint;
 mod id;
@@ -9,6 +11,7 @@ mod relation;
 mod table;
 mod value;
 
+pub use batch::{BatchGrid, BatchKey, BatchSize, Grain, Interval};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use fingerprint::Fingerprint;
 pub use id::NodeId;

@@ -9,6 +9,7 @@ mod args;
 mod code_writer;
 mod commands;
 mod context;
+mod event_time;
 mod json_text;
 mod log;
 mod query_comment;
@@ -108,6 +109,7 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
         started_at: clock.now(),
         warnings,
         empty: settings.bool("empty"),
+        sample: settings.sample(),
         store_failures: settings.bool("store_failures"),
         write_json: settings.bool("write_json"),
         cancel,
@@ -166,6 +168,7 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
         Which::Explain => commands::explain::run(&cx),
         which => {
             let ended = Session::open(inputs, &renderer).and_then(|session| match which {
+                Which::Backfill => commands::backfill::run(&session, settings),
                 Which::List => commands::list::run(&session, settings),
                 Which::Parse => commands::parse::run(&session),
                 Which::Compile => commands::compile::run(&session, settings),

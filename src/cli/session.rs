@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::adapters::Adapter;
 use crate::artifacts::{Artifact, GraphSummary, Manifest, Metadata, SemanticManifest};
-use crate::base::{Dict, NodeId, Value};
+use crate::base::{Dict, Interval, NodeId, Value};
 use crate::compile::{CompileSettings, Compiler};
 use crate::diag::{Diagnostic, Diagnostics, Warning, WarningPolicy, codes};
 use crate::execute::event::{Event, EventSink};
@@ -62,6 +62,8 @@ pub struct Inputs {
     pub warnings: Arc<WarningPolicy>,
     /// `--empty`.
     pub empty: bool,
+    /// `--sample`.
+    pub sample: Option<Interval>,
     /// `--store-failures`.
     pub store_failures: bool,
     /// Whether to write manifest.json.
@@ -210,6 +212,7 @@ impl Session {
         let settings = CompileSettings {
             empty: self.inputs.empty,
             store_failures: self.inputs.store_failures,
+            sample: self.inputs.sample,
             ..CompileSettings::default()
         };
         let compiler =

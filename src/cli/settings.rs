@@ -6,14 +6,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::base::{Dict, Value};
+use crate::base::{BatchKey, Clock as _, Dict, Interval, SystemClock, Value};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, WarningPolicy, codes};
+use crate::execute::BatchRequest;
 use crate::files::{Env, Files};
 use crate::graph::{IndirectSelection, SelectionRequest};
 use crate::load::{self, EmbeddedDefault, LoadRequest};
 use crate::report::{LogFormat, LogLevel, ReportSettings};
+use crate::state::BatchWish;
 
 use super::args::{Default, Invocation, Kind, OPTIONS, Opt, PROJECT_ONLY, Which};
+use super::event_time;
 use super::warnings;
 
 /// Settings that contradict each other or have no meaning. The exit code is 2.
@@ -111,7 +114,47 @@ impl Settings {
                 return Err(SettingsError::Usage(format!("{} cannot be used with {}", names[1], names[0])));
             }
         }
-        Ok(())
+        self.bounds_are_in_order("event_time_start", "event_time_end", true)?;
+        self.bounds_are_in_order("start", "end", false)
+    }
+
+    /// Bounds of batches: both or none where a window is meant, and the start before the end.
+    fn bounds_are_in_order(&self, start: &str, end: &str, both: bool) -> Result<(), SettingsError> {
+        let [start_flag, end_flag] = [start, end].map(|name| format!("--{}", name.replace('_', "-")));
+        let refuse = |message: String| Err(SettingsError::Usage(message));
+        match (self.key(start), self.key(end)) {
+            (Some(_), None) if both => refuse(format!("{start_flag} was given without {end_flag}: both are needed")),
+            (None, Some(_)) if both => refuse(format!("{end_flag} was given without {start_flag}: both are needed")),
+            (Some(first), Some(last)) if first.time().is_some() != last.time().is_some() => {
+                refuse(format!("{start_flag} and {end_flag} must both be times, or both be numbers"))
+            }
+            (Some(first), Some(last)) if first >= last => {
+                refuse(format!("the value of {start_flag} must be less than that of {end_flag}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A bound of batches.
+    fn key(&self, name: &str) -> Option<BatchKey> {
+        BatchKey::of(self.value(name))
+    }
+
+    /// `--sample`.
+    pub fn sample(&self) -> Option<Interval> {
+        self.value("sample").as_map().and_then(event_time::interval)
+    }
+
+    /// Which batches of microbatch models are wanted.
+    pub fn batches(&self) -> BatchRequest {
+        let window = self.key("event_time_start").zip(self.key("event_time_end"));
+        let window = self.sample().or(window.map(|(start, end)| Interval { start, end }));
+        let wish = if self.which == Which::Backfill {
+            BatchWish::Backfill { start: self.key("start"), end: self.key("end"), restate: self.bool("restate") }
+        } else {
+            BatchWish::Run(window)
+        };
+        BatchRequest { wish, partial: self.sample().is_some() || self.bool("empty"), ..BatchRequest::default() }
     }
 
     /// The strongest place that sets an option.
@@ -295,7 +338,9 @@ impl Settings {
         let log_path = self.text("log_path").unwrap_or("logs");
         let log_path = self.project_dir.join(log_path).to_string_lossy().into_owned();
         named.insert("log_path".to_owned(), log_path.into());
-        named.insert("which".to_owned(), self.which.as_str().into());
+        // Macros and tools see a run: that is what it is to them.
+        let which = if self.which == Which::Backfill { Which::Run } else { self.which };
+        named.insert("which".to_owned(), which.as_str().into());
         named.insert("invocation_command".to_owned(), self.invocation.line.as_str().into());
         named
     }
@@ -353,6 +398,15 @@ fn typed(opt: &Opt, value: &Value, place: &str) -> Result<Value, SettingsError> 
         Kind::Yaml => match value {
             Value::Map(_) => Ok(value.clone()),
             other => mapping(opt, &other.to_string(), place).map(Value::Map),
+        },
+        Kind::Bound => match value {
+            Value::Timestamp(_) | Value::Int(_) => Ok(value.clone()),
+            other => event_time::bound(&other.to_string()).map_err(|m| SettingsError::Usage(format!("{place}: {m}"))),
+        },
+        Kind::Window => match value {
+            Value::Map(_) => Ok(value.clone()),
+            other => event_time::sample(&other.to_string(), SystemClock.now())
+                .map_err(|m| SettingsError::Usage(format!("{place}: {m}"))),
         },
         Kind::Text | Kind::Positional(_) => Ok(Value::Str(value.to_string())),
     }

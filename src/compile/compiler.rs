@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
 
-use crate::base::{Dict, NodeId, Relation, Value};
+use crate::base::{Dict, Interval, NodeId, Relation, Value};
 use crate::diag::{Diagnostic, SourceFile, Span, codes};
 use crate::jinja::context::host::{Database, Resolver};
 use crate::jinja::context::{NodeScope, ScopeBuilder, SharedContext, render};
@@ -20,7 +20,7 @@ use crate::node::{Checksum, Config, Detail, Language, Node, Project, ResourceTyp
 use crate::parse::resolve::Lookup;
 use crate::sql::is_blank;
 
-use super::batch::{Batch, EventTimeRange};
+use super::batch::Batch;
 use super::compiled::{Compiled, Origin};
 use super::inject::{Cte, extend, inject};
 use super::node_overrides;
@@ -36,7 +36,7 @@ pub struct CompileSettings {
     /// `--store-failures`.
     pub store_failures: bool,
     /// `--sample`: parents with an `event_time` show only rows of this range.
-    pub sample: Option<EventTimeRange>,
+    pub sample: Option<Interval>,
 }
 
 impl Default for CompileSettings {
@@ -100,7 +100,7 @@ impl Compiler {
     }
 
     fn node_resolver(&self, node: &Arc<Node>, batch: Option<&Batch>) -> Arc<NodeResolver> {
-        let range = batch.map(|b| b.range.within(self.settings.sample)).or(self.settings.sample);
+        let range = batch.map(|b| b.interval.within(self.settings.sample)).or(self.settings.sample);
         let view = match node.resource_type {
             ResourceType::Operation => View::Free(Arc::clone(node)),
             _ => View::Node(Arc::clone(node)),

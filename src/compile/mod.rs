@@ -19,6 +19,6 @@ mod resolver;
 mod tests;
 mod unit_test;
 
-pub use batch::{Batch, EventTimeRange};
+pub use batch::Batch;
 pub use compiled::Compiled;
 pub use compiler::{CompileSettings, Compiler};

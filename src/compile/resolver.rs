@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 
-use crate::base::{Dict, NodeId, Value};
+use crate::base::{Dict, Interval, NodeId, Value};
 use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::RelationObject;
 use crate::jinja::context::host::{EventTimeFilter, Policy, Resolved, Resolver};
 use crate::node::{Column, Config, Node, Project, RefCall, ResourceType, Source, dict};
 use crate::parse::resolve::{Found, Lookup, shown_call};
 
-use super::batch::EventTimeRange;
+use super::batch::filter;
 
 /// The CTE that stands for an ephemeral model.
 pub(super) fn cte_name(name: &str) -> String {
@@ -119,12 +119,12 @@ pub(super) struct NodeResolver {
     names: Arc<Names>,
     view: View,
     /// Parents show only rows of this range.
-    range: Option<EventTimeRange>,
+    range: Option<Interval>,
     inlined: Mutex<Vec<NodeId>>,
 }
 
 impl NodeResolver {
-    pub(super) fn new(names: &Arc<Names>, view: View, range: Option<EventTimeRange>) -> Self {
+    pub(super) fn new(names: &Arc<Names>, view: View, range: Option<Interval>) -> Self {
         Self { names: Arc::clone(names), view, range, inlined: Mutex::new(Vec::new()) }
     }
 
@@ -150,7 +150,8 @@ impl NodeResolver {
         }
         let own = columns.values().find(|column| column.name == field).and_then(|column| column.quote);
         let quote = own.or_else(|| quoting.get("column").and_then(Value::as_bool)).unwrap_or(false);
-        Some(range.filter(if quote { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }))
+        let field = if quote { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() };
+        Some(filter(range, field, config.str("event_time_format")))
     }
 
     /// A parent that nobody saw while parsing would be built at any time, or never.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::base::{Dict, NodeId, Relation, Value};
+use crate::base::{Dict, Interval, NodeId, Relation, Value};
 use crate::diag::{Diagnostic, SourceFile, Span, codes};
 use crate::files::Env;
 use crate::jinja::context::SharedContext;
@@ -12,7 +12,7 @@ use crate::jinja::context::host::{AdapterFacts, LogSink, Vars};
 use crate::jinja::{Engine, MacroEntry, Registry, extract};
 use crate::node::*;
 
-use super::{Batch, CompileSettings, Compiled, Compiler, EventTimeRange};
+use super::{Batch, CompileSettings, Compiled, Compiler};
 
 struct Quiet;
 
@@ -225,7 +225,7 @@ fn threads_share_ephemeral_models() {
 #[test]
 fn settings_change_what_parents_show() {
     let at = |text: &str| format!("{text}T00:00:00Z").parse().unwrap();
-    let range = EventTimeRange { start: at("2024-01-01"), end: at("2024-01-02") };
+    let range = Interval::new(at("2024-01-01"), at("2024-01-02"));
     let select = |parent: &str| format!("select * from {parent}");
     let base = r#""dev"."main"."base""#;
     let empty = CompileSettings { empty: true, ..CompileSettings::default() };
@@ -244,7 +244,7 @@ fn settings_change_what_parents_show() {
         assert_eq!(code(&compiler, "model.shop.m"), select(&expected));
     }
     let compiler = compiler(vec![model("base", "select 1", &[]), m()], CompileSettings::default());
-    let batch = Batch { id: "20240101".into(), range };
+    let batch = Batch { id: "20240101".into(), label: "2024-01-01".into(), interval: range, format: None };
     let m = Arc::clone(&compiler.names.project.nodes["model.shop.m"]);
     let batched = compiler.compile_batch(&m, &batch, None).unwrap();
     assert!(batched.code.code.contains("at >= '2024-01-01 00:00:00+00:00'"), "{}", batched.code.code);

@@ -118,6 +118,9 @@ registry! {
     INCREMENTAL_STRATEGY = "T506" "an incremental strategy that is not available";
     MERGE_DUPLICATES = "T507" "a merge of several rows with one key";
     REBUILD_NEEDED = "T508" "a table that cannot follow its query in place";
+    BATCH_INPUTS = "T521" "a microbatch model whose inputs are read whole";
+    LEDGER = "T522" "a run ledger that cannot be kept";
+    BATCH_STRATEGY = "T523" "a microbatch strategy that runs without batches";
     // T6xx: engine and environment
     DATABASE_ERROR = "T601" "an error from the database";
     DATABASE_LOCKED = "T602" "a database that another process holds";

@@ -36,6 +36,8 @@ impl Warning {
             codes::SELECTION_EMPTY => warnings::NO_NODES_FOR_SELECTION_CRITERIA,
             codes::MACRO_WARNING | codes::COMPILER_ERROR => warnings::JINJA_LOG_WARNING,
             codes::DEPRECATED => warnings::INTERNAL_DEPRECATION,
+            codes::BATCH_INPUTS => warnings::MICROBATCH_MODEL_NO_EVENT_TIME_INPUTS,
+            codes::BATCH_STRATEGY => warnings::MICROBATCH_MACRO_OUTSIDE_OF_BATCHES_DEPRECATION,
             codes::PROJECT_KEY | codes::PROPERTIES_INVALID => warnings::CUSTOM_TOP_LEVEL_KEY_DEPRECATION,
             _ => return None,
         })
@@ -64,6 +66,8 @@ warnings! {
     INTERNAL_DEPRECATION = "InternalDeprecation" "D008";
     JINJA_LOG_WARNING = "JinjaLogWarning" "I061";
     LOG_TEST_RESULT = "LogTestResult" "Q007";
+    MICROBATCH_MACRO_OUTSIDE_OF_BATCHES_DEPRECATION = "MicrobatchMacroOutsideOfBatchesDeprecation" "D020";
+    MICROBATCH_MODEL_NO_EVENT_TIME_INPUTS = "MicrobatchModelNoEventTimeInputs" "I074";
     NODE_NOT_FOUND_OR_DISABLED = "NodeNotFoundOrDisabled" "I060";
     NOTHING_TO_DO = "NothingToDo" "Q035";
     NO_NODES_FOR_SELECTION_CRITERIA = "NoNodesForSelectionCriteria" "M030";

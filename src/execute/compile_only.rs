@@ -36,7 +36,7 @@ pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> R
     let work = |number: usize| -> Result<(), Box<Diagnostic>> {
         let database = WorkerDatabase::connect(around, &cache).map_err(|e| Box::new(connection_diagnostic(&e)))?;
         let thread = format!("Thread-{number} (worker)");
-        let worker = Worker { around, settings: &settings, database, thread };
+        let worker = Worker { around, settings: &settings, database, thread, ledger: None, crew: None };
         while !around.cancel.is_cancelled() {
             let place = next.fetch_add(1, Ordering::SeqCst);
             let Some(id) = ids.get(place) else { break };
@@ -109,11 +109,11 @@ impl Worker<'_> {
             match &member {
                 Member::Node(node) if node.resource_type == ResourceType::Seed => Ok(()),
                 Member::Node(node) => {
-                    self.compile(&mut outcome, || around.compiler.compile(node, Some(database))).map(drop)
+                    self.compile(&mut outcome, None, || around.compiler.compile(node, Some(database))).map(drop)
                 }
-                Member::UnitTest(test) => {
-                    self.compile(&mut outcome, || around.compiler.compile_unit_test(test, Some(database))).map(drop)
-                }
+                Member::UnitTest(test) => self
+                    .compile(&mut outcome, None, || around.compiler.compile_unit_test(test, Some(database)))
+                    .map(drop),
                 Member::Source(_) | Member::Other => Ok(()),
             }
         }));

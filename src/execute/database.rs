@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::adapters::{Adapter, AdapterError, Connection, CsvFormat, ErrorKind, Execution, Fetch, PythonJob};
 use crate::base::{Relation, RelationKind, Table, TableColumn};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::{AdapterResponse, ColumnInfo, Database, ExecuteOptions, HostError, PythonCode};
 
 use crate::jinja::table::CsvFile;
@@ -20,6 +20,7 @@ use super::cancel::CancelFlag;
 use super::code::RunningCode;
 use super::event::{Event, EventSink};
 use super::failure;
+use super::ledger::Pending;
 use super::request::{QueryComment, Surroundings};
 
 /// What the worker is at.
@@ -30,6 +31,8 @@ struct Focus {
     prefix: String,
     code: Option<RunningCode>,
     journal: Journal,
+    /// The ledger's row that the next commit after the node's main statement carries.
+    pending: Option<Pending>,
 }
 
 /// One worker's connection.
@@ -77,8 +80,36 @@ impl WorkerDatabase {
         focus.code = code;
     }
 
+    /// What the node's change is recorded as.
+    pub(super) fn expect(&self, pending: Option<Pending>) {
+        lock(&self.focus).pending = pending;
+    }
+
+    /// Writes the ledger's row that is due, into the open transaction.
+    fn record(&self) -> Answer<()> {
+        let mut focus = lock(&self.focus);
+        if !focus.pending.as_ref().is_some_and(Pending::is_due) {
+            return Ok(());
+        }
+        let Some(mut pending) = focus.pending.take() else { return Ok(()) };
+        drop(focus);
+        for sql in pending.statements() {
+            if let Err(error) = self.run(&sql, Fetch::None, false) {
+                let diagnostic = error.into_diagnostic();
+                if diagnostic.code == codes::DATABASE_ERROR && !self.met_conflict() {
+                    // The node is tried again, without the record.
+                    pending.give_up(&diagnostic.message);
+                    self.conflict.store(true, Ordering::SeqCst);
+                }
+                return Err(diagnostic.into());
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the connection fit for the next node, whatever state the last one left it in.
     pub(super) fn reset(&self) {
+        lock(&self.focus).pending = None;
         self.conflict.store(false, Ordering::SeqCst);
         let _ = lock(&self.connection).reset();
         self.cache.undo(&mut lock(&self.focus).journal);
@@ -253,6 +284,7 @@ impl Database for WorkerDatabase {
 
     fn commit(&self) -> Answer<()> {
         self.refuse_if_cancelled()?;
+        self.record()?;
         self.control("COMMIT", |connection| connection.commit())?;
         lock(&self.focus).journal.clear();
         Ok(())
@@ -371,6 +403,12 @@ impl Database for WorkerDatabase {
                         types load with --full-refresh";
             error.into_diagnostic().help(help).into()
         })
+    }
+
+    fn main_done(&self, rows: Option<i64>) {
+        if let Some(pending) = &mut lock(&self.focus).pending {
+            pending.is_done(rows);
+        }
     }
 
     fn quote(&self, identifier: &str) -> String {

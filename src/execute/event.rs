@@ -69,6 +69,15 @@ pub enum Event<'a> {
         /// For a skip: the ephemeral parent that failed, whose status the message names.
         ephemeral_cause: Option<&'a NodeOutcome>,
     },
+    /// A batch of a microbatch model has found its worker.
+    BatchPlaced {
+        /// `2024-05-01`, as the batch is called.
+        batch: &'a str,
+        /// The model.
+        node: &'a NodeFacts,
+        /// Whether other batches of the model may run at the same time.
+        concurrent: bool,
+    },
     /// A batch of a microbatch model begins.
     BatchStarted {
         /// Position among the model's batches, from 1.
@@ -214,6 +223,7 @@ pub fn plural(count: usize, kind: &str) -> String {
     }
     match kind {
         "analysis" => format!("{count} analyses"),
+        "batch" => format!("{count} batches"),
         _ => match kind.strip_suffix("query") {
             Some(stem) => format!("{count} {stem}queries"),
             None => format!("{count} {kind}s"),

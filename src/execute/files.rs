@@ -16,8 +16,8 @@ use super::csv_types::{Kind, typed};
 use super::event::plural;
 use super::request::CodeWriter;
 
-/// The path of a node's file, relative to the project.
-type PathOf = Arc<dyn Fn(&Node) -> String + Send + Sync>;
+/// The path of the file of a node, or of a batch of it by its name, relative to the project.
+type PathOf = Arc<dyn Fn(&Node, Option<&str>) -> String + Send + Sync>;
 
 /// Where code is written.
 #[derive(Clone)]
@@ -80,12 +80,12 @@ impl ProjectFiles {
 }
 
 impl CodeWriter for ProjectFiles {
-    fn write_compiled(&self, node: &Node, code: &str) -> Result<Option<String>, Diagnostic> {
+    fn write_compiled(&self, node: &Node, batch: Option<&str>, code: &str) -> Result<Option<String>, Diagnostic> {
         let kept = !matches!(node.resource_type, ResourceType::Seed | ResourceType::Snapshot);
         if !self.writes || !kept {
             return Ok(None);
         }
-        let path = (self.paths.compiled)(node);
+        let path = (self.paths.compiled)(node, batch);
         self.write(&path, code)?;
         Ok(Some(path))
     }
@@ -122,11 +122,11 @@ impl NodeFiles for ProjectFiles {
         self.seed_file(node).to_string_lossy().into_owned()
     }
 
-    fn write_run(&self, node: &Node, payload: &str) -> Result<(), Diagnostic> {
+    fn write_run(&self, node: &Node, batch: Option<&str>, payload: &str) -> Result<(), Diagnostic> {
         if !self.writes {
             return Ok(());
         }
-        self.write(&(self.paths.run)(node), payload)
+        self.write(&(self.paths.run)(node, batch), payload)
     }
 }
 

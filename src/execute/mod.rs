@@ -7,6 +7,7 @@
 //! ```text
 //! run            runner: hooks, schemas, cache ─> pool: queue and workers ─> one file per kind of node
 //!                    node_run    models, seeds, snapshots         data_test   generic and singular tests
+//!                    microbatch  models built batch by batch      batch_run   one batch
 //!                    unit_test   unit tests                       freshness   sources
 //! compile_nodes  every node's code, without running it
 //! run_operation  a macro by name                    show          the first rows of a node
@@ -15,6 +16,8 @@
 //! [`WorkerDatabase`] is what Jinja sees of a connection: it keeps the relation cache that all workers share, tells of every
 //! statement, and leads an error's place in the SQL back to the model's file.
 
+mod batch_run;
+mod batch_set;
 mod bindings;
 mod cache;
 mod cancel;
@@ -28,6 +31,8 @@ mod failure;
 mod files;
 mod freshness;
 mod hooks;
+mod ledger;
+mod microbatch;
 mod node_run;
 mod operation;
 pub mod outcome;
@@ -50,7 +55,7 @@ pub use event::{Event, EventSink, NoSink, NoteLevel};
 pub use failure::{connection_diagnostic, diagnostic};
 pub use files::{CodePaths, ProjectFiles};
 pub use operation::run_operation;
-pub use outcome::{FreshnessOutcome, NodeFacts, NodeOutcome, RunOutcome, Status};
-pub use request::{Blocking, CodeWriter, QueryComment, RunRequest, RunSettings, Surroundings};
+pub use outcome::{BatchResults, FreshnessOutcome, NodeFacts, NodeOutcome, RunOutcome, Status};
+pub use request::{BatchRequest, Blocking, CodeWriter, QueryComment, RunRequest, RunSettings, Surroundings};
 pub use runner::run;
 pub use show::{Shown, show};

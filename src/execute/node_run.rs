@@ -8,12 +8,14 @@ use crate::base::RelationKind;
 use crate::compile::Compiled;
 use crate::diag::{Diagnostic, codes, nearest};
 use crate::jinja::context::host::{AdapterResponse, Database};
-use crate::jinja::context::{NodeScope, run_materialization};
+use crate::jinja::context::{NodeScope, ScopeBuilder, run_materialization};
 use crate::node::dict::CompiledCode;
 use crate::node::{Node, ResourceType};
+use crate::parse;
 use crate::parse::test_names::python_repr;
 
 use super::code::RunningCode;
+use super::ledger::Pending;
 use super::outcome::{CompiledFacts, NodeOutcome};
 use super::worker::{Worker, response_dict, timed};
 
@@ -23,16 +25,20 @@ impl Worker<'_> {
     /// Runs a node of any kind but a hook.
     pub fn run_node(&self, node: &Arc<Node>, outcome: &mut NodeOutcome) -> Step<()> {
         if node.resource_type == ResourceType::Seed {
-            let scope = self.materialize(node, None, outcome)?;
+            let scope = self.materialize(node, None, self.pending(node), outcome, |scope| scope)?;
             return self.succeed(&scope, outcome);
         }
+        if node.is_microbatch() && parse::runs_in_batches(&self.around.engine, &self.around.shared) {
+            return self.run_microbatch(node, outcome);
+        }
         let database = Arc::clone(&self.database) as Arc<dyn Database>;
-        let compiled = self.compile(outcome, || self.around.compiler.compile(node, Some(database)))?;
+        let compiled = self.compile(outcome, None, || self.around.compiler.compile(node, Some(database)))?;
         if node.resource_type == ResourceType::Analysis {
             return Ok(());
         }
         let code = outcome_code(&compiled, outcome);
-        let scope = self.materialize(&compiled.node, Some(code), outcome)?;
+        let pending = self.pending(&compiled.node);
+        let scope = self.materialize(&compiled.node, Some(code), pending, outcome, |scope| scope)?;
         match node.resource_type {
             ResourceType::Test => self.judge_data_test(&compiled.node, &scope, outcome)?,
             _ => self.succeed(&scope, outcome)?,
@@ -40,36 +46,55 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Compiles, writes the code down, and has errors lead to it from now on.
-    pub fn compile(&self, outcome: &mut NodeOutcome, compile: impl FnOnce() -> Step<Compiled>) -> Step<Compiled> {
+    /// The ledger's row for a whole node.
+    fn pending(&self, node: &Node) -> Option<Pending> {
+        self.ledger.as_ref()?.entry(node, None)
+    }
+
+    /// Compiles a node, or a batch by its name, writes the code down, and has errors lead to it from now on.
+    pub fn compile(
+        &self,
+        outcome: &mut NodeOutcome,
+        batch: Option<&str>,
+        compile: impl FnOnce() -> Step<Compiled>,
+    ) -> Step<Compiled> {
         let (compiled, period) = timed(compile);
         outcome.timing.compile = Some(period);
         let compiled = compiled?;
-        let path = self.around.writer.write_compiled(&compiled.node, &compiled.code.code)?;
+        let path = self.around.writer.write_compiled(&compiled.node, batch, &compiled.code.code)?;
         outcome.compiled = Some(CompiledFacts { code: compiled.code.code.clone(), path: path.clone() });
         let id = outcome.node.id.to_string();
         self.database.turn_to(Some(&id), Some(RunningCode::compiled(&compiled, path)));
         Ok(compiled)
     }
 
-    /// Runs the node's materialization; what it made goes into the cache, what it left open is committed.
+    /// Runs the node's materialization; what it made goes into the cache, what it left open is committed. `pending` is
+    /// committed with it; `more` adds to what the macro sees.
     pub fn materialize(
         &self,
         node: &Arc<Node>,
         code: Option<Arc<CompiledCode>>,
+        pending: Option<Pending>,
         outcome: &mut NodeOutcome,
+        more: impl FnOnce(ScopeBuilder) -> ScopeBuilder,
     ) -> Step<Arc<NodeScope>> {
-        let (result, period) = timed(|| self.run_macro(node, code));
+        self.database.expect(pending);
+        let (result, period) = timed(|| self.run_macro(node, code, more));
         outcome.timing.execute = Some(period);
         result
     }
 
-    fn run_macro(&self, node: &Arc<Node>, code: Option<Arc<CompiledCode>>) -> Step<Arc<NodeScope>> {
+    fn run_macro(
+        &self,
+        node: &Arc<Node>,
+        code: Option<Arc<CompiledCode>>,
+        more: impl FnOnce(ScopeBuilder) -> ScopeBuilder,
+    ) -> Step<Arc<NodeScope>> {
         let unique_id = self.materialization(node)?;
         let around = self.around;
         let database = Arc::clone(&self.database) as Arc<dyn Database>;
         let resolver = around.compiler.resolver(node);
-        let scope = NodeScope::run(&around.shared, node, code, resolver).database(database).build();
+        let scope = more(NodeScope::run(&around.shared, node, code, resolver).database(database)).build();
         let relations = run_materialization(&around.engine, &unique_id, &scope).map_err(Diagnostic::from)?;
         for (relation, kind) in &relations {
             self.database.cache_added(relation, kind.unwrap_or(RelationKind::Table));
@@ -120,7 +145,7 @@ impl Worker<'_> {
         Err(Box::new(diagnostic))
     }
 
-    fn succeed(&self, scope: &NodeScope, outcome: &mut NodeOutcome) -> Step<()> {
+    pub(super) fn succeed(&self, scope: &NodeScope, outcome: &mut NodeOutcome) -> Step<()> {
         let response = match scope.response("main") {
             Some(response) => response,
             None if scope.result_table("main").is_some() => {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
-use crate::base::{Dict, NodeId, Value};
+use crate::base::{Dict, Interval, NodeId, Value};
 use crate::diag::Diagnostic;
 use crate::node::{Exposure, Node, ResourceType, Semantic, Source, UnitTest};
 
@@ -150,7 +150,7 @@ impl NodeFacts {
         let materialized = node.config.materialized();
         let description = match node.resource_type {
             ResourceType::Model => {
-                let kind = if is_microbatch(node) { "microbatch" } else { materialized };
+                let kind = if node.is_microbatch() { "microbatch" } else { materialized };
                 format!("{} {kind} model {representation}", node.language.as_str())
             }
             ResourceType::Seed => format!("seed file {representation}"),
@@ -239,10 +239,6 @@ fn below_first_folder(path: &str) -> &str {
     path.split_once('/').map_or(path, |(_, rest)| rest)
 }
 
-fn is_microbatch(node: &Node) -> bool {
-    node.config.materialized() == "incremental" && node.config.str("incremental_strategy") == Some("microbatch")
-}
-
 /// As dbt decides: `store_failures_as` beats `store_failures`.
 fn stores_failures(node: &Node) -> bool {
     match node.config.str("store_failures_as") {
@@ -300,16 +296,13 @@ pub struct CompiledFacts {
     pub path: Option<String>,
 }
 
-/// A batch's interval: from the first moment to the one after the last.
-pub type BatchInterval = (DateTime<Utc>, DateTime<Utc>);
-
 /// Which batches of a microbatch model are done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchResults {
     /// Batches that are in the table.
-    pub successful: Vec<BatchInterval>,
+    pub successful: Vec<Interval>,
     /// Batches that are not.
-    pub failed: Vec<BatchInterval>,
+    pub failed: Vec<Interval>,
 }
 
 /// What became of one node.

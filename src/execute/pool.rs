@@ -12,10 +12,12 @@ use crate::base::NodeId;
 use crate::diag::{Diagnostic, codes};
 use crate::graph::{Outcome, Queue, Skipped};
 
+use super::batch_set::{BatchSet, Crew};
 use super::cache::RelationCache;
 use super::database::WorkerDatabase;
 use super::event::Event;
 use super::failure::connection_diagnostic;
+use super::ledger::Ledger;
 use super::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome, Status};
 use super::request::{Blocking, RunRequest};
 use super::worker::{Finished, Member, Worker};
@@ -42,6 +44,16 @@ struct State {
     index: usize,
     stop: Option<Stop>,
     verdicts: Verdicts,
+    /// Models whose batches idle workers may run.
+    offers: Vec<Arc<BatchSet>>,
+}
+
+/// What a worker does next.
+enum Work {
+    /// A node, with its number.
+    Node(NodeId, usize),
+    /// Batches of a model that another worker runs.
+    Batches(Arc<BatchSet>),
 }
 
 /// What the listener for Ctrl-C holds on to as well.
@@ -56,23 +68,46 @@ impl Shared {
     }
 }
 
+impl Crew for Shared {
+    fn offer(&self, set: &Arc<BatchSet>) {
+        self.lock().offers.push(Arc::clone(set));
+        self.changed.notify_all();
+    }
+
+    fn withdraw(&self, set: &Arc<BatchSet>) {
+        self.lock().offers.retain(|other| !Arc::ptr_eq(other, set));
+    }
+}
+
 struct Pool<'a> {
     request: &'a RunRequest,
     cache: &'a Arc<RelationCache>,
+    ledger: &'a Arc<Ledger>,
     members: HashMap<NodeId, (Member, Arc<NodeFacts>)>,
     total: usize,
     shared: Arc<Shared>,
 }
 
 /// Works the whole graph off.
-pub(super) fn work(request: &RunRequest, cache: &Arc<RelationCache>) -> Result<Verdicts, Box<Diagnostic>> {
+pub(super) fn work(
+    request: &RunRequest,
+    cache: &Arc<RelationCache>,
+    ledger: &Arc<Ledger>,
+) -> Result<Verdicts, Box<Diagnostic>> {
     let around = &request.surroundings;
     let default_database = around.adapter.default_database();
     let member = |id: &NodeId| Some((id.clone(), Member::find(&around.project, id, default_database)?));
-    let state = State { queue: Queue::new(request.graph.clone()), index: 0, stop: None, verdicts: Verdicts::default() };
+    let state = State {
+        queue: Queue::new(request.graph.clone()),
+        index: 0,
+        stop: None,
+        verdicts: Verdicts::default(),
+        offers: Vec::new(),
+    };
     let pool = Pool {
         request,
         cache,
+        ledger,
         members: request.graph.order().filter_map(member).collect(),
         total: request.graph.len(),
         shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }),
@@ -85,8 +120,11 @@ pub(super) fn work(request: &RunRequest, cache: &Arc<RelationCache>) -> Result<V
             shared.changed.notify_all();
         }
     });
+    // Batches of one model keep several workers busy.
+    let batched = pool.members.values().any(|(member, _)| matches!(member, Member::Node(node) if node.is_microbatch()));
+    let most = if batched { usize::MAX } else { pool.total.max(1) };
     std::thread::scope(|scope| {
-        for number in 1..=request.settings.threads.clamp(1, pool.total.max(1)) {
+        for number in 1..=request.settings.threads.clamp(1, most) {
             let (pool, name) = (&pool, format!("Thread-{number} (worker)"));
             let spawned = std::thread::Builder::new().name(name.clone()).spawn_scoped(scope, move || pool.worker(name));
             if let Err(error) = spawned
@@ -107,8 +145,22 @@ impl Pool<'_> {
             Ok(database) => database,
             Err(error) => return self.stop(Stop::NoConnection(Box::new(connection_diagnostic(&error)))),
         };
-        let worker = Worker { around, settings: &self.request.settings, database, thread };
-        while let Some((id, index)) = self.next() {
+        let worker = Worker {
+            around,
+            settings: &self.request.settings,
+            database,
+            thread,
+            ledger: Some(Arc::clone(self.ledger)),
+            crew: Some(&*self.shared),
+        };
+        while let Some(work) = self.next() {
+            let (id, index) = match work {
+                Work::Node(id, index) => (id, index),
+                Work::Batches(set) => {
+                    worker.help(&set);
+                    continue;
+                }
+            };
             let Some((member, facts)) = self.members.get(&id) else {
                 self.done(&id, Outcome::Proceed, None);
                 continue;
@@ -126,8 +178,8 @@ impl Pool<'_> {
         self.shared.changed.notify_all();
     }
 
-    /// The next node to run with its number; none when there is nothing left to start.
-    fn next(&self) -> Option<(NodeId, usize)> {
+    /// The next thing to do; none when there is nothing left to start.
+    fn next(&self) -> Option<Work> {
         let mut state = self.shared.lock();
         loop {
             if self.request.surroundings.cancel.is_cancelled() {
@@ -139,7 +191,10 @@ impl Pool<'_> {
             }
             if let Some(id) = state.queue.pop() {
                 state.index += 1;
-                return Some((id, state.index));
+                return Some(Work::Node(id, state.index));
+            }
+            if let Some(set) = state.offers.iter().find(|set| set.has_open()) {
+                return Some(Work::Batches(Arc::clone(set)));
             }
             state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }

@@ -2,18 +2,24 @@
 //!
 //! In: values that earlier stages made. Out: [`RunRequest`] for [`run`](super::run), [`Surroundings`] for everything here.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::adapters::Adapter;
+use crate::base::NodeId;
 use crate::compile::Compiler;
 use crate::diag::Diagnostic;
 use crate::graph::ExecutionGraph;
 use crate::jinja::Engine;
 use crate::jinja::context::SharedContext;
 use crate::node::{Node, Project};
+use crate::state::BatchWish;
 
 use super::cancel::CancelFlag;
 use super::event::EventSink;
+use super::outcome::BatchResults;
 
 /// The comment in front of every statement, by the id of the node that it belongs to.
 pub type QueryComment = Arc<dyn Fn(Option<&str>) -> String + Send + Sync>;
@@ -21,8 +27,8 @@ pub type QueryComment = Arc<dyn Fn(Option<&str>) -> String + Send + Sync>;
 /// Keeps rendered code: `target/compiled/`.
 pub trait CodeWriter: Send + Sync {
     /// Writes a node's code; the path relative to the project, if the node's code is kept at all. The node of a unit test
-    /// has the test's name and path.
-    fn write_compiled(&self, node: &Node, code: &str) -> Result<Option<String>, Diagnostic>;
+    /// has the test's name and path. The code of a batch goes to a file that is named after it.
+    fn write_compiled(&self, node: &Node, batch: Option<&str>, code: &str) -> Result<Option<String>, Diagnostic>;
 }
 
 /// Everything around a node that runs. Cheap to clone.
@@ -78,6 +84,27 @@ pub struct RunSettings {
     pub packages_may_override_materializations: bool,
     /// Whether missing schemas are created first.
     pub create_schemas: bool,
+    /// Which batches of microbatch models are wanted.
+    pub batches: BatchRequest,
+}
+
+/// Which batches of microbatch models are wanted.
+#[derive(Clone, Debug)]
+pub struct BatchRequest {
+    /// What the user asks for.
+    pub wish: BatchWish,
+    /// The time until which batches run, if it is not the begin of this invocation (`retry`).
+    pub now: Option<DateTime<Utc>>,
+    /// Whether parents show only a part of their rows: `--sample`, `--empty`.
+    pub partial: bool,
+    /// What became of the batches of an earlier run: of these models, only failed batches run (`retry`).
+    pub previous: HashMap<NodeId, BatchResults>,
+}
+
+impl Default for BatchRequest {
+    fn default() -> Self {
+        Self { wish: BatchWish::Run(None), now: None, partial: false, previous: HashMap::new() }
+    }
 }
 
 impl Default for RunSettings {
@@ -91,6 +118,7 @@ impl Default for RunSettings {
             skip_nodes_if_on_run_start_fails: true,
             packages_may_override_materializations: false,
             create_schemas: true,
+            batches: BatchRequest::default(),
         }
     }
 }

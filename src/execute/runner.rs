@@ -14,6 +14,7 @@ use super::database::WorkerDatabase;
 use super::event::{Event, count_line, counted_kind};
 use super::failure::connection_diagnostic;
 use super::hooks::{self, Phase};
+use super::ledger::Ledger;
 use super::outcome::{NodeOutcome, RunOutcome, Status};
 use super::pool::{self, Verdicts};
 use super::request::RunRequest;
@@ -40,12 +41,13 @@ pub fn run(request: &RunRequest) -> Result<RunOutcome, Box<Diagnostic>> {
     let known = schemas::of_project(&around.project, around);
     database.fill_cache(&known).map_err(|e| Box::new(e.into_diagnostic()))?;
 
+    let ledger = Ledger::open(around, &database, request.graph.order());
     let mut outcomes = Vec::new();
     if settings.hooks && !request.graph.is_empty() {
         outcomes = hooks::run(around, &database, Phase::Start);
     }
     let broken = outcomes.iter().any(|o| o.status == Status::Error) && settings.skip_nodes_if_on_run_start_fails;
-    let verdicts = if broken { skip_all(request) } else { pool::work(request, &cache)? };
+    let verdicts = if broken { skip_all(request) } else { pool::work(request, &cache, &ledger)? };
     let of_hooks = outcomes.len();
     outcomes.extend(verdicts.outcomes);
     if settings.hooks && !request.graph.is_empty() && !around.cancel.is_cancelled() {

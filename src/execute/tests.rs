@@ -166,8 +166,8 @@ fn house(nodes: Vec<Node>, unit_tests: Vec<UnitTest>, sources: Vec<Source>) -> H
     let env = Arc::new(Env::fixed("/", [] as [(&str, &str); 0]));
     let mut shared = SharedContext::new("shop", facts, env, Arc::new(Quiet), Arc::new(Quiet));
     let paths = CodePaths {
-        compiled: Arc::new(|node| format!("target/compiled/{}", node.original_path)),
-        run: Arc::new(|node| format!("target/run/{}", node.original_path)),
+        compiled: Arc::new(|node, _| format!("target/compiled/{}", node.original_path)),
+        run: Arc::new(|node, _| format!("target/run/{}", node.original_path)),
     };
     let writer = Arc::new(ProjectFiles::new(files.clone(), "/project", paths, true));
     shared.files = Some(writer.clone());

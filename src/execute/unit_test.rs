@@ -22,14 +22,15 @@ impl Worker<'_> {
     /// Runs a unit test.
     pub fn run_unit_test(&self, test: &Arc<UnitTest>, outcome: &mut NodeOutcome) -> Result<(), Box<Diagnostic>> {
         let database = Arc::clone(&self.database) as Arc<dyn Database>;
-        let compiled = self.compile(outcome, || self.around.compiler.compile_unit_test(test, Some(database)))?;
+        let compiled = self.compile(outcome, None, || self.around.compiler.compile_unit_test(test, Some(database)))?;
         let code = outcome_code(&compiled, outcome);
-        let scope = self.materialize(&compiled.node, Some(code), outcome).map_err(|mut diagnostic| {
-            let place = format!("the unit test is declared at {}", test.span);
-            diagnostic.notes.push(place);
-            diagnostic.help.get_or_insert_with(|| "check the data types in the unit test's rows".to_owned());
-            diagnostic
-        })?;
+        let scope =
+            self.materialize(&compiled.node, Some(code), None, outcome, |scope| scope).map_err(|mut diagnostic| {
+                let place = format!("the unit test is declared at {}", test.span);
+                diagnostic.notes.push(place);
+                diagnostic.help.get_or_insert_with(|| "check the data types in the unit test's rows".to_owned());
+                diagnostic
+            })?;
         if let Some(response) = scope.response("main") {
             outcome.adapter_response = response_dict(&response);
         }

@@ -14,12 +14,14 @@ use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::{AdapterResponse, Database as _};
 use crate::node::{Node, Project, ResourceType, Source, UnitTest};
 
+use super::batch_set::Crew;
 use super::database::WorkerDatabase;
+use super::ledger::Ledger;
 use super::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome, Period, Status};
 use super::request::{RunSettings, Surroundings};
 
 /// How often a node is tried when other workers change the same things at the same time.
-const ATTEMPTS: u32 = 6;
+pub(super) const ATTEMPTS: u32 = 6;
 
 /// A member of the graph that runs.
 #[derive(Clone, Debug)]
@@ -80,6 +82,10 @@ pub(super) struct Worker<'a> {
     pub database: Arc<WorkerDatabase>,
     /// `Thread-1 (worker)`.
     pub thread: String,
+    /// Where runs are recorded.
+    pub ledger: Option<Arc<Ledger>>,
+    /// Who helps with batches.
+    pub crew: Option<&'a dyn Crew>,
 }
 
 /// A step's result with the time that it took.
@@ -233,7 +239,7 @@ impl Worker<'_> {
 }
 
 /// Short, growing and different for every worker, so that two that met do not meet again.
-fn backoff(attempt: u32) -> Duration {
+pub(super) fn backoff(attempt: u32) -> Duration {
     let noise = u64::from(uuid::Uuid::new_v4().as_bytes()[0]);
     Duration::from_millis(u64::from(attempt) * (5 + noise / 8))
 }

@@ -10,6 +10,7 @@ use crate::jinja::Definition;
 use crate::node::{Node, Project, ResourceType, Source};
 
 use super::assemble::Cx;
+use super::microbatch;
 use super::resolve::place_of;
 
 /// Two nodes with one unique id.
@@ -53,6 +54,7 @@ pub fn project(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
     unused_paths(cx, project, diagnostics);
     unknown_groups(project, diagnostics);
     super::semantic::check_time_spine(project, diagnostics);
+    microbatch::check(cx, project, diagnostics);
     deprecated_models(project, cx.shared.run_started_at, diagnostics);
 }
 

@@ -20,6 +20,7 @@ mod generic_tests;
 mod host;
 mod link;
 mod macros;
+mod microbatch;
 mod names;
 mod patches;
 mod python;
@@ -54,6 +55,7 @@ use raw::Raw;
 
 pub use host::{TreeVars, Yaml};
 pub use macros::InternalPackage;
+pub use microbatch::runs_in_batches;
 
 /// What parsing works on.
 pub struct ParseRequest<'a> {

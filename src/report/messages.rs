@@ -74,6 +74,12 @@ pub(super) fn messages(event: &Event<'_>, now: DateTime<Utc>, width: usize) -> V
         Event::NodeFinished { index, total, outcome, ephemeral_cause } => {
             node_finished(Place::new(*index, *total, width), outcome, *ephemeral_cause)
         }
+        Event::BatchPlaced { batch, node, concurrent } => {
+            let how = if *concurrent { "concurrently" } else { "sequentially" };
+            let text = format!("batch {batch} of {} is being run {how}", node.representation);
+            let data = object([("msg", json!(text))]);
+            vec![Message::new("MicrobatchExecutionDebug", "Q044", Debug, text).data(data)]
+        }
         Event::BatchStarted { index, total, batch, node } => {
             let place = Place::new(*index, *total, width);
             let description = format!("batch {batch} of {}", node.representation);
@@ -87,7 +93,9 @@ pub(super) fn messages(event: &Event<'_>, now: DateTime<Utc>, width: usize) -> V
             ]))]
         }
         Event::BatchFinished { index, total, batch, outcome } => {
-            vec![batch_finished(Place::new(*index, *total, width), batch, outcome)]
+            let line = batch_finished(Place::new(*index, *total, width), batch, outcome);
+            let broken = (outcome.status == Status::Error).then(|| batch_broken(outcome));
+            [line].into_iter().chain(broken).collect()
         }
         Event::HookStarted { index, total, node } => {
             let place = Place::new(*index, *total, width);
@@ -398,10 +406,21 @@ fn batch_finished(place: Place, batch: &str, outcome: &NodeOutcome) -> Message {
     message.tint = Some((line.status.start + shift..line.status.end + shift, tint));
     message.data(object([
         ("description", json!(description)),
-        ("status", json!(status)),
+        ("status", json!(if outcome.status == Status::Success { status.as_str() } else { outcome.status.as_str() })),
         ("batch_index", json!(place.index)),
         ("total_batches", json!(place.total)),
         ("execution_time", json!(outcome.execution_time)),
+        ("node_info", node_info::finished(outcome)),
+    ]))
+}
+
+/// For the log: the console tells what is wrong once, with the model.
+fn batch_broken(outcome: &NodeOutcome) -> Message {
+    let words = outcome.message.as_deref().unwrap_or_default();
+    let text = format!("Unhandled error while executing {}\n{words}", outcome.node.id);
+    Message::new("GenericExceptionOnRun", "W004", LogLevel::Debug, text).data(object([
+        ("unique_id", json!(outcome.node.id.as_str())),
+        ("exc", json!(words)),
         ("node_info", node_info::finished(outcome)),
     ]))
 }

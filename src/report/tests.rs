@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value as Json;
 
-use crate::base::{Dict, FixedClock, NodeId};
+use crate::base::{Dict, FixedClock, Interval, NodeId};
 use crate::diag::{Diagnostic, SourceFile, Span, codes};
 use crate::execute::event::{Event, EventSink, NoteLevel};
 use crate::execute::outcome::{
@@ -318,7 +318,7 @@ skipped=\"0\" time=\"0.120\">
 fn batches_freshness_and_problems() {
     let model = facts(ResourceType::Model, "mb", "sql microbatch model main.mb");
     let mut partial = outcome(Arc::clone(&model), Status::PartialSuccess, None);
-    let interval = (noon(), noon());
+    let interval = Interval::new(noon(), noon());
     partial.batch_results = Some(BatchResults { successful: vec![interval, interval], failed: vec![interval] });
     let stale = FreshnessOutcome {
         node: facts(ResourceType::Source, "raw_orders", "freshness of raw.raw_orders"),

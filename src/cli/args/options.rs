@@ -22,6 +22,10 @@ pub enum Kind {
     Words,
     /// A YAML mapping.
     Yaml,
+    /// A time, or a number: a bound of batches.
+    Bound,
+    /// A window of time, up to now or with two bounds.
+    Window,
     /// An argument without a name; required or not.
     Positional(bool),
 }
@@ -179,9 +183,9 @@ const LOG_LEVELS: &[&str] = &["debug", "info", "warn", "error", "none"];
 const INDIRECT: &[&str] = &["eager", "cautious", "buildable", "empty"];
 
 const SELECTING_BUT_LIST: &[Which] =
-    &[W::Build, W::Run, W::Test, W::Seed, W::Snapshot, W::Compile, W::Show, W::SourceFreshness];
+    &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot, W::Compile, W::Show, W::SourceFreshness];
 const SELECTING: &[Which] =
-    &[W::Build, W::Run, W::Test, W::Seed, W::Snapshot, W::Compile, W::Show, W::SourceFreshness, W::List];
+    &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot, W::Compile, W::Show, W::SourceFreshness, W::List];
 const TYPED: &[Which] = &[W::Build, W::Test, W::List];
 
 /// All options. Names repeat only where subcommands differ, never within one.
@@ -261,6 +265,19 @@ pub const OPTIONS: &[Opt] = &[
         W::Snapshot,
         W::Compile,
     ]),
+    opt("event_time_start", Kind::Bound, Default::None, "The first moment that microbatch models are built for")
+        .env()
+        .only(&[W::Build, W::Run]),
+    opt("event_time_end", Kind::Bound, Default::None, "The first moment after those that they are built for")
+        .env()
+        .only(&[W::Build, W::Run]),
+    opt("sample", Kind::Window, Default::None, "Read only recent rows of parents with an event_time, such as '3 days'")
+        .env()
+        .only(&[W::Build, W::Run]),
+    opt("start", Kind::Bound, Default::None, "Fill from here; without it, from the model's `begin`")
+        .only(&[W::Backfill]),
+    opt("end", Kind::Bound, Default::None, "Fill to here, exclusive; without it, until now").only(&[W::Backfill]),
+    flag("restate", "Build batches again that are there already").only(&[W::Backfill]),
     flag("store_failures", "Keep the rows that fail tests, in tables").env().only(&[W::Build, W::Test]),
     switch("export_saved_queries", false, "").hidden().only(&[W::Build]),
     flag("show", "Print the first rows of each seed").only(&[W::Build, W::Seed]),

@@ -9,6 +9,8 @@ pub enum Which {
     Build,
     /// `run`.
     Run,
+    /// `backfill`.
+    Backfill,
     /// `test`.
     Test,
     /// `seed`.
@@ -41,9 +43,10 @@ pub enum Which {
 
 impl Which {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Build,
         Self::Run,
+        Self::Backfill,
         Self::Test,
         Self::Seed,
         Self::Snapshot,
@@ -65,6 +68,7 @@ impl Which {
         match self {
             Self::Build => "build",
             Self::Run => "run",
+            Self::Backfill => "backfill",
             Self::Test => "test",
             Self::Seed => "seed",
             Self::Snapshot => "snapshot",
@@ -95,6 +99,7 @@ impl Which {
         match self {
             Self::Build => "Build seeds, models and snapshots and test each of them before its children are built",
             Self::Run => "Build models",
+            Self::Backfill => "Fill or rewrite the history of microbatch models, batch by batch",
             Self::Test => "Run data tests and unit tests",
             Self::Seed => "Load CSV files into tables",
             Self::Snapshot => "Record how rows change over time",
@@ -116,7 +121,7 @@ impl Which {
     pub fn selecting(self) -> Option<Command> {
         match self {
             Self::Build => Some(Command::Build),
-            Self::Run => Some(Command::Run),
+            Self::Run | Self::Backfill => Some(Command::Run),
             Self::Test => Some(Command::Test),
             Self::Seed => Some(Command::Seed),
             Self::Snapshot => Some(Command::Snapshot),

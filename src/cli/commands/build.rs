@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Treatment, codes, warnings};
 use crate::execute::event::{Event, NoteLevel, count_line};
 use crate::execute::{Blocking, RunOutcome, RunRequest, RunSettings, Status, run as execute};
 use crate::files::Files;
-use crate::graph::{ExecutionGraph, ExecutionMode};
+use crate::graph::{ExecutionGraph, ExecutionMode, Selection};
 use crate::node::ResourceType;
 use crate::node::dict::CompiledCode;
 
@@ -21,8 +21,13 @@ use crate::cli::table::{Limits, text_table_within};
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let request = settings.selection_request().ok_or(Stop(2))?;
     let selection = session.select(&request)?;
+    run_selected(session, settings, &selection)
+}
+
+/// Runs what has been selected.
+pub fn run_selected(session: &Session, settings: &Settings, selection: &Selection) -> Step<u8> {
     let mode = if settings.which == Which::Build { ExecutionMode::Build } else { ExecutionMode::Topological };
-    let graph = ExecutionGraph::new(&session.graph, &session.project, &selection, mode);
+    let graph = ExecutionGraph::new(&session.graph, &session.project, selection, mode);
     session.write_manifest(&HashMap::new(), &HashMap::new())?;
     session.write_graph_summary()?;
     let threads = session.tree.profile.threads;
@@ -45,6 +50,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         hooks: !freshness || settings.bool("source_freshness_run_project_hooks"),
         skip_nodes_if_on_run_start_fails: settings.bool("skip_nodes_if_on_run_start_fails"),
         create_schemas: !freshness,
+        batches: settings.batches(),
         ..RunSettings::default()
     };
     let request = RunRequest { surroundings: session.surroundings(), graph, settings: run };

@@ -1,6 +1,7 @@
 //! One file a command. In: a [`CommandContext`](super::context::CommandContext). Out: an exit code, everything else through
 //! events.
 
+pub mod backfill;
 pub mod build;
 pub mod clean;
 pub mod compile;

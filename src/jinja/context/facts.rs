@@ -33,6 +33,8 @@ pub struct NodeFacts {
     pub model: Option<LazyDict>,
     /// Keys of `model` beyond those.
     pub model_entries: Dict,
+    /// The name of the batch that runs.
+    pub batch: Option<String>,
     /// Language of the code.
     pub language: Option<Language>,
     /// Compiled SQL: `sql` and `compiled_code`.
@@ -55,6 +57,7 @@ impl NodeFacts {
             config: node.config.clone(),
             model: Some(Arc::new(move || model_of(&model_node, compiled.as_deref()))),
             model_entries: Dict::new(),
+            batch: None,
             language: Some(node.language),
             compiled: code,
             node: Some(Arc::clone(node)),

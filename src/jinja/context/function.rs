@@ -42,3 +42,32 @@ impl Object for ContextFunction {
         (self.body)(&self.core, state, args)
     }
 }
+
+/// A function that always answers the same.
+pub(super) struct ConstantFunction {
+    name: String,
+    answer: Value,
+}
+
+impl ConstantFunction {
+    /// The value of a function.
+    pub(super) fn value(name: &str, answer: Value) -> Value {
+        Value::from_object(Self { name: name.to_owned(), answer })
+    }
+}
+
+impl fmt::Debug for ConstantFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<function {}>", self.name)
+    }
+}
+
+impl Object for ConstantFunction {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, _: &[Value]) -> Result<Value, Error> {
+        Ok(self.answer.clone())
+    }
+}

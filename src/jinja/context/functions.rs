@@ -54,7 +54,7 @@ pub(super) fn write(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Value]) -> 
         return Err(core.compiler_error("cannot \"write\" macros or sources"));
     };
     if let Some(files) = core.shared.files.as_ref().filter(|_| core.executes()) {
-        files.write_run(node, &payload).map_err(|diagnostic| core.raise(diagnostic))?;
+        files.write_run(node, core.facts.batch.as_deref(), &payload).map_err(|diagnostic| core.raise(diagnostic))?;
     }
     Ok(Value::from(""))
 }

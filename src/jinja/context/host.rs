@@ -228,6 +228,11 @@ pub trait Database: Send + Sync {
     /// order, under the names of the table's columns.
     fn load_csv(&self, relation: &Relation, columns: &[TableColumn], file: &CsvFile) -> Result<u64, HostError>;
 
+    /// The node's `main` statement is done, with so many rows. What commits next makes the node's change final.
+    fn main_done(&self, rows: Option<i64>) {
+        let _ = rows;
+    }
+
     /// A quoted identifier.
     fn quote(&self, identifier: &str) -> String {
         format!("\"{}\"", identifier.replace('"', "\"\""))
@@ -279,6 +284,8 @@ pub struct EventTimeFilter {
     pub start: Option<String>,
     /// Exclusive end.
     pub end: Option<String>,
+    /// Whether the bounds are SQL as they are: numbers, and dates in a format of their own. Others are put in quotes.
+    pub bare: bool,
 }
 
 /// What a `ref`, `source` or `function` call stands for.
@@ -367,8 +374,8 @@ pub trait NodeFiles: Send + Sync {
     /// Absolute path of a seed's CSV file.
     fn seed_path(&self, node: &Node) -> String;
 
-    /// `write()`: the SQL that ran goes to `target/run/`.
-    fn write_run(&self, node: &Node, payload: &str) -> Result<(), Diagnostic>;
+    /// `write()`: the SQL that ran goes to `target/run/`; that of a batch, to a file that is named after it.
+    fn write_run(&self, node: &Node, batch: Option<&str>, payload: &str) -> Result<(), Diagnostic>;
 }
 
 /// Finds docs blocks.

@@ -18,6 +18,7 @@ use crate::node::dict::CompiledCode;
 use super::capture::Capture;
 use super::core::{Core, Overrides, Phase, Surface};
 use super::facts::NodeFacts;
+use super::function::ConstantFunction;
 use super::host::{AdapterResponse, Database, DocLookup, Resolver};
 use super::record::Record;
 use super::relation::RelationObject;
@@ -76,6 +77,22 @@ impl ScopeBuilder {
     #[must_use]
     pub fn model_entry(mut self, key: impl Into<String>, value: impl Into<base::Value>) -> Self {
         self.core.facts.model_entries.insert(key.into(), value.into());
+        self
+    }
+
+    /// The name of the batch that runs.
+    #[must_use]
+    pub fn batch(mut self, name: impl Into<String>) -> Self {
+        self.core.facts.batch = Some(name.into());
+        self
+    }
+
+    /// A function that covers even macros and always answers the same.
+    #[must_use]
+    pub fn constant(mut self, name: impl Into<String>, answer: impl Into<base::Value>) -> Self {
+        let name = name.into();
+        let function = ConstantFunction::value(&name, super::to_value(&answer.into()));
+        self.core.extra.insert(name, function);
         self
     }
 

@@ -93,6 +93,9 @@ impl Object for ResponseObject {
 fn store(core: &Core, name: String, response: Value, table: Option<Value>) -> Value {
     let table = given(table).unwrap_or_else(|| super::table_value(Table::default()));
     let result = Arc::new(ResultObject { response, table, data: OnceLock::new() });
+    if let Some(database) = core.database.as_ref().filter(|_| name == "main") {
+        database.main_done(result.adapter_response().and_then(|response| response.rows_affected));
+    }
     core.results.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Some(result));
     Value::from("")
 }

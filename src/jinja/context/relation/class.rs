@@ -124,7 +124,7 @@ fn event_time(value: &Value) -> Result<Option<EventTimeFilter>, Error> {
         Ok(given(Some(value.get_attr(key)?)).map(|v| super::super::shown(&v)))
     };
     let Some(field) = part("field_name")? else { return Ok(None) };
-    Ok(Some(EventTimeFilter { field, start: part("start")?, end: part("end")? }))
+    Ok(Some(EventTimeFilter { field, start: part("start")?, end: part("end")?, bare: false }))
 }
 
 /// `api.Relation`.

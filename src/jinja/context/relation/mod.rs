@@ -130,13 +130,14 @@ impl RelationObject {
     /// The given SQL, restricted to the time range where one is set.
     pub(super) fn render_event_time_filtered(&self, inner: String) -> String {
         let Some(filter) = &self.event_time else { return inner };
+        let bound = |text: &str| if filter.bare { text.to_owned() } else { format!("'{text}'") };
         let mut condition = String::new();
         if let Some(start) = &filter.start {
-            let _ = write!(condition, "{} >= '{start}'", filter.field);
+            let _ = write!(condition, "{} >= {}", filter.field, bound(start));
         }
         if let Some(end) = &filter.end {
             let and = if condition.is_empty() { "" } else { " and " };
-            let _ = write!(condition, "{and}{} < '{end}'", filter.field);
+            let _ = write!(condition, "{and}{} < {}", filter.field, bound(end));
         }
         if condition.is_empty() {
             return inner;
@@ -220,7 +221,8 @@ mod tests {
         assert_eq!(r.render_name(), r#""dev"."main"."orders""#);
         r.limit = None;
         r.require_alias = true;
-        r.event_time = Some(EventTimeFilter { field: "ts".into(), start: Some("a".into()), end: Some("b".into()) });
+        r.event_time =
+            Some(EventTimeFilter { field: "ts".into(), start: Some("a".into()), end: Some("b".into()), bare: false });
         let expected =
             r#"(select * from "dev"."main"."orders" where ts >= 'a' and ts < 'b') _dbt_et_filter_subq_orders"#;
         assert_eq!(r.render_full(), expected);

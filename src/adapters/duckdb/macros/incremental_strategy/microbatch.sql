@@ -5,7 +5,7 @@
         {{ exceptions.raise_compiler_error('The microbatch strategy needs the config `event_time`') }}
     {%- elif config.get('unique_key') -%}
         {{ exceptions.raise_compiler_error(
-            'The microbatch strategy has no use for `unique_key`: a batch is replaced as a whole, by ' ~ event_time
+            "The microbatch strategy does not support 'unique_key': a batch is replaced as a whole, by " ~ event_time
             ~ '. Remove the key, or use the merge strategy.'
         ) }}
     {%- endif -%}
@@ -13,13 +13,16 @@
     {%- set batch = model.get('batch') or {} -%}
     {%- set start = batch.get('event_time_start') -%}
     {%- set end = batch.get('event_time_end') -%}
-    {%- if not (start and end) -%}
+    {%- if start is none or end is none -%}
         {{ exceptions.raise_compiler_error(
             'The microbatch strategy runs batch by batch, and this run has no batch'
         ) }}
     {%- endif -%}
 
-    {%- set in_batch = event_time ~ " >= '" ~ start ~ "' and " ~ event_time ~ " < '" ~ end ~ "'" -%}
+    {#- Batches of numbers, and of dates that are kept as numbers or text, bring their bounds as SQL. -#}
+    {%- set from = batch.get('start_sql') or "'" ~ start ~ "'" -%}
+    {%- set to = batch.get('end_sql') or "'" ~ end ~ "'" -%}
+    {%- set in_batch = event_time ~ ' >= ' ~ from ~ ' and ' ~ event_time ~ ' < ' ~ to -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) %}
     delete from {{ arg_dict['target_relation'] }}
     where {{ in_batch }}
