@@ -205,7 +205,8 @@ impl Settings {
 
     /// What happens to warnings.
     pub fn warning_policy(&self) -> WarningPolicy {
-        warnings::policy(self.bool("warn_error"), &self.dict("warn_error_options"))
+        let policy = warnings::policy(self.bool("warn_error"), &self.dict("warn_error_options"));
+        WarningPolicy { handles_all: self.project_flag("require_all_warnings_handled_by_warn_error"), ..policy }
     }
 
     /// What is wrong with the settings themselves, though they can be used.

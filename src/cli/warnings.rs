@@ -73,7 +73,7 @@ pub fn policy(every: bool, options: &Dict) -> WarningPolicy {
         Some(Value::List(names)) => WarningNames { all: false, names: names.iter().map(Value::to_string).collect() },
         _ => WarningNames::default(),
     };
-    WarningPolicy { every, error: list("error"), warn: list("warn"), silence: list("silence") }
+    WarningPolicy { every, error: list("error"), warn: list("warn"), silence: list("silence"), handles_all: false }
 }
 
 /// A word on the old keys.

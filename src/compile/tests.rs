@@ -224,7 +224,7 @@ fn threads_share_ephemeral_models() {
 
 #[test]
 fn settings_change_what_parents_show() {
-    let at = |text: &str| format!("{text}T00:00:00Z").parse().unwrap();
+    let at = |text: &str| format!("{text}T00:00:00Z").parse::<chrono::DateTime<chrono::Utc>>().unwrap();
     let range = Interval::new(at("2024-01-01"), at("2024-01-02"));
     let select = |parent: &str| format!("select * from {parent}");
     let base = r#""dev"."main"."base""#;

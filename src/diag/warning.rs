@@ -138,12 +138,18 @@ pub struct WarningPolicy {
     pub warn: WarningNames,
     /// What is not told.
     pub silence: WarningNames,
+    /// Whether all this is for every warning: some of dbt's are only told, unless
+    /// `require_all_warnings_handled_by_warn_error` is set.
+    pub handles_all: bool,
 }
 
 impl WarningPolicy {
     /// What happens to a warning: its own name counts before `Deprecations`, that before `all`; among equals silence
     /// counts before warn, warn before error.
     pub fn treatment(&self, warning: Warning) -> Treatment {
+        if warning == warnings::MICROBATCH_MODEL_NO_EVENT_TIME_INPUTS && !self.handles_all {
+            return Treatment::Warning;
+        }
         if self.every {
             return Treatment::Error;
         }
@@ -201,8 +207,13 @@ mod tests {
             ("all", "", "InternalDeprecation", old, Silence),
             ("NothingToDo", "NothingToDo", "NothingToDo", empty, Silence),
         ] {
-            let policy =
-                WarningPolicy { every: false, error: names(error), warn: names(warn), silence: names(silence) };
+            let policy = WarningPolicy {
+                every: false,
+                error: names(error),
+                warn: names(warn),
+                silence: names(silence),
+                handles_all: false,
+            };
             assert_eq!(policy.treatment(warning), want, "{error} | {warn} | {silence}");
         }
         let every = WarningPolicy { every: true, silence: names("NothingToDo"), ..WarningPolicy::default() };

@@ -33,65 +33,53 @@ impl Node {
 }
 
 impl Microbatch {
-    /// Reads a config; the error says which key must be what.
+    /// Reads a config; the error says which key must be what, in the order in which dbt looks at them.
     pub fn of(config: &Config) -> Result<Self, String> {
-        let set = |key: &str| config.get(key).filter(|value| !value.is_null());
-        let wrong = |key: &str, wanted: &str, found: &Value| {
-            Err(format!("must provide an '{key}' config that is {wanted}, but got: {found}"))
+        let event_time = match required(config, "event_time", "an", "the column that holds an event's time")? {
+            Value::Str(column) => column.clone(),
+            other => return Err(wrong("an 'event_time' config that is the name of a column", other)),
         };
-        let event_time = match set("event_time") {
-            Some(Value::Str(column)) => column.clone(),
-            Some(other) => return wrong("event_time", "the name of a column", other),
-            None => {
-                return Err("must provide an 'event_time' config: the column that holds the event's time".to_owned());
+        let begin = required(config, "begin", "a", "the earliest time that it is built for")?;
+        let size = required(config, "batch_size", "a", "such as 'day'")?;
+        let grid_size = BatchSize::of(size).ok_or_else(|| {
+            let known = Grain::ALL.map(|grain| format!("'{}'", grain.as_str())).join(", ");
+            let known = format!("one of {known}, several of one such as '3 days', or a whole number");
+            wrong(&format!("a 'batch_size' config that is {known}"), size)
+        })?;
+        let begin = match (BatchKey::of(begin), grid_size) {
+            (Some(key @ BatchKey::Time(_)), BatchSize::Time(..)) => key,
+            (Some(key @ BatchKey::Number(_)), BatchSize::Numbers(_)) => key,
+            (_, BatchSize::Time(..)) => {
+                return Err(wrong("a 'begin' config that is a date or time in ISO format", begin));
+            }
+            (_, BatchSize::Numbers(_)) => return Err(wrong("a 'begin' config that is a whole number", begin)),
+        };
+        let lookback = match set(config, "lookback") {
+            None => 1,
+            Some(value) => {
+                let count =
+                    value.as_i64().ok_or_else(|| wrong("the optional 'lookback' config as a whole number", value));
+                count?.max(0)
             }
         };
-        let size = match set("batch_size") {
-            Some(value) => match BatchSize::of(value) {
-                Some(size) => size,
-                None => {
-                    let known = Grain::ALL.map(|grain| format!("'{}'", grain.as_str())).join(", ");
-                    let wanted = format!("one of {known}, several of them such as '3 days', or a whole number");
-                    return wrong("batch_size", &wanted, value).map_err(|m| m.replacen(" an ", " a ", 1));
-                }
-            },
-            None => return Err("must provide a 'batch_size' config, such as 'day'".to_owned()),
-        };
-        let begin = match set("begin") {
-            Some(value) => match (BatchKey::of(value), size) {
-                (Some(key @ BatchKey::Time(_)), BatchSize::Time(..)) => key,
-                (Some(key @ BatchKey::Number(_)), BatchSize::Numbers(_)) => key,
-                (_, BatchSize::Time(..)) => {
-                    return wrong("begin", "a date or time in ISO format", value)
-                        .map_err(|m| m.replacen(" an ", " a ", 1));
-                }
-                (_, BatchSize::Numbers(_)) => {
-                    return wrong("begin", "a whole number", value).map_err(|m| m.replacen(" an ", " a ", 1));
-                }
-            },
-            None => return Err("must provide a 'begin' config: the earliest time that it is built for".to_owned()),
-        };
-        let lookback = match set("lookback") {
-            None => 1,
-            Some(value) => match value.as_i64() {
-                Some(count) => count.max(0),
-                None => {
-                    return Err(format!(
-                        "must provide the optional 'lookback' config as a whole number, but got: {value}"
-                    ));
-                }
-            },
-        };
-        let concurrent = match set("concurrent_batches") {
+        let concurrent = match set(config, "concurrent_batches") {
             None => None,
             Some(Value::Bool(flag)) => Some(*flag),
-            Some(other) => {
-                return Err(format!(
-                    "must provide the optional 'concurrent_batches' config as a boolean, but got: {other}"
-                ));
-            }
+            Some(other) => return Err(wrong("the optional 'concurrent_batches' config as true or false", other)),
         };
         let format = config.str("event_time_format").map(str::to_owned);
-        Ok(Self { event_time, format, grid: BatchGrid::new(size, begin), begin, lookback, concurrent })
+        Ok(Self { event_time, format, grid: BatchGrid::new(grid_size, begin), begin, lookback, concurrent })
     }
+}
+
+fn set<'a>(config: &'a Config, key: &str) -> Option<&'a Value> {
+    config.get(key).filter(|value| !value.is_null())
+}
+
+fn required<'a>(config: &'a Config, key: &str, article: &str, what: &str) -> Result<&'a Value, String> {
+    set(config, key).ok_or_else(|| format!("must provide {article} '{key}' config: {what}"))
+}
+
+fn wrong(wanted: &str, found: &Value) -> String {
+    format!("must provide {wanted}, but got: {found}")
 }

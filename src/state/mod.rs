@@ -6,6 +6,8 @@
 mod ledger;
 mod ledger_batches;
 mod ledger_coverage;
+#[cfg(test)]
+mod ledger_tests;
 
 pub use ledger::{Entry, EntryKind, EntryStatus, LEDGER_SCHEMA, LedgerTable, Recorded};
 pub use ledger_batches::{BatchFacts, BatchPlan, BatchWish, PlannedBatch, Restate, Why, plan_batches};
