@@ -3,13 +3,13 @@
 
 usage: scripts/compare_with_dbt.py --bin PATH --project DIR [--command "build --vars '{a: 1}'"] [--runs 2] [--ignore-column REGEX]
 
-Copies the project twice, runs the command in each copy against a fresh DuckDB file, and compares
+Copies the project twice, runs the commands in each copy against a fresh DuckDB file, and compares
 * the exit code of every run;
 * the nodes of run_results.json: which there are, their status, and how many failures a test counted;
 * every table and view: name, kind, columns with their types, and rows regardless of their order.
 Prints each difference. Exit code 0 if there is none, 1 if there is one, 2 if the comparison could not be made.
 
-With --runs 2 (the default) the command runs twice, so that incremental models and snapshots take their second path.
+With --runs 2 (the default) the commands run twice, so that incremental models and snapshots take their second path.
 Columns that hold the time of the run differ by nature: name them with --ignore-column, a regular expression searched in
 `schema.table.column`. dbt is installed into target/compare_with_dbt on first use.
 """
@@ -157,8 +157,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", help="the transform program")
     parser.add_argument("--project", help="folder with a dbt_project.yml")
-    parser.add_argument("--command", default="build", help="command line without the program (default: build)")
-    parser.add_argument("--runs", type=int, default=2, help="how often the command runs (default: 2)")
+    parser.add_argument("--command", action="append", help="command line without the program, as often as there are commands (default: build)")
+    parser.add_argument("--runs", type=int, default=2, help="how often the commands run (default: 2)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--ignore-column", default="", metavar="REGEX", help="columns whose values are not compared")
     parser.add_argument("--venv", default=str(ROOT / "target" / "compare_with_dbt"), help="where dbt is or will be installed")
@@ -176,8 +176,8 @@ def compare(options: argparse.Namespace, work: pathlib.Path) -> list[str]:
     sides = {"dbt": str(programs / "dbt"), "transform": str(pathlib.Path(options.bin).resolve())}
     for side in sides:
         copy_project(project, work / side, profile, options.threads)
-    words = shlex.split(options.command)
-    for number in range(1, options.runs + 1):
+    commands = [shlex.split(c) for c in options.command or ["build"]]
+    for number, words in enumerate(commands * options.runs, start=1):
         codes = {side: run(program, work / side, words, options.verbose) for side, program in sides.items()}
         if codes["dbt"] != codes["transform"]:
             found.append(f"run {number}: dbt exits with {codes['dbt']}, transform with {codes['transform']}")
