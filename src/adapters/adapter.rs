@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use super::shadow::Shadow;
 use super::{AdapterError, Capabilities, ErrorKind, PythonJob};
 use crate::base::{Dict, Relation, RelationKind, Table, TableColumn, Value};
 
@@ -94,6 +95,12 @@ pub trait Adapter: Send + Sync {
     /// An identifier as the engine quotes it.
     fn quote(&self, identifier: &str) -> String {
         format!("\"{}\"", identifier.replace('"', "\"\""))
+    }
+
+    /// A catalog of empty tables in which SQL is bound without touching data; an error of kind `Unsupported` where the
+    /// engine has none.
+    fn shadow(&self) -> Result<Box<dyn Shadow>, AdapterError> {
+        Err(AdapterError::new(ErrorKind::Unsupported, format!("{} cannot check SQL without data", self.type_name())))
     }
 
     /// The connection's settings as `debug` shows them; nothing secret among them.

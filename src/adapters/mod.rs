@@ -10,6 +10,7 @@ mod duckdb;
 mod error;
 pub mod fake;
 mod python_job;
+pub mod shadow;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -4,5 +4,6 @@ mod architecture;
 mod case_file;
 mod case_run;
 mod cases;
+mod column_lineage;
 mod package_source;
 mod redact;

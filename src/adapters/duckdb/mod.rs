@@ -5,6 +5,7 @@
 //! * [`errors`]: texts of failures -> errors with a place
 //! * [`instance`]: the shared database; [`connection`]: the trait; [`catalog`], [`seeds`]: its longer methods
 //! * [`python`]: Python models in a process of their own
+//! * [`shadow`]: binding without data, and where columns come from
 //! * [`timezone`]: time zones where the ICU extension is not linked in
 //!
 //! Two adapters must not open the same file in one process: DuckDB's lock is the process's, so it would not notice.
@@ -20,6 +21,7 @@ mod python;
 mod secrets;
 mod seeds;
 mod settings;
+mod shadow;
 mod text;
 mod timezone;
 mod types;
@@ -36,6 +38,8 @@ use include_dir::{Dir, include_dir};
 use self::connection::DuckConnection;
 use self::instance::Instance;
 use self::settings::Settings;
+use self::shadow::DuckShadow;
+use crate::adapters::shadow::Shadow;
 use crate::adapters::{Adapter, AdapterError, Capabilities, Connection};
 use crate::base::{Dict, Value};
 
@@ -122,6 +126,10 @@ impl Adapter for DuckDb {
         if let Some(instance) = instance {
             instance.interrupt_all();
         }
+    }
+
+    fn shadow(&self) -> Result<Box<dyn Shadow>, AdapterError> {
+        Ok(Box::new(DuckShadow::open(&self.options, &self.settings)?))
     }
 
     fn describe(&self) -> Vec<(String, String)> {

@@ -1,0 +1,221 @@
+//! The shadow catalog on DuckDB: an instance in memory with empty tables, and the binder's own plan.
+//!
+//! * [`types`]: types in the plan's JSON -> SQL; [`plan`]: the walk from plan to lineage
+//!
+//! Views are never made: a view is expanded at each reading, which doubles the work with every level of a diamond. Empty
+//! tables cost the same at any depth.
+
+mod plan;
+mod types;
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::connection::DuckConnection;
+use super::instance::Instance;
+use super::settings::{Settings, literal};
+use crate::adapters::shadow::{BindError, BindProblem, Bound, Shadow, ShadowColumn};
+use crate::adapters::{AdapterError, Connection, Fetch};
+use crate::base::{Dict, Relation, Value};
+
+/// The prefix that makes a query a statement which names its columns.
+const PREFIX: &str = "create table __transform_bound as\n";
+
+/// The shadow of one target.
+pub(super) struct DuckShadow {
+    connection: DuckConnection,
+    databases: HashSet<String>,
+    schemas: HashSet<(String, String)>,
+}
+
+impl DuckShadow {
+    /// An empty catalog with the session settings of a target.
+    pub(super) fn open(options: &Dict, target: &Settings) -> Result<Self, AdapterError> {
+        let mut own = Dict::new();
+        own.insert("type".into(), "duckdb".into());
+        own.insert("path".into(), ":memory:".into());
+        for key in ["settings", "extensions"] {
+            if let Some(value) = options.get(key) {
+                own.insert(key.into(), value.clone());
+            }
+        }
+        let settings = Arc::new(Settings::parse(&own, std::path::Path::new("."))?);
+        let instance = Arc::new(Instance::open(&settings)?);
+        let connection = DuckConnection::new(instance, settings)?;
+        let databases = ["memory", "system", "temp"].map(str::to_owned).into();
+        let mut shadow = Self { connection, databases, schemas: HashSet::new() };
+        shadow.connection.execute(
+            "set threads = 1; set autoinstall_known_extensions = false; set autoload_known_extensions = false",
+            Fetch::None,
+        )?;
+        let home = Relation::new(target.database.as_str(), target.schema.as_str(), "");
+        shadow.make_room(&home)?;
+        let [database, schema] = [&target.database, &target.schema].map(|n| quoted(n));
+        shadow.connection.execute(&format!("use {database}.{schema}"), Fetch::None)?;
+        Ok(shadow)
+    }
+
+    /// The database and the schema of a relation, in memory.
+    fn make_room(&mut self, relation: &Relation) -> Result<(), AdapterError> {
+        let (database, schema, _) = relation.key();
+        if !database.is_empty() && self.databases.insert(database.clone()) {
+            let sql = format!("attach if not exists ':memory:' as {}", quoted(&database));
+            self.connection.execute(&sql, Fetch::None)?;
+        }
+        if !schema.is_empty() && self.schemas.insert((database.clone(), schema.clone())) {
+            let name =
+                if database.is_empty() { quoted(&schema) } else { [&database, &schema].map(|n| quoted(n)).join(".") };
+            self.connection.execute(&format!("create schema if not exists {name}"), Fetch::None)?;
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self, sql: &str) -> Result<Json, BindError> {
+        let wanted = format!(
+            "select json_serialize_plan({}, skip_null := true, skip_empty := true, skip_default := true)",
+            literal(&format!("{PREFIX}{sql}"))
+        );
+        let table = self.connection.execute(&wanted, Fetch::All).map_err(|e| refused(&e))?.table;
+        let text = match table.rows.into_iter().next().and_then(|row| row.into_iter().next()) {
+            Some(Value::Str(text)) => text,
+            _ => String::new(),
+        };
+        // Constants that are not finite are printed bare.
+        serde_json::from_str(&text)
+            .or_else(|_| serde_json::from_str(&finite(&text)))
+            .map_err(|e| other(format!("the engine's plan cannot be read: {e}")))
+    }
+
+    /// The columns of a query whose plan cannot be written down.
+    fn describe(&mut self, sql: &str) -> Result<Vec<ShadowColumn>, BindError> {
+        let table = self.connection.execute(&format!("describe {sql}"), Fetch::All).map_err(|e| refused(&e))?.table;
+        let text = |value: Option<&Value>| value.map(ToString::to_string).unwrap_or_default();
+        let rows = table.rows.iter();
+        Ok(rows.map(|row| ShadowColumn { name: text(row.first()), data_type: text(row.get(1)) }).collect())
+    }
+}
+
+impl Shadow for DuckShadow {
+    fn declare(&mut self, relation: &Relation, columns: &[ShadowColumn]) -> Result<(), BindError> {
+        self.make_room(relation).map_err(|e| refused(&e))?;
+        let list: Vec<String> = columns.iter().map(|c| format!("{} {}", quoted(&c.name), c.data_type)).collect();
+        let sql = format!("create or replace table {} ({})", relation.quoted(), list.join(", "));
+        self.connection.execute(&sql, Fetch::None).map_err(|e| refused(&e))?;
+        Ok(())
+    }
+
+    fn bind(&mut self, sql: &str) -> Result<Bound, BindError> {
+        let sql = sql.trim_end().trim_end_matches(';');
+        let answer = self.plan(sql)?;
+        if answer.get("error").and_then(Json::as_bool) == Some(true) {
+            let kind = answer.get("error_type").and_then(Json::as_str).unwrap_or_default();
+            let text = answer.get("error_message").and_then(Json::as_str).unwrap_or_default();
+            if text.contains("statement of type MULTI") {
+                return Err(BindError { problem: BindProblem::Dynamic, ..other(first_line(text)) });
+            }
+            if is_unserializable(kind, text) {
+                return Ok(Bound { columns: self.describe(sql)?, lineage: Err(first_line(text)) });
+            }
+            return Err(objection(&answer, sql.len()));
+        }
+        let plans = answer.get("plans").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+        let [plan] = plans else {
+            return Err(other(format!("one statement is expected, found {}", plans.len())));
+        };
+        let columns = match plan::columns(plan) {
+            Some(columns) => columns,
+            None => self.describe(sql)?,
+        };
+        let lineage = plan::lineage(plan, columns.len());
+        Ok(Bound { columns, lineage })
+    }
+}
+
+/// The binder is content, but the plan cannot be written down: readers of files, pivots whose values are not listed.
+fn is_unserializable(kind: &str, text: &str) -> bool {
+    kind.eq_ignore_ascii_case("not implemented")
+        || kind.eq_ignore_ascii_case("serialization")
+        || text.contains("Serialize not implemented")
+        || text.contains("does not support serialization")
+        || text.contains("INTERNAL Error")
+        || kind.eq_ignore_ascii_case("internal")
+}
+
+fn objection(answer: &Json, len: usize) -> BindError {
+    let text = |key: &str| answer.get(key).and_then(Json::as_str).unwrap_or_default();
+    let message = text("error_message").to_owned();
+    let problem = match (text("error_type"), text("error_subtype"), text("type")) {
+        ("parser" | "syntax", ..) | (_, "SYNTAX_ERROR", _) => BindProblem::Syntax,
+        (_, "COLUMN_NOT_FOUND", _) => BindProblem::MissingColumn,
+        (_, "MISSING_ENTRY", "Table") => BindProblem::MissingRelation,
+        (_, "MISSING_ENTRY" | "NO_MATCHING_FUNCTION", _) => BindProblem::Function,
+        ("io" | "http", ..) => BindProblem::File,
+        _ => BindProblem::Other,
+    };
+    let candidates = match problem {
+        // A comma there stands between arguments as well.
+        BindProblem::Function if text("error_subtype") == "NO_MATCHING_FUNCTION" => Vec::new(),
+        _ => text("candidates").split(',').map(str::trim).filter(|c| !c.is_empty()).map(str::to_owned).collect(),
+    };
+    let name = Some(text("name")).filter(|n| !n.is_empty()).map(str::to_owned);
+    BindError { problem, message, name, span: place(answer, len), candidates }
+}
+
+/// `location` is `[start,length]` in bytes, of the statement with our prefix.
+fn place(answer: &Json, len: usize) -> Option<Range<usize>> {
+    let number = |text: &str| text.trim().parse::<usize>().ok();
+    let (start, length) = match answer.get("location").and_then(Json::as_str) {
+        Some(text) => {
+            let (start, length) = text.trim_matches(['[', ']']).split_once(',')?;
+            (number(start)?, number(length)?)
+        }
+        None => (number(answer.get("position")?.as_str()?)?, 0),
+    };
+    let start = start.checked_sub(PREFIX.len())?.min(len);
+    Some(start..(start + length).min(len))
+}
+
+fn refused(error: &AdapterError) -> BindError {
+    BindError { candidates: error.candidates.clone(), ..other(error.message.clone()) }
+}
+
+fn other(message: String) -> BindError {
+    BindError { problem: BindProblem::Other, message, name: None, span: None, candidates: Vec::new() }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Bare `nan`, `inf` and `-inf` of a JSON text as null. Strings are left alone.
+fn finite(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut in_text = false;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if in_text {
+            let step = if c == '\\' { 1 + rest[1..].chars().next().map_or(0, char::len_utf8) } else { c.len_utf8() };
+            in_text = c != '"';
+            out.push_str(&rest[..step]);
+            rest = &rest[step..];
+            continue;
+        }
+        let bare = ["-infinity", "infinity", "-inf", "inf", "-nan", "nan"];
+        if let Some(word) = bare.iter().find(|w| rest.get(..w.len()).is_some_and(|r| r.eq_ignore_ascii_case(w))) {
+            out.push_str("null");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        in_text = c == '"';
+        out.push(c);
+        rest = &rest[c.len_utf8()..];
+    }
+    out
+}
