@@ -23,7 +23,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::base::{Clock, SystemClock};
+use crate::base::{Clock, Dict, SystemClock, Value};
 use crate::diag::{Diagnostic, codes};
 use crate::execute::CancelFlag;
 use crate::execute::event::{Event, EventSink};
@@ -100,7 +100,7 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
     let inputs = Inputs {
         load: settings.load_request(),
         flags: settings.flags_dict(),
-        args: settings.args_dict(),
+        args: without_secrets(settings.args_dict(), &secrets(&env)),
         sink: Arc::clone(&sink),
         log,
         env,
@@ -111,6 +111,8 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
         empty: settings.bool("empty"),
         sample: settings.sample(),
         store_failures: settings.bool("store_failures"),
+        inject_ephemeral_ctes: settings.value("inject_ephemeral_ctes").as_bool().unwrap_or(true),
+        introspect: settings.which != Which::Compile || settings.bool("introspect"),
         write_json: settings.bool("write_json"),
         cancel,
     };
@@ -130,6 +132,25 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
     code
 }
 
+/// Values of secret variables.
+fn secrets(env: &Env) -> Vec<String> {
+    let secret = env.vars().filter(|(name, value)| name.starts_with(SECRET_PREFIX) && !value.trim().is_empty());
+    secret.map(|(_, value)| value.to_owned()).collect()
+}
+
+/// The arguments as artifacts keep them.
+fn without_secrets(args: Dict, secrets: &[String]) -> Dict {
+    fn scrubbed(value: Value, secrets: &[String]) -> Value {
+        match value {
+            Value::Str(text) => Value::Str(secrets.iter().fold(text, |text, secret| text.replace(secret, "*****"))),
+            Value::List(items) => Value::List(items.into_iter().map(|item| scrubbed(item, secrets)).collect()),
+            Value::Map(map) => Value::Map(without_secrets(map, secrets)),
+            other => other,
+        }
+    }
+    args.into_iter().map(|(key, value)| (key, scrubbed(value, secrets))).collect()
+}
+
 fn reporter(
     settings: &Settings,
     env: &Arc<Env>,
@@ -138,7 +159,7 @@ fn reporter(
     invocation_id: &str,
 ) -> Arc<dyn EventSink> {
     let mut shared = Shared::new(Arc::clone(clock), invocation_id, std::process::id());
-    shared.secrets = env.vars().filter(|(k, _)| k.starts_with(SECRET_PREFIX)).map(|(_, v)| v.to_owned()).collect();
+    shared.secrets = secrets(env);
     if let Some(width) = settings.integer("printer_width").and_then(|w| usize::try_from(w).ok()) {
         shared.printer_width = width;
     }

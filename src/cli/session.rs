@@ -66,6 +66,10 @@ pub struct Inputs {
     pub sample: Option<Interval>,
     /// `--store-failures`.
     pub store_failures: bool,
+    /// Whether ephemeral parents become part of their readers' code.
+    pub inject_ephemeral_ctes: bool,
+    /// Whether templates may ask the database while they are compiled.
+    pub introspect: bool,
     /// Whether to write manifest.json.
     pub write_json: bool,
     /// Ctrl-C.
@@ -213,7 +217,8 @@ impl Session {
             empty: self.inputs.empty,
             store_failures: self.inputs.store_failures,
             sample: self.inputs.sample,
-            ..CompileSettings::default()
+            inject_ephemeral_ctes: self.inputs.inject_ephemeral_ctes,
+            introspect: self.inputs.introspect,
         };
         let compiler =
             Compiler::new(Arc::clone(&self.project), self.engine.clone(), Arc::clone(&self.shared), settings);

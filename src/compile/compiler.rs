@@ -33,6 +33,8 @@ pub struct CompileSettings {
     pub empty: bool,
     /// Whether ephemeral parents are put into the SQL: `--no-inject-ephemeral-ctes` is false.
     pub inject_ephemeral_ctes: bool,
+    /// Whether templates may ask the database.
+    pub introspect: bool,
     /// `--store-failures`.
     pub store_failures: bool,
     /// `--sample`: parents with an `event_time` show only rows of this range.
@@ -41,7 +43,7 @@ pub struct CompileSettings {
 
 impl Default for CompileSettings {
     fn default() -> Self {
-        Self { empty: false, inject_ephemeral_ctes: true, store_failures: false, sample: None }
+        Self { empty: false, inject_ephemeral_ctes: true, introspect: true, store_failures: false, sample: None }
     }
 }
 
@@ -199,7 +201,7 @@ impl Compiler {
         let node = node_overrides::finished(&self.names, node, self.settings.store_failures).map_err(in_node)?;
         let resolver = self.node_resolver(&node, batch);
         let mut scope = NodeScope::run(&self.shared, &node, None, Arc::clone(&resolver) as Arc<dyn Resolver>);
-        if let Some(database) = database {
+        if let Some(database) = database.filter(|_| self.settings.introspect) {
             scope = scope.database(Arc::clone(database));
         }
         if let Some(batch) = batch {

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
+
 use crate::base::{Dict, NodeId};
 use crate::diag::{Diagnostic, codes, nearest};
 use crate::jinja::context::host::{Database, HostError};
@@ -13,13 +15,14 @@ use crate::jinja::{MacroId, Registry};
 use super::cache::RelationCache;
 use super::database::WorkerDatabase;
 use super::failure::connection_diagnostic;
-use super::outcome::{NodeFacts, NodeOutcome, Status};
+use super::outcome::{NodeFacts, NodeOutcome, Period, Status};
 use super::request::Surroundings;
 use super::worker::timed;
 
 /// Runs a macro. A transaction that it leaves open is committed, or rolled back if it failed. `Err` means that nothing was
 /// run: there is no such macro, or no connection.
 pub fn run_operation(around: &Surroundings, name: &str, arguments: &Dict) -> Result<NodeOutcome, Box<Diagnostic>> {
+    let began = Utc::now();
     let registry = around.engine.registry();
     let entry = registry.entry(find(registry, name)?);
     let cache = Arc::new(RelationCache::new());
@@ -46,6 +49,7 @@ pub fn run_operation(around: &Surroundings, name: &str, arguments: &Dict) -> Res
     let mut outcome = NodeOutcome::new(Arc::new(NodeFacts::of_macro(&id, &entry.name)), Status::Success);
     outcome.failures = Some(i64::from(result.is_err()));
     outcome.execution_time = (period.completed_at - period.started_at).as_seconds_f64();
+    outcome.timing.compile = Some(Period { started_at: began, completed_at: period.started_at });
     outcome.timing.execute = Some(period);
     outcome.thread_id = "MainThread".to_owned();
     if let Err(diagnostic) = result {

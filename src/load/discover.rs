@@ -6,7 +6,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::diag::{Diagnostics, SourceFile};
-use crate::files::{FileInfo, Files, slashed};
+use sha2::{Digest, Sha256};
+
+use crate::files::{FileInfo, Files, decode, slashed};
 
 use super::ignore::IgnoreRules;
 use super::problems::{Origin, unreadable};
@@ -52,6 +54,9 @@ pub struct SourceEntry {
     pub size: u64,
     /// Its text. Empty for seeds over [`SourceEntry::MAX_SEED_TEXT`] bytes: dbt does not read them either.
     pub file: Arc<SourceFile>,
+    /// SHA-256 of what is on disk without white space around it, where that differs from the text: dbt's checksums see byte
+    /// order marks and `\r\n`.
+    pub disk_hash: Option<String>,
 }
 
 impl SourceEntry {
@@ -114,12 +119,25 @@ fn read(candidate: Candidate, origin: &Origin, files: &dyn Files) -> Result<Sour
     let Candidate { kind, path, search_path, size } = candidate;
     let display = origin.display(&path);
     let on_disk = kind == FileKind::Seed && size > SourceEntry::MAX_SEED_TEXT;
-    let text = if on_disk {
-        String::new()
-    } else {
-        files.read_text(&origin.dir.join(&path)).map_err(|e| unreadable(&display, e))?
-    };
-    Ok(SourceEntry { kind, path, search_path, size, file: SourceFile::new(display, text) })
+    let mut entry = SourceEntry { kind, path, search_path, size, file: SourceFile::new("", ""), disk_hash: None };
+    let mut text = String::new();
+    if !on_disk {
+        let path = origin.dir.join(&entry.path);
+        let bytes = files.read(&path).map_err(|e| unreadable(&display, e))?;
+        entry.disk_hash = disk_hash(&bytes);
+        text = decode(&path, bytes).map_err(|e| unreadable(&display, e))?;
+    }
+    entry.file = SourceFile::new(display, text);
+    Ok(entry)
+}
+
+/// The hash of bytes that are not taken as they are.
+fn disk_hash(bytes: &[u8]) -> Option<String> {
+    if !bytes.starts_with(b"\xef\xbb\xbf") && !bytes.windows(2).any(|pair| pair == b"\r\n") {
+        return None;
+    }
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    Some(Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect())
 }
 
 /// What is looked for in which folders: dbt's table, in dbt's order.

@@ -234,6 +234,7 @@ mod tests {
             search_path: "models".into(),
             size: text.len() as u64,
             file: SourceFile::new("models/schema.yml", text),
+            disk_hash: None,
         }
     }
 

@@ -137,7 +137,7 @@ pub fn node(n: &Node, compiled: Option<&CompiledCode>) -> Dict {
     let key = |k: &str, default: bool| given.and_then(|c| c.get(k)).and_then(Value::as_bool).unwrap_or(default);
     contract.insert("enforced".into(), key("enforced", false).into());
     contract.insert("alias_types".into(), key("alias_types", true).into());
-    contract.insert("checksum".into(), contract_checksum(n).into());
+    contract.insert("checksum".into(), super::contract::checksum(n).into());
     d.insert("contract".into(), contract.into());
     insert_detail(&mut d, n);
     d
@@ -172,15 +172,6 @@ fn insert_model(d: &mut Dict, m: &ModelDetail) {
     d.insert("deprecation_date".into(), m.deprecation_date.clone());
     d.insert("primary_key".into(), strings(&m.primary_key));
     d.insert("time_spine".into(), m.time_spine.clone());
-}
-
-/// SHA-like identity of an enforced contract: names and types in order. Null where none is enforced.
-fn contract_checksum(n: &Node) -> Option<String> {
-    n.config.contract_enforced().then(|| {
-        let state: String =
-            n.columns.values().map(|c| format!("|{}:{}", c.name, c.data_type.as_deref().unwrap_or_default())).collect();
-        crate::base::Fingerprint::of(state).to_hex()
-    })
 }
 
 /// A source's dict.

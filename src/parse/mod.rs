@@ -23,6 +23,7 @@ mod macros;
 mod microbatch;
 mod names;
 mod patches;
+mod primary_keys;
 mod python;
 mod raw;
 pub mod resolve;
@@ -154,6 +155,7 @@ pub fn parse(request: &ParseRequest<'_>) -> (Parsed, Diagnostics) {
     collect_extras(&cx, &patches, &blocks, &mut project, &mut diagnostics);
     project.docs = blocks;
     link::link(&cx, &mut project, &mut diagnostics);
+    primary_keys::infer(&mut project);
     checks::project(&cx, &project, &mut diagnostics);
     report_unused(&project, &patches, &mut diagnostics);
     (Parsed { project, engine }, diagnostics)

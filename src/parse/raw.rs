@@ -45,6 +45,14 @@ pub fn checksum(text: &str) -> Checksum {
     Checksum { name: "sha256".into(), checksum: digest.iter().map(|b| format!("{b:02x}")).collect() }
 }
 
+/// dbt's checksum of a file as it is on disk.
+fn file_checksum(entry: &SourceEntry) -> Checksum {
+    match &entry.disk_hash {
+        Some(hash) => Checksum { name: "sha256".into(), checksum: hash.clone() },
+        None => checksum(&entry.file.text),
+    }
+}
+
 /// No checksum: generated nodes.
 pub fn no_checksum() -> Checksum {
     Checksum { name: "none".into(), checksum: String::new() }
@@ -109,7 +117,7 @@ fn whole_file(package: &str, entry: &SourceEntry, resource_type: ResourceType, p
         original_path: entry.path.clone(),
         language: if entry.extension() == "py" { Language::Python } else { Language::Sql },
         template: Template { file: entry.file.clone(), range: 0..entry.file.text.len() },
-        checksum: checksum(&entry.file.text),
+        checksum: file_checksum(entry),
         config: Dict::new(),
         hook_index: None,
     }
@@ -140,7 +148,7 @@ fn snapshots(package: &str, entry: &SourceEntry, raws: &mut Vec<Raw>, diagnostic
             fqn,
             language: Language::Sql,
             template: Template { file: entry.file.clone(), range: definition.body.start..definition.body.end },
-            checksum: checksum(&entry.file.text),
+            checksum: file_checksum(entry),
             config: Dict::new(),
             hook_index: None,
         });

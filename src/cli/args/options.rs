@@ -281,6 +281,7 @@ pub const OPTIONS: &[Opt] = &[
     flag("store_failures", "Keep the rows that fail tests, in tables").env().only(&[W::Build, W::Test]),
     switch("export_saved_queries", false, "").hidden().only(&[W::Build]),
     flag("show", "Print the first rows of each seed").only(&[W::Build, W::Seed]),
+    switch("inject_ephemeral_ctes", true, "Put ephemeral parents into the code of their readers").only(&[W::Compile]),
     text("inline", "A query with Jinja to use in place of a node").only(&[W::Compile, W::Show]),
     text("inline_direct", "A query without Jinja to run as it is").only(&[W::Show]),
     opt("limit", Kind::Integer(i64::MIN), Default::Int(5), "How many rows to show; -1 for all").only(&[W::Show]),

@@ -37,7 +37,8 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         print(session, settings, result, Some(&result.node.name));
     }
     super::build::write(session, settings, &outcome)?;
-    Ok(outcome.exit_code())
+    // dbt ends here as for what it cannot work on at all.
+    Ok(if outcome.exit_code() == 0 { 0 } else { 2 })
 }
 
 fn inline(session: &Session, settings: &Settings, sql: &str) -> Step<u8> {
