@@ -86,6 +86,8 @@ fn with_project_flags(settings: Settings, env: Arc<Env>, files: Arc<dyn Files>) 
 
 fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
     let started = Instant::now();
+    // As dbt does. Without a project there, the command says what is wrong; paths of its own are absolute already.
+    crate::files::enter(&settings.project_dir);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let invocation_id = uuid::Uuid::new_v4().to_string();
     let sink = reporter(settings, &env, &files, &clock, &invocation_id);

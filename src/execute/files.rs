@@ -14,6 +14,7 @@ use crate::node::{Detail, Node, ResourceType};
 
 use super::csv_types::{Kind, typed};
 use super::event::plural;
+use super::partitions;
 use super::request::CodeWriter;
 
 /// The path of the file of a node, or of a batch of it by its name, relative to the project.
@@ -70,6 +71,15 @@ impl ProjectFiles {
         Ok((text, Layout { delimiter, forced, mixed_line_ends }))
     }
 
+    /// A folder of this machine.
+    fn local(&self, path: &str) -> Result<PathBuf, Diagnostic> {
+        if path.contains("://") {
+            let message = format!("partitions of {path} cannot be replaced: it is no folder of this machine");
+            return Err(Diagnostic::error(codes::UNSUPPORTED, message));
+        }
+        Ok(self.root.join(path))
+    }
+
     fn seed_file(&self, node: &Node) -> PathBuf {
         let package = match &node.detail {
             Detail::Seed { root_path } if !root_path.is_empty() => Path::new(root_path),
@@ -120,6 +130,24 @@ impl NodeFiles for ProjectFiles {
 
     fn seed_path(&self, node: &Node) -> String {
         self.seed_file(node).to_string_lossy().into_owned()
+    }
+
+    fn prepare_partitions(&self, location: &str, staged: &str, levels: usize) -> Result<(), Diagnostic> {
+        let (location, staged) = (self.local(location)?, self.local(staged)?);
+        let files = self.files.as_ref();
+        let clear = || if files.is_dir(&staged) { files.remove_dir(&staged) } else { Ok(()) };
+        let parent = || staged.parent().map_or(Ok(()), |parent| files.create_dir(parent));
+        let done = partitions::recover(files, &location, levels).and_then(|()| clear()).and_then(|()| parent());
+        done.map_err(|e| Diagnostic::error(codes::TARGET_UNWRITABLE, e.to_string()))
+    }
+
+    fn place_partitions(&self, location: &str, staged: &str, levels: usize) -> Result<(), Diagnostic> {
+        let (location, staged) = (self.local(location)?, self.local(staged)?);
+        let placed = match levels {
+            0 => partitions::replace_all(self.files.as_ref(), &staged, &location),
+            _ => partitions::replace(self.files.as_ref(), &staged, &location, levels),
+        };
+        placed.map_err(|e| Diagnostic::error(codes::TARGET_UNWRITABLE, e.to_string()))
     }
 
     fn write_run(&self, node: &Node, batch: Option<&str>, payload: &str) -> Result<(), Diagnostic> {

@@ -36,6 +36,7 @@ mod microbatch;
 mod node_run;
 mod operation;
 pub mod outcome;
+mod partitions;
 mod pool;
 mod rebuild;
 mod request;

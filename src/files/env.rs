@@ -70,6 +70,11 @@ impl Env {
     }
 }
 
+/// Makes a folder the working folder of the process: engines resolve relative paths in SQL there. Whether that was possible.
+pub fn enter(folder: &Path) -> bool {
+    std::env::set_current_dir(folder).is_ok()
+}
+
 fn fold(name: String) -> String {
     if cfg!(windows) { name.to_uppercase() } else { name }
 }

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-pub use env::Env;
+pub use env::{Env, enter};
 pub use memory::MemoryFiles;
 pub use real::RealFiles;
 pub use remote::{RealRemote, Remote, RemoteError};

@@ -15,6 +15,7 @@ mod checks;
 mod columns;
 mod config;
 mod docs;
+mod external;
 mod extras;
 mod generic_tests;
 mod host;

@@ -11,6 +11,7 @@ use crate::node::{ResourceType, Source};
 use super::columns::{self, texts};
 use super::config::{ConfigSources, resolve, unrendered};
 use super::docs::Docs;
+use super::external::{self, External};
 use super::generic_tests::{ConfigRenderer, Place, Target, TestDraft, drafts};
 use super::names::Defaults;
 use super::patches::Entry;
@@ -53,7 +54,11 @@ pub fn tables(
     diagnostics.extend(both(&entry.value, false).map(|problem| problem.at(entry.span())));
     let mut found = Vec::new();
     for table in list {
-        let Some(source) = table.as_map().and_then(|table| one(entry, table, cx, docs)) else { continue };
+        let Some(mut source) = table.as_map().and_then(|table| one(entry, table, cx, docs)) else { continue };
+        source.reader = reader(&source, diagnostics);
+        if let Some(reader) = &source.reader {
+            source.relation_name.clone_from(reader);
+        }
         let problem = table.as_map().and_then(|table| both(table, true));
         diagnostics.extend(problem.map(|problem| problem.at(source.span.clone())));
         check(&source, diagnostics);
@@ -153,8 +158,7 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
     };
     let source_meta = meta(source);
     let described = docs.describe(table.get("description"), &entry.package);
-    let reader = external_location(&config.0, table, &source_meta, &relation, &name);
-    let relation_name = reader.clone().unwrap_or_else(|| rendered(&relation, cx.quoting, &quoting));
+    let relation_name = rendered(&relation, cx.quoting, &quoting);
     let raw = |key: &str| entry.node.get(key).filter(|n| !n.is_null()).map(|n| n.to_base().to_string());
     Some(Source {
         id: NodeId::from(format!("source.{}.{}.{name}", entry.package, entry.name)),
@@ -162,7 +166,7 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
         package: entry.package.clone(),
         original_path: entry.path.clone(),
         relation_name,
-        reader,
+        reader: None,
         relation,
         unrendered_database: raw("database").or_else(|| raw("catalog")),
         unrendered_schema: raw("schema"),
@@ -199,31 +203,25 @@ fn external(given: Option<&Value>) -> Value {
     Value::Map(full)
 }
 
-/// A source that is a file: `external_location` in the config or meta of table or source, `{name}` and the like filled in.
-fn external_location(
-    config: &Dict,
-    table: &Dict,
-    source_meta: &Dict,
-    relation: &Relation,
-    name: &str,
-) -> Option<String> {
-    let of =
-        |map: Option<&Value>| map.and_then(|m| m.get("external_location")).and_then(Value::as_str).map(str::to_owned);
-    let template = config
-        .get("external_location")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
-        .or_else(|| of(table.get("meta")))
-        .or_else(|| of(config.get("meta")))
-        .or_else(|| source_meta.get("external_location").and_then(Value::as_str).map(str::to_owned))?;
-    let part = |p: &Option<String>| p.clone().unwrap_or_default();
-    let location = template
-        .replace("{name}", name)
-        .replace("{identifier}", &part(&relation.identifier))
-        .replace("{schema}", &part(&relation.schema))
-        .replace("{database}", &part(&relation.database));
-    // A plain path is quoted; a call such as read_parquet(...) stands for itself.
-    Some(if location.contains('(') { location } else { format!("'{}'", location.trim_matches('\'')) })
+/// The SQL text that reads a source's files; none for a table. What is wrong with it is told.
+fn reader(source: &Source, diagnostics: &mut Diagnostics) -> Option<String> {
+    let shown = format!("source('{}', '{}')", source.source_name, source.name);
+    match external::read(&source.name, &source.relation, &source.meta, &source.config.0) {
+        Ok(External::None) => None,
+        Ok(External::Location(text)) => Some(text),
+        Ok(External::Plugin(plugin)) => {
+            let message =
+                format!("{shown} is loaded by the plugin '{plugin}', a Python module that cannot be used here");
+            let problem = Diagnostic::warning(codes::UNSUPPORTED, message).at(source.span.clone());
+            diagnostics.push(problem.help("load it in a Python model, or name its files by `external_location`"));
+            None
+        }
+        Err(problem) => {
+            let problem = Diagnostic::error(codes::PROPERTIES_INVALID, format!("{shown}: {problem}"));
+            diagnostics.push(problem.at(source.span.clone()).node(source.id.to_string()));
+            None
+        }
+    }
 }
 
 fn rendered(relation: &Relation, project: &Dict, own: &Dict) -> String {

@@ -13,7 +13,7 @@ use super::raise::raise;
 use super::relation::RelationObject;
 
 /// A template value for a plain value.
-pub(super) fn to_value(value: &base::Value) -> Value {
+pub(in crate::jinja) fn to_value(value: &base::Value) -> Value {
     values::from_base(value)
 }
 

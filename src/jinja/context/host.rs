@@ -374,6 +374,14 @@ pub trait NodeFiles: Send + Sync {
     /// Absolute path of a seed's CSV file.
     fn seed_path(&self, node: &Node) -> String;
 
+    /// Makes ready for writing the partitions of a folder into the folder `staged`: nothing is left there, and what a run that
+    /// died took out of `location` is back.
+    fn prepare_partitions(&self, location: &str, staged: &str, levels: usize) -> Result<(), Diagnostic>;
+
+    /// Puts the partitions that were written to `staged` into their place, instead of those of the same names. With no
+    /// levels, instead of everything.
+    fn place_partitions(&self, location: &str, staged: &str, levels: usize) -> Result<(), Diagnostic>;
+
     /// `write()`: the SQL that ran goes to `target/run/`; that of a batch, to a file that is named after it.
     fn write_run(&self, node: &Node, batch: Option<&str>, payload: &str) -> Result<(), Diagnostic>;
 }

@@ -46,7 +46,8 @@ pub use scope::{NodeScope, ScopeBuilder};
 pub use shared::SharedContext;
 pub use var::{SECRET_PREFIX, reveal_secrets};
 
+pub(in crate::jinja) use bridge::to_value;
 use bridge::{
     base_table, call_in_state, column_type, dict, dict_of, has_decimals, is_template, list, render_text, shown,
-    table_rows, table_value, to_base, to_value, tuple,
+    table_rows, table_value, to_base, tuple,
 };

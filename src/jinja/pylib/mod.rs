@@ -22,9 +22,11 @@ mod yaml;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Value};
 
+use super::context;
 use super::modules::datetime::strftime::strftime;
 use super::modules::datetime::{PyDate, PyDateTime};
 use super::values::to_str;
+use crate::base::{self, Dict};
 
 /// Makes an environment speak Jinja2's dialect.
 pub fn install(environment: &mut Environment<'_>) {
@@ -50,6 +52,21 @@ pub fn globals() -> Vec<(&'static str, Value)> {
 /// The members of dbt's context that are pure functions: `tojson`, `fromyaml`, `zip`, `set`, `local_md5`, ...
 pub fn dbt_functions() -> Vec<(&'static str, Value)> {
     dbt_functions::functions()
+}
+
+/// Python's `template.format(**fields)`; the error's words.
+pub fn format_fields(template: &str, fields: &Dict) -> Result<String, String> {
+    let named = fields.iter().map(|(name, value)| (name.clone(), context::to_value(value))).collect();
+    str_format::Fields::new(&[], named).format(template).map_err(|error| words(&error))
+}
+
+/// Python's `template % fields`; the error's words.
+pub fn format_percent(template: &str, fields: &Dict) -> Result<String, String> {
+    printf::format(template, &context::to_value(&base::Value::Map(fields.clone()))).map_err(|error| words(&error))
+}
+
+fn words(error: &minijinja::Error) -> String {
+    error.detail().map_or_else(|| error.to_string(), str::to_owned)
 }
 
 /// A value as JSON in Python's style, if it has such a form.

@@ -92,6 +92,33 @@ pub(super) fn external_read_location(_: &Arc<Core>, _: &mut State<'_, '_>, args:
     Ok(Value::from(read_location(&location, &map)))
 }
 
+/// The three arguments of the methods about partitions: location, staged, levels.
+fn partition_arguments(core: &Core, method: &str, args: &[Value]) -> Result<(String, String, usize), Error> {
+    let [location, staged, levels] = bind(method, args, ["location", "staged", "levels"])?;
+    let text = |name: &str, value: Option<Value>| required(method, name, value).map(|v| v.to_string());
+    let levels = required(method, "levels", levels)?.as_usize();
+    let levels = levels.ok_or_else(|| core.compiler_error(format!("{method}: levels is a whole number")))?;
+    Ok((text("location", location)?, text("staged", staged)?, levels))
+}
+
+/// `prepare_partitions(location, staged, levels)`: makes ready for writing to `staged`.
+pub(super) fn prepare_partitions(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Value]) -> Answer {
+    let (location, staged, levels) = partition_arguments(core, "prepare_partitions", args)?;
+    if let Some(files) = &core.shared.files {
+        files.prepare_partitions(&location, &staged, levels).map_err(|problem| core.raise(problem))?;
+    }
+    Ok(Value::from(()))
+}
+
+/// `place_partitions(location, staged, levels)`: replaces partitions by those in `staged`; with 0 levels, everything.
+pub(super) fn place_partitions(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Value]) -> Answer {
+    let (location, staged, levels) = partition_arguments(core, "place_partitions", args)?;
+    if let Some(files) = &core.shared.files {
+        files.place_partitions(&location, &staged, levels).map_err(|problem| core.raise(problem))?;
+    }
+    Ok(Value::from(()))
+}
+
 /// `get_seed_file_path(model)`: absolute path of a seed's CSV.
 pub(super) fn get_seed_file_path(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Value]) -> Answer {
     let [model] = bind("get_seed_file_path", args, ["model"])?;

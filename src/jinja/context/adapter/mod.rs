@@ -93,6 +93,8 @@ const METHODS: &[(&str, Method, Option<stubs::Stub>)] = &[
     ("parse_index", indexes::parse_index, None),
     ("external_write_options", external::external_write_options, None),
     ("external_read_location", external::external_read_location, None),
+    ("prepare_partitions", external::prepare_partitions, Some(stubs::NONE)),
+    ("place_partitions", external::place_partitions, Some(stubs::NONE)),
     ("get_seed_file_path", external::get_seed_file_path, None),
     ("batch_id_for_model", external::batch_id_for_model, None),
     ("get_temp_relation_path", external::get_temp_relation_path, None),

@@ -1,7 +1,24 @@
 {#- Relations kept in files: where they are, how they are written, and views on those a run does not build itself. -#}
 {% macro external_location(relation, config) -%}
-    {%- set suffix = '.' ~ config.get('format', 'parquet') if not config.get('options', {}).get('partition_by') else '' -%}
+    {%- set suffix = '.' ~ config.get('format', 'parquet') if not external_partitions(config) else '' -%}
     {{- adapter.external_root() }}/{{ relation.identifier }}{{ suffix -}}
+{%- endmacro %}
+
+
+{#- The columns that the folders of an external model are named after. They may stand in `options`, as for COPY, or beside them. -#}
+{% macro external_partitions(config) -%}
+    {%- set written = (config.get('options') or {}).get('partition_by') -%}
+    {%- if not written and config.get('materialized') == 'external' -%}
+        {%- set written = config.get('partition_by') -%}
+    {%- endif -%}
+    {%- set columns = [] -%}
+    {%- if written is string -%}
+        {%- set written = (render(written) | trim).strip('()').split(',') -%}
+    {%- endif -%}
+    {%- for column in written or [] -%}
+        {%- do columns.append(column | trim) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
 {%- endmacro %}
 
 
@@ -30,8 +47,12 @@
     {%- endif -%}
     {%- set rendered = {} -%}
     {%- for name, value in options.items() -%}
-        {%- do rendered.update({name: render(value)}) -%}
+        {%- do rendered.update({name: render(value) if value is string else value}) -%}
     {%- endfor -%}
+    {%- set partitions = external_partitions(config) -%}
+    {%- if partitions -%}
+        {%- do rendered.update({'partition_by': partitions | join(', ')}) -%}
+    {%- endif -%}
     {%- for name in ['format', 'delimiter'] if config.get(name) -%}
         {%- do rendered.update({name: render(config.get(name))}) -%}
     {%- endfor -%}
@@ -59,10 +80,12 @@
                             create schema if not exists {{ relation.without_identifier() }}
                         {%- endcall -%}
                     {%- endif -%}
-                    {%- set location = parent.config.get('location', external_location(relation, parent.config)) -%}
+                    {%- set location = render(parent.config.get('location') or external_location(relation, parent.config)) -%}
+                    {%- set read_location = adapter.external_read_location(location, render_write_options(parent.config)) -%}
+                    {%- set format = external_format(location, parent.config.get('format')) -%}
                     {%- call statement('main') -%}
                         create or replace view {{ relation }} as (
-                            select * from '{{ adapter.external_read_location(location, render_write_options(parent.config)) }}'
+                            select * from {{ external_reader(read_location, format, parent.config) }}
                         )
                     {%- endcall -%}
                 {%- endif -%}

@@ -3,6 +3,10 @@
     {%- if not execute -%}
         {{ return(False) }}
     {%- endif -%}
+    {{ return(adapter.dispatch('is_incremental', 'dbt')()) }}
+{%- endmacro %}
+
+{% macro default__is_incremental() -%}
     {%- set existing = adapter.get_relation(this.database, this.schema, this.table) -%}
     {{ return(
         existing is not none
