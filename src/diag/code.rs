@@ -105,6 +105,7 @@ registry! {
     SOURCE_NOT_FOUND = "T403" "a source that does not exist";
     CYCLE = "T404" "a dependency cycle";
     DUPLICATE_RESOURCE = "T405" "two resources with one name";
+    NAME_WITH_SPACES = "T410" "a resource name with spaces";
     AMBIGUOUS_RELATION = "T406" "two resources that write one relation";
     ACCESS = "T407" "a ref that access rules forbid";
     SELECTION_INVALID = "T408" "a selection that cannot be read";

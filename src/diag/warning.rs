@@ -35,6 +35,7 @@ impl Warning {
             }
             codes::SELECTION_EMPTY => warnings::NO_NODES_FOR_SELECTION_CRITERIA,
             codes::MACRO_WARNING | codes::COMPILER_ERROR => warnings::JINJA_LOG_WARNING,
+            codes::FRESHNESS_UNKNOWN => warnings::FRESHNESS_CONFIG_PROBLEM,
             codes::DEPRECATED => warnings::INTERNAL_DEPRECATION,
             codes::BATCH_INPUTS => warnings::MICROBATCH_MODEL_NO_EVENT_TIME_INPUTS,
             codes::BATCH_STRATEGY => warnings::MICROBATCH_MACRO_OUTSIDE_OF_BATCHES_DEPRECATION,
@@ -59,11 +60,14 @@ warnings! {
     CONFIG_SOURCE_PATH_DEPRECATION = "ConfigSourcePathDeprecation" "D003";
     CONSTRAINT_NOT_ENFORCED = "ConstraintNotEnforced" "E048";
     CONSTRAINT_NOT_SUPPORTED = "ConstraintNotSupported" "E049";
+    COLLECT_FRESHNESS_RETURN_SIGNATURE = "CollectFreshnessReturnSignature" "D012";
     CUSTOM_TOP_LEVEL_KEY_DEPRECATION = "CustomTopLevelKeyDeprecation" "D025";
     DEPRECATED_MODEL = "DeprecatedModel" "I065";
     DEPRECATED_REFERENCE = "DeprecatedReference" "I067";
     DUPLICATE_YAML_KEYS_DEPRECATION = "DuplicateYAMLKeysDeprecation" "D024";
+    FRESHNESS_CONFIG_PROBLEM = "FreshnessConfigProblem" "I073";
     INTERNAL_DEPRECATION = "InternalDeprecation" "D008";
+    INVALID_MACRO_ANNOTATION = "InvalidMacroAnnotation" "I076";
     JINJA_LOG_WARNING = "JinjaLogWarning" "I061";
     LOG_TEST_RESULT = "LogTestResult" "Q007";
     MICROBATCH_MACRO_OUTSIDE_OF_BATCHES_DEPRECATION = "MicrobatchMacroOutsideOfBatchesDeprecation" "D020";
@@ -74,9 +78,14 @@ warnings! {
     NO_NODES_SELECTED = "NoNodesSelected" "Q038";
     NO_NODE_FOR_YAML_KEY = "NoNodeForYamlKey" "I058";
     PROJECT_FLAGS_MOVED_DEPRECATION = "ProjectFlagsMovedDeprecation" "D013";
+    RESOURCE_NAMES_WITH_SPACES_DEPRECATION = "ResourceNamesWithSpacesDeprecation" "D015";
     SNAPSHOT_TIMESTAMP_WARNING = "SnapshotTimestampWarning" "Q043";
+    SOURCE_OVERRIDE_DEPRECATION = "SourceOverrideDeprecation" "D035";
+    SPACES_IN_RESOURCE_NAME_DEPRECATION = "SpacesInResourceNameDeprecation" "D014";
+    UNSUPPORTED_CONSTRAINT_MATERIALIZATION = "UnsupportedConstraintMaterialization" "I068";
     UNUSED_RESOURCE_CONFIG_PATH = "UnusedResourceConfigPath" "I051";
     UPCOMING_REFERENCE_DEPRECATION = "UpcomingReferenceDeprecation" "I066";
+    UNUSED_TABLES = "UnusedTables" "I056";
     WEO_INCLUDE_EXCLUDE_DEPRECATION = "WEOIncludeExcludeDeprecation" "D031";
 }
 

@@ -376,6 +376,7 @@ fn yaml_values_keep_their_type() {
         ("{{ n | as_text }}", "string 3"),
         ("{{ s | as_number }}", "Could not convert value '07' into type 'number'"),
         ("{{ n | as_bool }}", "Could not convert value '3' into type 'bool'"),
+        ("{{ s == '07' | as_bool }}", "bool True"),
         ("{{ t | as_bool }}!", "string True!"),
         ("{% if n %}{{ n }}{% endif %}", "number 3"),
         ("{{ none_such }}", "string "),

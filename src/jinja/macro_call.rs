@@ -18,7 +18,7 @@ use super::registry::{MacroEntry, MacroId, Registry};
 use super::rewrite::Signature;
 use super::root::Root;
 use super::scope::Scope;
-use super::values;
+use super::{native, values};
 use crate::diag::codes;
 
 /// The name under which a root template finds the function that starts the render.
@@ -40,6 +40,8 @@ struct Runtime {
     returned: Option<Value>,
     stack: Vec<MacroId>,
     printed: Vec<Value>,
+    /// The last marker that a type filter set.
+    mark: Option<Value>,
 }
 
 /// Marks the error by which `return()` leaves a macro.
@@ -79,6 +81,7 @@ pub(super) fn start(state: &mut State<'_, '_>, root: Arc<Root>, load: Value) {
         returned: None,
         stack: Vec::new(),
         printed: Vec::new(),
+        mark: None,
     });
 }
 
@@ -99,7 +102,15 @@ pub(super) fn forget_macros(state: &mut State<'_, '_>) {
 /// Notes a value that a native template prints; whether the render is native.
 pub(super) fn note_printed(state: &mut State<'_, '_>, value: &Value) {
     if let Some(runtime) = state.get_extension_mut::<Runtime>() {
-        runtime.printed.push(value.clone());
+        let noted = native::noted(value, runtime.mark.as_ref());
+        runtime.printed.push(noted);
+    }
+}
+
+/// Sets the marker of a type filter.
+pub(super) fn mark(state: &mut State<'_, '_>, marker: Value) {
+    if let Some(runtime) = state.get_extension_mut::<Runtime>() {
+        runtime.mark = Some(marker);
     }
 }
 

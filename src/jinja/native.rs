@@ -43,6 +43,15 @@ impl Object for Marker {
     }
 }
 
+/// What is noted of a printed value: the last marker, if it is its text that is printed.
+pub(super) fn noted(value: &Value, last_mark: Option<&Value>) -> Value {
+    let marker = last_mark.and_then(|mark| mark.downcast_object_ref::<Marker>());
+    match (marker, last_mark) {
+        (Some(marker), Some(mark)) if value.as_str() == Some(marker.text.as_str()) => mark.clone(),
+        _ => value.clone(),
+    }
+}
+
 /// Registers dbt's type filters: markers in native renders, nothing in others.
 pub(super) fn install(environment: &mut Environment<'static>) {
     let readings = [
@@ -53,11 +62,13 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     ];
     for (name, reading) in readings {
         environment.add_filter(name, move |state: &mut State<'_, '_>, value: Value| {
-            if macro_call::is_native(state) {
-                Value::from_object(Marker { text: values::to_str(&value), reading })
-            } else {
-                value
+            if !macro_call::is_native(state) {
+                return value;
             }
+            // Inside an expression the value is a text like any other: the wish counts if it is what gets printed.
+            let text = values::to_str(&value);
+            macro_call::mark(state, Value::from_object(Marker { text: text.clone(), reading }));
+            Value::from(text)
         });
     }
 }

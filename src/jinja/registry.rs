@@ -393,7 +393,7 @@ impl Registry {
 }
 
 fn duplicate(first: &MacroEntry, second: &MacroEntry) -> Diagnostic {
-    let message = format!("dbt found two macros named \"{}\" in the project \"{}\"", second.name, second.package);
+    let message = format!("dbt found multiple macros named \"{}\" in the project \"{}\"", second.name, second.package);
     Diagnostic::error(codes::DUPLICATE_MACRO, message)
         .at(second.definition.span.clone())
         .label(first.definition.span.clone(), "first defined here")

@@ -149,7 +149,7 @@ pub(super) fn read(entry: &SourceEntry) -> (Option<PropertiesFile>, Diagnostics)
     };
     let Some(root) = root.filter(|root| !root.is_null()) else { return (None, diagnostics) };
     if let Err(problem) = root.expect_map(codes::PROPERTIES_INVALID, "a properties file") {
-        diagnostics.push(problem.help("start with a section, such as `models:`"));
+        diagnostics.push(problem.note("Dictionary expected").help("start with a section, such as `models:`"));
         return (None, diagnostics);
     }
     let mut out = PropertiesFile::new(entry);

@@ -72,6 +72,11 @@ impl<'a> Cx<'a> {
         &self.tree.root.config.name
     }
 
+    /// Whether a flag of the command line or the project is on; its name is in capitals.
+    pub fn flag(&self, name: &str) -> bool {
+        self.shared.flags.get(name).is_some_and(Value::is_truthy)
+    }
+
     /// The config trees of a package for a resource type: its own, and the root's if that is another; raw or rendered.
     pub fn trees(&self, package: &str, resource_type: ResourceType, raw: bool) -> (Option<&Dict>, Option<&Dict>) {
         let key = tree_key(resource_type);
@@ -92,7 +97,8 @@ impl<'a> Cx<'a> {
     }
 }
 
-fn tree_key(resource_type: ResourceType) -> &'static str {
+/// The key of dbt_project.yml that configures a resource type.
+pub(super) fn tree_key(resource_type: ResourceType) -> &'static str {
     match resource_type {
         ResourceType::Seed => "seeds",
         ResourceType::Snapshot => "snapshots",
@@ -154,6 +160,10 @@ pub fn node(
         describe(&mut node, entry, version.as_ref(), docs);
     }
     capture_hooks(cx, &node, &mut captured, diagnostics);
+    super::contracts::calls(&node, &mut captured, diagnostics);
+    if node.config.enabled() {
+        super::contracts::check(&node, diagnostics);
+    }
     take_calls(&mut node, captured);
     check_config(&node, diagnostics);
     finish(cx, node, diagnostics)
@@ -440,6 +450,15 @@ fn capture_hooks(cx: &Cx<'_>, node: &Node, captured: &mut Captured, diagnostics:
     for text in texts {
         match host::capture_text(cx.engine, cx.shared, &shared_node, &text) {
             Ok(found) => {
+                let depends = !found.refs.is_empty() || !found.sources.is_empty();
+                if node.resource_type == ResourceType::Seed && depends && node.config.enabled() {
+                    let message =
+                        format!("Seeds cannot depend on other nodes: a hook of {} calls ref() or source()", node.id);
+                    let at = node.patch.as_ref().map_or_else(|| node.template.span(), |p| p.span.clone());
+                    let problem = Diagnostic::error(codes::CONFIG_INVALID, message).at(at).node(node.id.to_string());
+                    diagnostics.push(problem.help("use `on-run-end`, or a hook of a model that reads the seed"));
+                    continue;
+                }
                 captured.refs.extend(found.refs);
                 captured.sources.extend(found.sources);
                 captured.macros.extend(found.macros);
@@ -486,6 +505,9 @@ fn check_config(node: &Node, diagnostics: &mut Diagnostics) {
     if node.resource_type == ResourceType::Test {
         check_severity(node, &at, diagnostics);
     }
+    if node.config.enabled() {
+        check_build_after(node, &at, diagnostics);
+    }
     check_incremental_contract(node, &at, diagnostics);
     if node.language == Language::Python && node.config.contract_enforced() {
         let message = format!("{} has a contract. Language Error: Expected 'sql' but found 'python'", node.id);
@@ -510,6 +532,24 @@ fn check_incremental_contract(node: &Node, at: &crate::diag::Span, diagnostics: 
         let diagnostic = Diagnostic::error(codes::CONFIG_INVALID, message)
             .help("`full_refresh` will do as well: the model is rebuilt when its columns change");
         diagnostics.push(diagnostic.at(at.clone()).node(node.id.to_string()));
+    }
+}
+
+/// `freshness.build_after` of a model needs both of its words.
+fn check_build_after(node: &Node, at: &crate::diag::Span, diagnostics: &mut Diagnostics) {
+    let Some(rule) = node.config.map("freshness").and_then(|f| f.get("build_after")).and_then(Value::as_map) else {
+        return;
+    };
+    let has = |key: &str| rule.get(key).is_some_and(|v| !v.is_null());
+    for (given, wanted) in [("period", "count"), ("count", "period")] {
+        if node.resource_type == ResourceType::Model && has(given) && !has(wanted) {
+            let message = format!(
+                "`freshness.build_after` must have a value for `{wanted}` if a `{given}` is provided, in {}",
+                node.id
+            );
+            diagnostics
+                .push(Diagnostic::error(codes::CONFIG_INVALID, message).at(at.clone()).node(node.id.to_string()));
+        }
     }
 }
 
@@ -538,6 +578,12 @@ fn finish(cx: &Cx<'_>, mut node: Node, diagnostics: &mut Diagnostics) -> Option<
         if !matches!(access, "private" | "protected" | "public") {
             let message = format!("{} has the access '{access}'; it must be private, protected or public", node.id);
             diagnostics.push(Diagnostic::error(codes::CONFIG_INVALID, message).at(node.template.span()));
+        }
+        if access == "public" && node.config.materialized() == "ephemeral" {
+            let message =
+                format!("{} is public, but an ephemeral model cannot be: others have nothing to read", node.id);
+            let problem = Diagnostic::error(codes::CONFIG_INVALID, message).at(node.template.span());
+            diagnostics.push(problem.help("make it a view or a table, or protected"));
         }
         model.access = access.to_owned();
     }

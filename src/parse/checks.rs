@@ -1,22 +1,25 @@
 //! Problems that only the whole project shows: two of a kind, two writers of one relation, unused config paths.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::base::{Dict, Value};
+use crate::base::{Dict, NodeId, Value};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 use crate::diag::{Diagnostic, Diagnostics, Span, codes, warnings};
 use crate::jinja::Definition;
-use crate::node::{Node, Project, ResourceType, Source};
+use crate::node::{Disabled, Node, Project, ResourceType, Source};
 
-use super::assemble::Cx;
+use super::assemble::{Cx, tree_key};
 use super::microbatch;
+use super::patches::Patches;
 use super::resolve::place_of;
 
 /// Two nodes with one unique id.
 pub fn duplicate(first: &Node, second: &Node) -> Diagnostic {
-    let message =
-        format!("two {}s are named '{}' in the package '{}'", second.resource_type, second.name, second.package);
+    let message = match second.resource_type {
+        ResourceType::Test => format!("dbt found two data_tests with the name '{}'", second.name),
+        kind => format!("two {kind}s are named '{}' in the package '{}'", second.name, second.package),
+    };
     Diagnostic::error(codes::DUPLICATE_RESOURCE, message)
         .at(place(second))
         .label(place(first), format!("the first one is {}", first.original_path))
@@ -55,7 +58,48 @@ pub fn project(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
     unknown_groups(project, diagnostics);
     super::semantic::check_time_spine(project, diagnostics);
     microbatch::check(cx, project, diagnostics);
+    names_with_spaces(cx, project, diagnostics);
     deprecated_models(project, cx.shared.run_started_at, diagnostics);
+}
+
+/// Names with spaces: an error, or a deprecation where the project allows them.
+fn names_with_spaces(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
+    let spaced: Vec<_> = project.nodes.values().filter(|n| n.name.contains(' ')).collect();
+    let strict = cx.flag("REQUIRE_RESOURCE_NAMES_WITHOUT_SPACES");
+    let debug = cx.flag("DEBUG");
+    for node in spaced.iter().take(if debug || strict { spaced.len() } else { 1 }) {
+        let problem = if strict {
+            let message = format!("Resource names cannot contain spaces, as `{}` does", node.id);
+            Diagnostic::error(codes::NAME_WITH_SPACES, message)
+        } else {
+            let message = format!("Found spaces in the name of `{}`", node.id);
+            Diagnostic::warning(codes::NAME_WITH_SPACES, message).named(warnings::SPACES_IN_RESOURCE_NAME_DEPRECATION)
+        };
+        diagnostics.push(problem.at(place(node)).node(node.id.to_string()).help("write `_` in place of the spaces"));
+    }
+    if !spaced.is_empty() && !strict {
+        let hint = if debug { "" } else { ". Run again with `--debug` to see them all." };
+        let message = format!("Spaces found in {} resource name(s){hint}", spaced.len());
+        let warning = Diagnostic::warning(codes::NAME_WITH_SPACES, message);
+        diagnostics.push(warning.named(warnings::RESOURCE_NAMES_WITH_SPACES_DEPRECATION));
+    }
+}
+
+/// Entries that would enable a node of which there are several, all disabled: which one is meant cannot be told.
+pub fn ambiguously_enabled(patches: &Patches, disabled: &BTreeMap<NodeId, Vec<Disabled>>, out: &mut Diagnostics) {
+    for section in ["models", "seeds", "snapshots", "analyses"] {
+        for entry in patches.section(section).filter(|e| e.config().get("enabled").is_some_and(Value::is_truthy)) {
+            let kind = section.trim_end_matches('s');
+            let Some(several) = disabled.get(&NodeId::from(format!("{kind}.{}.{}", entry.package, entry.name))) else {
+                continue;
+            };
+            if several.len() > 1 {
+                let message = format!("Found {} matching disabled nodes for {kind} '{}'", several.len(), entry.name);
+                let problem = Diagnostic::error(codes::DUPLICATE_RESOURCE, message).at(entry.span());
+                out.push(problem.help("enable one of them in dbt_project.yml or in its own file"));
+            }
+        }
+    }
 }
 
 /// Models whose `deprecation_date` has come, and models that read one with such a date.
@@ -126,41 +170,45 @@ fn ambiguous_relations(project: &Project, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Folders in config trees that no node lies in.
+/// Folders in config trees that no resource of their kind lies in.
 fn unused_paths(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
-    for (key, tree) in &cx.tree.root.config.trees {
-        let fqns: Vec<&[String]> = project
-            .nodes
-            .values()
-            .map(|n| n.fqn.as_slice())
-            .chain(project.sources.values().map(|s| s.fqn.as_slice()))
-            .chain(project.exposures.values().map(|e| e.fqn.as_slice()))
-            .chain(project.unit_tests.values().map(|u| u.fqn.as_slice()))
-            .chain(project.semantics.values().map(|s| s.fqn.as_slice()))
-            .chain(project.disabled.values().flatten().map(|d| match d {
-                crate::node::Disabled::Node(n) => n.fqn.as_slice(),
-                crate::node::Disabled::Source(s) => s.fqn.as_slice(),
-                crate::node::Disabled::Exposure(e) => e.fqn.as_slice(),
-                crate::node::Disabled::Semantic(s) => s.fqn.as_slice(),
-            }))
-            .collect();
+    let mut fqns: HashMap<&str, Vec<&[String]>> = HashMap::new();
+    let nodes = project.nodes.values().map(|n| (n.resource_type, n.fqn.as_slice()));
+    let sources = project.sources.values().map(|s| (ResourceType::Source, s.fqn.as_slice()));
+    let exposures = project.exposures.values().map(|e| (ResourceType::Exposure, e.fqn.as_slice()));
+    let unit_tests = project.unit_tests.values().map(|u| (ResourceType::UnitTest, u.fqn.as_slice()));
+    let semantics = project.semantics.values().map(|s| (s.kind, s.fqn.as_slice()));
+    let disabled = project.disabled.values().flatten().map(|d| match d {
+        Disabled::Node(n) => (n.resource_type, n.fqn.as_slice()),
+        Disabled::Source(s) => (ResourceType::Source, s.fqn.as_slice()),
+        Disabled::Exposure(e) => (ResourceType::Exposure, e.fqn.as_slice()),
+        Disabled::Semantic(s) => (s.kind, s.fqn.as_slice()),
+    });
+    for (kind, fqn) in nodes.chain(sources).chain(exposures).chain(unit_tests).chain(semantics).chain(disabled) {
+        let key = if kind == ResourceType::Analysis { "analyses" } else { tree_key(kind) };
+        fqns.entry(key).or_default().push(fqn);
+    }
+    let mut unused: Vec<(String, Span)> = Vec::new();
+    for (key, tree) in cx.tree.root.config.trees.iter().filter(|(key, _)| **key != *"groups") {
+        let known = fqns.get(key).map(Vec::as_slice).unwrap_or_default();
         let mut paths = Vec::new();
         leaves(&tree.to_dict(), &mut Vec::new(), &mut paths);
         for path in paths {
-            let used = fqns.iter().any(|fqn| fqn.len() >= path.len() && fqn.iter().zip(&path).all(|(a, b)| a == b));
-            if used {
-                continue;
+            let used = known.iter().any(|fqn| fqn.len() >= path.len() && fqn.iter().zip(&path).all(|(a, b)| a == b));
+            if !used {
+                let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+                let at = tree.at(&keys).map_or_else(|| tree.span.clone(), |n| n.span.clone());
+                unused.push((format!("{key}.{}", path.join(".")), at));
             }
-            let keys: Vec<&str> = path.iter().map(String::as_str).collect();
-            let at = tree.at(&keys).map(|n| n.span.clone()).or_else(|| Some(tree.span.clone()));
-            let message = format!("the config path {key}.{} applies to no resource", path.join("."));
-            diagnostics.push(
-                Diagnostic::warning(codes::UNUSED_CONFIG_PATH, message)
-                    .at(at)
-                    .help("check the names of the project and of the folders, or remove it"),
-            );
         }
     }
+    let Some((_, first)) = unused.first() else { return };
+    let message = "Configuration paths exist in dbt_project.yml that apply to no resource";
+    let mut warning = Diagnostic::warning(codes::UNUSED_CONFIG_PATH, message).at(first.clone());
+    for (path, _) in &unused {
+        warning = warning.note(format!("- {path}"));
+    }
+    diagnostics.push(warning.help("check the names of the project and of the folders, or remove them"));
 }
 
 /// Paths of all levels that hold config of their own.

@@ -257,8 +257,18 @@ fn split_args(args: Vec<(String, YamlNode)>, render: &ConfigRenderer<'_>, diagno
             }
         }
     }
+    for (key, node) in direct.iter().filter(|(key, _)| config.iter().any(|(k, _)| k == key)) {
+        let message = format!("Test cannot have the same key at the top-level and in config: `{key}`");
+        let problem = Diagnostic::error(codes::PROPERTIES_INVALID, message).at(node.span.clone());
+        diagnostics.push(problem.help("keep the one under `config`"));
+    }
     let mut put = |key: &str, node: &YamlNode| {
-        let value = render(node, diagnostics);
+        let mut found = Diagnostics::new();
+        let value = render(node, &mut found);
+        diagnostics.extend(found.into_iter().map(|problem| match problem.is_error() {
+            true => problem.note(format!("Invalid generic test configuration: `{key}`")),
+            false => problem,
+        }));
         if !value.is_null() {
             split.config.insert(super::config::canonical(key), value);
         }

@@ -43,6 +43,13 @@ pub fn link(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnostics) {
         let mut linked = (*exposure).clone();
         for call in &exposure.refs {
             match lookup.reference(call, &exposure.package) {
+                Found::Enabled(node) if node.model().is_some_and(|m| m.access == "private") => {
+                    let why = private_to(&node);
+                    let message = format!("{} may not refer to {}: {why}", exposure.id, node.id);
+                    let at = place_of(&exposure.span, "ref", &call.name);
+                    let problem = Diagnostic::error(codes::ACCESS, message).at(at).node(exposure.id.to_string());
+                    diagnostics.push(problem.help("make the model protected or public"));
+                }
                 Found::Enabled(node) => push(&mut linked.depends_on, &node.id),
                 found => diagnostics.push(lookup.bad_reference(
                     exposure.id.as_str(),
@@ -134,7 +141,7 @@ fn refuse(is_test: bool, disabled: bool, problem: Diagnostic, problems: &mut Vec
 
 /// Private models are for their group, protected ones for their project where it restricts access.
 fn access(cx: &Cx<'_>, node: &Node, target: &Node) -> Option<Diagnostic> {
-    if node.resource_type == ResourceType::Test {
+    if node.generic_test().is_some() {
         return None;
     }
     let model = target.model()?;
@@ -148,12 +155,8 @@ fn access(cx: &Cx<'_>, node: &Node, target: &Node) -> Option<Diagnostic> {
         )
     };
     match model.access.as_str() {
-        "private" if target.group().is_some() && node.group() != target.group() => {
-            let group = target.group().unwrap_or_default();
-            refuse(
-                format!("it is private to the group '{group}'"),
-                "put both into one group, or make the model protected or public",
-            )
+        "private" if node.group().is_none() || node.group() != target.group() => {
+            refuse(private_to(target), "put both into one group, or make the model protected or public")
         }
         "protected" if node.package != target.package => {
             let restricted = cx.tree.package(&target.package).is_some_and(|p| p.config.restrict_access);
@@ -163,6 +166,13 @@ fn access(cx: &Cx<'_>, node: &Node, target: &Node) -> Option<Diagnostic> {
             refuse(format!("it is protected in the package '{}'", target.package), "make the model public")
         }
         _ => None,
+    }
+}
+
+fn private_to(target: &Node) -> String {
+    match target.group() {
+        Some(group) => format!("it is private to the group '{group}'"),
+        None => "it is private, and in no group".to_owned(),
     }
 }
 

@@ -102,6 +102,24 @@ pub fn domain(
     made.into_iter().collect()
 }
 
+/// Warns of described arguments that the macros do not have; macros whose arguments nobody describes show their own.
+pub fn validate(
+    engine: &Engine,
+    patches: &Patches,
+    macros: &mut IndexMap<String, Arc<Macro>>,
+    diagnostics: &mut Diagnostics,
+) {
+    for entry in engine.registry().entries() {
+        let parameters: Vec<String> = entry.definition.arguments.iter().map(|a| a.name.clone()).collect();
+        if let Some(patch) = patches.find(&entry.package, "macros", &entry.name) {
+            super::macro_checks::check(&parameters, patch, diagnostics);
+        }
+        let Some(known) = macros.get_mut(&entry.unique_id).filter(|m| m.arguments.is_empty()) else { continue };
+        Arc::make_mut(known).arguments =
+            parameters.into_iter().map(|name| MacroArgument { name, ..MacroArgument::default() }).collect();
+    }
+}
+
 fn domain_macro(entry: &MacroEntry, path: String, depends_on: Vec<String>, patch: Option<&Entry>) -> Macro {
     let value = patch.map(|p| {
         p.mark_used();

@@ -14,12 +14,14 @@ mod assemble;
 mod checks;
 mod columns;
 mod config;
+mod contracts;
 mod docs;
 mod external;
 mod extras;
 mod generic_tests;
 mod host;
 mod link;
+mod macro_checks;
 mod macros;
 mod microbatch;
 mod names;
@@ -135,7 +137,14 @@ pub fn parse(request: &ParseRequest<'_>) -> (Parsed, Diagnostics) {
     let cx = Cx::new(tree, &engine, request.shared, created_at);
     let mut collected = Collected::default();
     collect_nodes(&cx, &patches, &blocks, &mut collected);
-    let drafts = test_drafts(&cx, &patches, &collected, &rendering, &mut diagnostics);
+    checks::ambiguously_enabled(&patches, &collected.disabled, &mut diagnostics);
+    let mut drafts = test_drafts(&cx, &patches, &collected, &rendering, &mut diagnostics);
+    with_docs(&cx, &blocks, &mut diagnostics, |docs, _| {
+        for (draft, _) in &mut drafts {
+            docs.span = Some(draft.span.clone());
+            draft.description = docs.describe(Some(&draft.description), &draft.package).text.into();
+        }
+    });
     collect_sources(&cx, &patches, &blocks, &mut collected);
     collect_tests(&cx, drafts, &mut collected);
     let Collected { nodes, sources, disabled, diagnostics: found } = collected;
@@ -151,10 +160,14 @@ pub fn parse(request: &ParseRequest<'_>) -> (Parsed, Diagnostics) {
     };
     let builtins = NodeScope::parse(request.shared, NodeFacts::package(cx.root()), &Arc::default()).build().names();
     project.macros = macros::domain(&engine, &macro_paths, &request.shared.dispatch, &builtins, &patches);
+    if cx.flag("VALIDATE_MACRO_ARGS") {
+        macros::validate(&engine, &patches, &mut project.macros, &mut diagnostics);
+    }
     let groups = extras::groups(&patches);
     project.groups = groups.into_iter().map(|g| (g.unique_id.clone(), Arc::new(g))).collect();
     collect_extras(&cx, &patches, &blocks, &mut project, &mut diagnostics);
     project.docs = blocks;
+    describe_macros(&cx, &mut project, &mut diagnostics);
     link::link(&cx, &mut project, &mut diagnostics);
     primary_keys::infer(&mut project);
     checks::project(&cx, &project, &mut diagnostics);
@@ -518,9 +531,30 @@ fn collect_extras(
     }
 }
 
+/// Puts docs blocks into the descriptions of macros and of their arguments.
+fn describe_macros(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnostics) {
+    let blocks = project.docs.clone();
+    with_docs(cx, &blocks, diagnostics, |docs, _| {
+        for described in project.macros.values_mut() {
+            let texts =
+                std::iter::once(&described.description).chain(described.arguments.iter().map(|a| &a.description));
+            if !texts.into_iter().any(|text| text.contains("{{")) {
+                continue;
+            }
+            let described = Arc::make_mut(described);
+            docs.span = Some(described.span.clone());
+            let package = described.package.clone();
+            let arguments = described.arguments.iter_mut().map(|a| &mut a.description);
+            for text in std::iter::once(&mut described.description).chain(arguments) {
+                *text = docs.describe(Some(&Value::from(text.as_str())), &package).text;
+            }
+        }
+    });
+}
+
 fn report_unused(project: &Project, patches: &Patches, diagnostics: &mut Diagnostics) {
     let mut known: HashMap<&'static str, Vec<String>> = HashMap::new();
-    for section in ["models", "seeds", "snapshots", "analyses", "macros"] {
+    for section in ["models", "seeds", "snapshots", "analyses", "macros", "data_tests"] {
         known.insert(section, Vec::new());
     }
     for node in project.nodes.values() {

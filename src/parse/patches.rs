@@ -144,13 +144,10 @@ impl Patches {
         {
             let first = &self.entries[*first];
             diagnostics.push(
-                Diagnostic::error(
-                    codes::DUPLICATE_PROPERTIES,
-                    format!("'{}' is described twice in `{section}`", entry.name),
-                )
-                .at(entry.span())
-                .label(first.span(), "described here first")
-                .help("remove one of the two entries"),
+                Diagnostic::error(codes::DUPLICATE_PROPERTIES, described_twice(section, &entry.name))
+                    .at(entry.span())
+                    .label(first.span(), "described here first")
+                    .help("remove one of the two entries"),
             );
             return;
         }
@@ -195,10 +192,12 @@ impl Patches {
             if entry.used.load(Ordering::Relaxed) {
                 continue;
             }
-            let what = entry.section.trim_end_matches('s');
             let mut warning = Diagnostic::warning(
                 codes::UNKNOWN_RESOURCE_IN_YAML,
-                format!("'{}' is described in `{}`, but no {what} has that name", entry.name, entry.section),
+                format!(
+                    "Did not find matching node for patch with name '{}' in the '{}' section of file '{}'",
+                    entry.name, entry.section, entry.path
+                ),
             )
             .at(entry.span());
             if let Some(near) = nearest(&entry.name, names.iter().map(String::as_str)).first() {
@@ -234,6 +233,16 @@ fn is_condition(section: &str, path: &[std::borrow::Cow<'_, str>]) -> bool {
         "metrics" => path.iter().rev().take(2).any(|key| key == "filter"),
         "saved_queries" => matches!(path, [params, key, ..] if params == "query_params" && key == "where"),
         _ => false,
+    }
+}
+
+fn described_twice(section: &str, name: &str) -> String {
+    match section {
+        "models" | "seeds" | "snapshots" | "analyses" | "macros" | "data_tests" => {
+            format!("'{name}' is described twice in `{section}`")
+        }
+        // These are resources of their own, and not words about one.
+        _ => format!("dbt found two {section} with the name '{name}'"),
     }
 }
 

@@ -103,20 +103,22 @@ impl Lookup {
 
     /// The problem of a `ref` that finds nothing usable.
     pub fn bad_reference(&self, from: &str, call: &RefCall, found: &Found<Node>, span: Option<Span>) -> Diagnostic {
-        let shown = shown_call(call);
+        let shown = if call.version.is_null() { call.name.clone() } else { format!("{}.v{}", call.name, call.version) };
         if let Found::Disabled(id) = found {
             return Diagnostic::error(
                 codes::REF_DISABLED,
-                format!("{from} refers to {shown}, which is disabled ({id})"),
+                format!("{from} depends on a node named '{}' which is disabled ({id})", call.name),
             )
             .at(span)
             .node(from)
             .help("enable it, or disable the node that refers to it");
         }
-        let mut problem =
-            Diagnostic::error(codes::REF_NOT_FOUND, format!("{from} refers to {shown}, which does not exist"))
-                .at(span)
-                .node(from);
+        let mut problem = Diagnostic::error(
+            codes::REF_NOT_FOUND,
+            format!("{from} depends on a node named '{shown}' which was not found"),
+        )
+        .at(span)
+        .node(from);
         let near = nearest(&call.name, self.nodes.keys().map(String::as_str));
         if let Some(others) = self.nodes.get(&call.name) {
             let versions: Vec<String> =
@@ -138,16 +140,15 @@ impl Lookup {
         found: &Found<Source>,
         span: Option<Span>,
     ) -> Diagnostic {
-        let what = format!("source('{source}', '{table}')");
+        let what = format!("{from} depends on a source named '{source}.{table}'");
         if let Found::Disabled(id) = found {
-            return Diagnostic::error(codes::REF_DISABLED, format!("{from} reads {what}, which is disabled ({id})"))
+            return Diagnostic::error(codes::REF_DISABLED, format!("{what} which is disabled ({id})"))
                 .at(span)
                 .node(from)
                 .help("enable it, or disable the node that reads it");
         }
-        let problem = Diagnostic::error(codes::SOURCE_NOT_FOUND, format!("{from} reads {what}, which is not declared"))
-            .at(span)
-            .node(from);
+        let problem =
+            Diagnostic::error(codes::SOURCE_NOT_FOUND, format!("{what} which was not found")).at(span).node(from);
         let tables: Vec<&str> = self.sources.keys().filter(|(s, _)| s == source).map(|(_, t)| t.as_str()).collect();
         if tables.is_empty() {
             let names = self.sources.keys().map(|(s, _)| s.as_str());

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::base::{Dict, Value};
-use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::diag::{Diagnostic, Diagnostics, codes, warnings};
 use crate::load::{YamlNode, YamlValue};
 
 use super::patches::{Entry, Patches};
@@ -22,6 +22,7 @@ pub(super) fn apply(patches: &mut Patches, diagnostics: &mut Diagnostics) {
         let warning = "`overrides` of a source is deprecated".to_owned();
         diagnostics.push(
             Diagnostic::warning(codes::DEPRECATED, warning)
+                .named(warnings::SOURCE_OVERRIDE_DEPRECATION)
                 .at(patch.span())
                 .help("configure the package's sources in dbt_project.yml, or switch them off and declare your own"),
         );
@@ -34,7 +35,8 @@ pub(super) fn apply(patches: &mut Patches, diagnostics: &mut Diagnostics) {
         let unused = unused_after(patches, &package, &patch);
         for what in unused {
             let message = format!("'{what}' is overridden for the package '{package}', which has no such source");
-            diagnostics.push(Diagnostic::warning(codes::UNKNOWN_RESOURCE_IN_YAML, message).at(patch.span()));
+            let warning = Diagnostic::warning(codes::UNKNOWN_RESOURCE_IN_YAML, message).named(warnings::UNUSED_TABLES);
+            diagnostics.push(warning.at(patch.span()));
         }
     }
 }

@@ -91,8 +91,7 @@ fn check(source: &Source, diagnostics: &mut Diagnostics) {
     let asks = source.loaded_at_field.is_some() || source.loaded_at_query.is_some();
     if source.has_freshness() && source.config.enabled() && !asks {
         let message = format!(
-            "The configured adapter does not support metadata-based freshness. A loaded_at_field must be specified for \
-             source '{}.{}'",
+            "the freshness of the source '{}.{}' cannot be told: it has thresholds, but no `loaded_at_field`",
             source.source_name, source.name
         );
         let problem = Diagnostic::warning(codes::FRESHNESS_UNKNOWN, message).at(source.span.clone());

@@ -59,7 +59,8 @@ impl ConfigObject {
                 _ => key.clone(),
             };
             if renamed.insert(new.clone(), value).is_some() {
-                return Err(problem(format!("Invalid config, has conflicting keys \"{key}\" and \"{new}\"")));
+                let other = new.replace('-', "_");
+                return Err(problem(format!("Invalid config, has conflicting keys: \"{other}\" and \"{new}\"")));
             }
         }
         match &self.0.capture {

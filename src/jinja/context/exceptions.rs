@@ -277,6 +277,9 @@ fn columns(list: &Value) -> Result<Vec<(String, String)>, Error> {
 
 /// A table of the differences between what a contract declares and what the SQL returns.
 fn contract_message(declared: &[(String, String)], returned: &[(String, String)]) -> String {
+    if declared.is_empty() {
+        return "This model has an enforced contract, and its 'columns' specification is missing".to_owned();
+    }
     let heading = "This model has an enforced contract that failed.\n";
     if returned.is_empty() {
         return format!(
