@@ -184,6 +184,7 @@ fn run_results_of_seeds_and_models_differ() {
         elapsed: 1.5,
         generated_at: metadata.generated_at,
         interrupted: false,
+        broken_hook: None,
     };
     let json = written(&RunResults { metadata: &metadata, outcome: &outcome, args: &Dict::new() });
     assert_eq!(keys(&json), ["metadata", "results", "elapsed_time", "args"]);

@@ -236,7 +236,7 @@ impl Session {
     }
 
     fn query_comment(&self) -> Option<QueryComment> {
-        query_comment::maker(&self.tree, &self.engine, &self.shared)
+        query_comment::maker(&self.tree, &self.engine, &self.shared, &self.project)
     }
 
     /// About this run, for artifacts.

@@ -64,6 +64,7 @@ pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> R
         elapsed: started.elapsed().as_secs_f64(),
         generated_at: Utc::now(),
         interrupted: around.cancel.is_cancelled(),
+        broken_hook: None,
     })
 }
 

@@ -29,6 +29,10 @@ struct Focus {
     node: Option<String>,
     /// The comment in front of every statement.
     prefix: String,
+    /// The comment behind every statement.
+    suffix: String,
+    /// Why there is no comment: no statement can be sent.
+    broken_comment: Option<Diagnostic>,
     code: Option<RunningCode>,
     journal: Journal,
     /// The ledger's row that the next commit after the node's main statement carries.
@@ -72,10 +76,9 @@ impl WorkerDatabase {
     /// Turns to a node (or to work of no node): statements carry its id, errors lead to its code.
     pub(super) fn turn_to(&self, node: Option<&str>, code: Option<RunningCode>) {
         let mut focus = lock(&self.focus);
-        focus.prefix = self.comment.as_ref().map(|comment| comment(node)).unwrap_or_default();
-        if !focus.prefix.is_empty() {
-            focus.prefix.push('\n');
-        }
+        let made = self.comment.as_ref().map_or_else(|| Ok(Default::default()), |comment| comment.around(node));
+        focus.broken_comment = made.as_ref().err().cloned();
+        (focus.prefix, focus.suffix) = made.unwrap_or_default();
         focus.node = node.map(str::to_owned);
         focus.code = code;
     }
@@ -105,6 +108,11 @@ impl WorkerDatabase {
             }
         }
         Ok(())
+    }
+
+    /// Why the statements' comment cannot be made, if it cannot.
+    pub(super) fn broken_comment(&self) -> Option<Diagnostic> {
+        lock(&self.focus).broken_comment.clone()
     }
 
     /// Makes the connection fit for the next node, whatever state the last one left it in.
@@ -171,7 +179,17 @@ impl WorkerDatabase {
         self.refuse_if_cancelled()?;
         let (name, sent) = {
             let focus = lock(&self.focus);
-            (focus.node.clone().unwrap_or_else(|| "master".to_owned()), format!("{}{sql}", focus.prefix))
+            if let Some(problem) = &focus.broken_comment {
+                return Err(problem.clone().into());
+            }
+            let sent = match focus.suffix.as_str() {
+                "" => format!("{}{sql}", focus.prefix),
+                suffix => match sql.trim_end().strip_suffix(';') {
+                    Some(open) => format!("{open}{suffix};"),
+                    None => format!("{}{suffix}", sql.trim_end()),
+                },
+            };
+            (focus.node.clone().unwrap_or_else(|| "master".to_owned()), sent)
         };
         let mut connection = lock(&self.connection);
         if auto_begin {

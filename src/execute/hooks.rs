@@ -54,8 +54,12 @@ fn hooks_of(around: &Surroundings, phase: &str) -> Vec<Arc<Node>> {
     hooks
 }
 
-/// Runs the hooks of a phase.
-pub(super) fn run(around: &Surroundings, database: &Arc<WorkerDatabase>, phase: Phase<'_>) -> Vec<NodeOutcome> {
+/// Runs the hooks of a phase. One that cannot even be rendered ends the whole run: `Err` has what ran before it.
+pub(super) fn run(
+    around: &Surroundings,
+    database: &Arc<WorkerDatabase>,
+    phase: Phase<'_>,
+) -> Result<Vec<NodeOutcome>, (Vec<NodeOutcome>, Box<Diagnostic>)> {
     let hooks = hooks_of(around, phase.name());
     let (total, mut outcomes, mut broken) = (hooks.len(), Vec::new(), false);
     for (position, node) in hooks.iter().enumerate() {
@@ -67,7 +71,9 @@ pub(super) fn run(around: &Surroundings, database: &Arc<WorkerDatabase>, phase: 
             outcome.message = Some(format!("{title} skipped"));
         } else {
             around.sink.emit(&Event::HookStarted { index, total, node: &facts });
-            run_hook(around, database, node, phase, &mut outcome);
+            if let Err(problem) = run_hook(around, database, node, phase, &mut outcome) {
+                return Err((outcomes, problem));
+            }
             broken = outcome.status == Status::Error;
             outcome.message = Some(match &outcome.message {
                 Some(words) if broken => format!("{title} failed, error:\n {words}"),
@@ -78,7 +84,7 @@ pub(super) fn run(around: &Surroundings, database: &Arc<WorkerDatabase>, phase: 
         around.sink.emit(&Event::HookFinished { index, total, outcome: &outcome });
         outcomes.push(outcome);
     }
-    outcomes
+    Ok(outcomes)
 }
 
 fn run_hook(
@@ -87,12 +93,18 @@ fn run_hook(
     node: &Arc<Node>,
     phase: Phase<'_>,
     outcome: &mut NodeOutcome,
-) {
+) -> Result<(), Box<Diagnostic>> {
     let started = Instant::now();
     outcome.status = Status::Success;
     database.turn_to(Some(node.id.as_str()), None);
     let result = render_and_execute(around, database, node, phase, outcome);
+    let unrendered = result.is_err() && outcome.compiled.is_none();
     match result {
+        Err(diagnostic) if unrendered => {
+            database.reset();
+            database.turn_to(None, None);
+            return Err(diagnostic);
+        }
         Ok(response) => outcome.adapter_response = response_dict(&response),
         Err(diagnostic) => {
             let words = diagnostic.message.clone();
@@ -103,6 +115,7 @@ fn run_hook(
     database.reset();
     database.turn_to(None, None);
     outcome.execution_time = started.elapsed().as_secs_f64();
+    Ok(())
 }
 
 fn render_and_execute(

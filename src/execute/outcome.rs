@@ -403,13 +403,22 @@ pub struct RunOutcome {
     pub generated_at: DateTime<Utc>,
     /// Whether the user stopped the run.
     pub interrupted: bool,
+    /// A hook of `on-run-end` that could not be rendered: dbt ends there, with everything before it kept.
+    pub broken_hook: Option<Diagnostic>,
 }
 
 impl RunOutcome {
     /// The outcome of work that began at a moment and ends now.
     pub fn of(outcomes: Vec<NodeOutcome>, started: Instant) -> Self {
         let elapsed = started.elapsed().as_secs_f64();
-        Self { outcomes, freshness: Vec::new(), elapsed, generated_at: Utc::now(), interrupted: false }
+        Self {
+            outcomes,
+            freshness: Vec::new(),
+            elapsed,
+            generated_at: Utc::now(),
+            interrupted: false,
+            broken_hook: None,
+        }
     }
 
     /// dbt's exit code: 1 if anything failed, was skipped (exposures aside) or was stopped, else 0.
@@ -470,7 +479,14 @@ mod tests {
             NodeOutcome::new(Arc::new(facts), *status)
         });
         let generated_at = DateTime::UNIX_EPOCH;
-        RunOutcome { outcomes: outcomes.collect(), freshness: Vec::new(), elapsed: 0.0, generated_at, interrupted }
+        RunOutcome {
+            outcomes: outcomes.collect(),
+            freshness: Vec::new(),
+            elapsed: 0.0,
+            generated_at,
+            interrupted,
+            broken_hook: None,
+        }
     }
 
     #[test]

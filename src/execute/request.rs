@@ -21,8 +21,29 @@ use super::cancel::CancelFlag;
 use super::event::EventSink;
 use super::outcome::BatchResults;
 
-/// The comment in front of every statement, by the id of the node that it belongs to.
-pub type QueryComment = Arc<dyn Fn(Option<&str>) -> String + Send + Sync>;
+/// A text by the id of the node that a statement belongs to.
+pub type CommentText = Arc<dyn Fn(Option<&str>) -> Result<String, Diagnostic> + Send + Sync>;
+
+/// The comment that every statement carries.
+#[derive(Clone)]
+pub struct QueryComment {
+    /// Its text without the marks.
+    pub text: CommentText,
+    /// Whether it stands behind the statement.
+    pub append: bool,
+}
+
+impl QueryComment {
+    /// What stands in front of a node's statements and what behind.
+    pub(super) fn around(&self, node: Option<&str>) -> Result<(String, String), Diagnostic> {
+        let text = (self.text)(node)?;
+        Ok(match (text.is_empty(), self.append) {
+            (true, _) => (String::new(), String::new()),
+            (_, true) => (String::new(), format!("\n/* {text} */")),
+            (_, false) => (format!("/* {text} */\n"), String::new()),
+        })
+    }
+}
 
 /// Keeps rendered code: `target/compiled/`.
 pub trait CodeWriter: Send + Sync {
@@ -50,7 +71,7 @@ pub struct Surroundings {
     pub cancel: Arc<CancelFlag>,
     /// Keeps rendered code.
     pub writer: Arc<dyn CodeWriter>,
-    /// The comment in front of every statement.
+    /// The comment that every statement carries.
     pub query_comment: Option<QueryComment>,
 }
 

@@ -35,6 +35,9 @@ pub fn run(request: &RunRequest) -> Result<RunOutcome, Box<Diagnostic>> {
     let cache = Arc::new(RelationCache::new());
     let database = WorkerDatabase::connect(around, &cache).map_err(|e| Box::new(connection_diagnostic(&e)))?;
     database.turn_to(None, None);
+    if let Some(problem) = database.broken_comment() {
+        return Err(Box::new(problem));
+    }
     if settings.create_schemas {
         schemas::create_missing(around, &database, request.graph.order())?;
     }
@@ -42,17 +45,22 @@ pub fn run(request: &RunRequest) -> Result<RunOutcome, Box<Diagnostic>> {
     database.fill_cache(&known).map_err(|e| Box::new(e.into_diagnostic()))?;
 
     let ledger = Ledger::open(around, &database, request.graph.order());
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut broken_hook) = (Vec::new(), None);
     if settings.hooks && !request.graph.is_empty() {
-        outcomes = hooks::run(around, &database, Phase::Start);
+        outcomes = hooks::run(around, &database, Phase::Start).map_err(|(_, problem)| problem)?;
     }
     let broken = outcomes.iter().any(|o| o.status == Status::Error) && settings.skip_nodes_if_on_run_start_fails;
     let verdicts = if broken { skip_all(request) } else { pool::work(request, &cache, &ledger)? };
     let of_hooks = outcomes.len();
     outcomes.extend(verdicts.outcomes);
     if settings.hooks && !request.graph.is_empty() && !around.cancel.is_cancelled() {
-        let ended = hooks::run(around, &database, Phase::End(&outcomes[of_hooks..]));
-        outcomes.extend(ended);
+        match hooks::run(around, &database, Phase::End(&outcomes[of_hooks..])) {
+            Ok(ended) => outcomes.extend(ended),
+            Err((ended, problem)) => {
+                outcomes.extend(ended);
+                broken_hook = Some(problem);
+            }
+        }
     }
     let outcome = RunOutcome {
         outcomes,
@@ -60,6 +68,7 @@ pub fn run(request: &RunRequest) -> Result<RunOutcome, Box<Diagnostic>> {
         elapsed: started.elapsed().as_secs_f64(),
         generated_at: Utc::now(),
         interrupted: around.cancel.is_cancelled(),
+        broken_hook: broken_hook.map(|problem| *problem),
     };
     let nodes = outcome.outcomes.iter().map(|o| &o.node).chain(outcome.freshness.iter().map(|f| &f.node));
     let kinds: Vec<String> = nodes.map(|node| counted_kind(node)).collect();

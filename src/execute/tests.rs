@@ -183,7 +183,10 @@ fn house(nodes: Vec<Node>, unit_tests: Vec<UnitTest>, sources: Vec<Source>) -> H
         sink: heard.clone(),
         cancel: Arc::new(CancelFlag::new()),
         writer,
-        query_comment: Some(Arc::new(|node| format!("/* {} */", node.unwrap_or("none")))),
+        query_comment: Some(QueryComment {
+            text: Arc::new(|node| Ok(node.unwrap_or("none").to_owned())),
+            append: false,
+        }),
     };
     House { around, heard, files }
 }

@@ -131,8 +131,14 @@ fn tell(sink: &dyn EventSink) {
     }
     sink.emit(&Event::Logged { message: "said by a macro", info: true, node: Some(&list[1].node) });
     sink.emit(&Event::Printed { message: "printed" });
-    let run =
-        RunOutcome { outcomes: list, freshness: Vec::new(), elapsed: 63.5, generated_at: noon(), interrupted: false };
+    let run = RunOutcome {
+        outcomes: list,
+        freshness: Vec::new(),
+        elapsed: 63.5,
+        generated_at: noon(),
+        interrupted: false,
+        broken_hook: None,
+    };
     sink.emit(&Event::RunFinished { outcome: &run, ran: "1 seed, 3 models" });
     sink.emit(&Event::CommandFinished { command: "build", success: false, elapsed: 64.0, at: noon() });
 }

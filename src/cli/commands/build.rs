@@ -59,6 +59,10 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         Stop(if session.inputs.cancel.is_cancelled() { 1 } else { 2 })
     })?;
     write(session, settings, &outcome)?;
+    if let Some(problem) = &outcome.broken_hook {
+        session.inputs.sink.emit(&Event::Problem(problem));
+        return Err(Stop(2));
+    }
     if settings.which == Which::Seed && settings.bool("show") {
         show_seeds(session, &outcome);
     }
