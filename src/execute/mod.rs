@@ -33,6 +33,8 @@ mod freshness;
 mod hooks;
 mod ledger;
 mod microbatch;
+#[cfg(test)]
+mod microbatch_tests;
 mod node_run;
 mod operation;
 pub mod outcome;

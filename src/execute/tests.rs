@@ -60,7 +60,7 @@ fn dict(json: &str) -> Dict {
 }
 
 /// A node `kind.shop.name`; parents are full ids, and what its `ref` calls name.
-fn node(kind: ResourceType, name: &str, config: &str, code: &str, parents: &[&str]) -> Node {
+pub(super) fn node(kind: ResourceType, name: &str, config: &str, code: &str, parents: &[&str]) -> Node {
     let folder = if kind == ResourceType::Seed { "seeds" } else { "models" };
     let ending = if kind == ResourceType::Seed { "csv" } else { "sql" };
     let file = SourceFile::new(format!("{folder}/{name}.{ending}"), code);
@@ -135,14 +135,23 @@ fn engine(adapter: &dyn Adapter) -> Engine {
     Engine::new(registry)
 }
 
-struct House {
-    around: Surroundings,
+pub(super) struct House {
+    pub(super) around: Surroundings,
     heard: Arc<Heard>,
     files: Arc<MemoryFiles>,
 }
 
 fn house(nodes: Vec<Node>, unit_tests: Vec<UnitTest>, sources: Vec<Source>) -> House {
-    let options = dict(r#"{"type": "duckdb", "path": ":memory:", "schema": "shop"}"#);
+    house_of(r#"{"type": "duckdb", "path": ":memory:", "schema": "shop"}"#, nodes, unit_tests, sources)
+}
+
+/// A project without tests on a target of its own.
+pub(super) fn house_on(options: &str, nodes: Vec<Node>) -> House {
+    house_of(options, nodes, Vec::new(), Vec::new())
+}
+
+fn house_of(options: &str, nodes: Vec<Node>, unit_tests: Vec<UnitTest>, sources: Vec<Source>) -> House {
+    let options = dict(options);
     let adapter = adapters::open(&options, Path::new("/")).unwrap();
     let files = Arc::new(MemoryFiles::new([] as [(&str, &str); 0]));
     for seed in nodes.iter().filter(|n| n.resource_type == ResourceType::Seed) {
@@ -192,7 +201,7 @@ fn house(nodes: Vec<Node>, unit_tests: Vec<UnitTest>, sources: Vec<Source>) -> H
 }
 
 impl House {
-    fn run(&self, settings: RunSettings) -> RunOutcome {
+    pub(super) fn run(&self, settings: RunSettings) -> RunOutcome {
         let project = &self.around.project;
         let mode = match settings.blocking {
             Blocking::ErrorsAndFailures => ExecutionMode::Build,
@@ -204,7 +213,7 @@ impl House {
         run(&RunRequest { surroundings: self.around.clone(), graph, settings }).unwrap()
     }
 
-    fn rows(&self, sql: &str) -> Vec<Vec<Value>> {
+    pub(super) fn rows(&self, sql: &str) -> Vec<Vec<Value>> {
         let mut connection = self.around.adapter.connect().unwrap();
         connection.execute(sql, adapters::Fetch::All).unwrap().table.rows
     }
