@@ -32,6 +32,7 @@ pub use graph_summary::GraphSummary;
 pub use manifest::Manifest;
 pub use paths::{Subfolder, batch_path, node_path, unit_test_path};
 pub use run_results::RunResults;
+pub use semantic::graph_dict;
 pub use semantic_manifest::SemanticManifest;
 pub use sources::Sources;
 pub use wire::timestamp;

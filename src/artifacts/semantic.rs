@@ -165,6 +165,22 @@ pub(super) fn manifest_entry(s: &Semantic, project: &Project) -> Dict {
     d
 }
 
+/// Jinja's `graph`: the resources of the semantic layer are there in the same form as in `manifest.json`.
+pub fn graph_dict(project: &Project) -> Dict {
+    let mut graph = crate::node::dict::graph(project);
+    for (section, kind) in [
+        ("metrics", ResourceType::Metric),
+        ("semantic_models", ResourceType::SemanticModel),
+        ("saved_queries", ResourceType::SavedQuery),
+    ] {
+        let of_kind = project.semantics.iter().filter(|(_, s)| s.kind == kind);
+        let entries: Dict =
+            of_kind.map(|(id, s)| (id.to_string(), Value::Map(manifest_entry(s, project)))).collect();
+        graph.insert(section.into(), Value::Map(entries));
+    }
+    graph
+}
+
 fn semantic_model(d: &mut Dict, s: &Semantic, project: &Project) {
     let node = s.depends_on.first().and_then(|id| project.nodes.get(id));
     if let Some(node) = node {

@@ -12,6 +12,7 @@ mod context;
 mod event_time;
 mod json_text;
 mod log;
+mod project_facts;
 mod query_comment;
 mod session;
 mod settings;

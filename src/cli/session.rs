@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::adapters::Adapter;
-use crate::artifacts::{Artifact, GraphSummary, Manifest, Metadata, SemanticManifest};
+use crate::artifacts::{Artifact, GraphSummary, Manifest, Metadata, SemanticManifest, graph_dict};
 use crate::base::{Dict, Interval, NodeId, Value};
 use crate::compile::{CompileSettings, Compiler};
 use crate::diag::{Diagnostic, Diagnostics, Warning, WarningPolicy, codes};
@@ -22,12 +22,13 @@ use crate::jinja::context::host::{AdapterFacts, LogSink};
 use crate::jinja::{DispatchSettings, Engine, Registry};
 use crate::load::{self, DBT_VERSION, LoadRequest, Profile, SourceTree, VarScope, YamlContext, YamlRenderer};
 use crate::node::Project;
-use crate::node::dict::{self, CompiledCode};
+use crate::node::dict::CompiledCode;
 use crate::parse::{InternalPackage, ParseRequest, TreeVars, Yaml, parse};
 use crate::stdlib;
 
 use super::code_writer::project_files;
 use super::context::open_adapter;
+use super::project_facts;
 use super::query_comment;
 
 /// The command cannot go on; everything has been told. Holds the exit code.
@@ -188,7 +189,7 @@ impl Session {
         tell(&inputs, check_selectors(&project))?;
         let mut shared = shared_context(&inputs, &tree, facts);
         let for_graph = Arc::clone(&project);
-        shared.graph = Some(Arc::new(move || dict::graph(&for_graph)));
+        shared.graph = Some(Arc::new(move || graph_dict(&for_graph)));
         shared.files = Some(Arc::new(project_files(&inputs, &tree)));
         Ok(Self { inputs, adapter, engine: parsed.engine, project, graph, shared: Arc::new(shared), tree })
     }
@@ -344,5 +345,7 @@ fn shared_context(inputs: &Inputs, tree: &SourceTree, facts: AdapterFacts) -> Sh
         search_order: root.dispatch.iter().map(|d| (d.macro_namespace.clone(), d.search_order.clone())).collect(),
     };
     shared.quoting.clone_from(&root.quoting);
+    shared.project_facts = project_facts::of_root(tree, inputs);
+    shared.package_facts = Arc::new(project_facts::of_packages(tree, inputs));
     shared
 }

@@ -9,6 +9,7 @@ use minijinja::value::{Object, ObjectRepr, Value};
 use minijinja::{Error, State};
 
 use super::core::Core;
+use super::runtime_config::RuntimeConfig;
 
 /// The Rust side of a context function.
 pub(super) type Body = fn(&Arc<Core>, &mut State<'_, '_>, &[Value]) -> Result<Value, Error>;
@@ -36,6 +37,12 @@ impl fmt::Debug for ContextFunction {
 impl Object for ContextFunction {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        // Packages reach dbt's configuration through the objects behind these two functions.
+        let resolves = matches!(self.name, "ref" | "source");
+        (resolves && key.as_str() == Some("config")).then(|| RuntimeConfig::root(&self.core.shared))
     }
 
     fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {

@@ -28,6 +28,7 @@ mod raise;
 mod record;
 mod refs;
 mod relation;
+mod runtime_config;
 mod scope;
 mod shared;
 mod statement;

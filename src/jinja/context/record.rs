@@ -24,8 +24,15 @@ impl Record {
 impl Object for Record {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let found = self.0.get_item(key).ok().filter(|v| !v.is_undefined())?;
-        // The node of a result is an object of its own.
-        if key.as_str() == Some("node") { Some(Value::from_object(Self(found))) } else { Some(found) }
+        // The node and the timings of a result are objects of their own.
+        Some(match key.as_str() {
+            Some("node") if !found.is_none() => Value::from_object(Self(found)),
+            Some("timing") => match found.try_iter() {
+                Ok(timings) => super::list(timings.map(|timing| Value::from_object(Self(timing)))),
+                Err(_) => found,
+            },
+            _ => found,
+        })
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

@@ -41,6 +41,10 @@ pub struct SharedContext {
     pub dispatch: DispatchSettings,
     /// `quoting:` of the root project.
     pub quoting: Dict,
+    /// What `ref.config` shows of the root project.
+    pub project_facts: Dict,
+    /// The same of each package, by name.
+    pub package_facts: Arc<Vec<(String, Dict)>>,
     /// Environment variables.
     pub env: Arc<Env>,
     /// Project variables.
@@ -87,6 +91,8 @@ impl SharedContext {
             dispatch: DispatchSettings { prefixes: adapter.dispatch_prefixes.clone(), ..DispatchSettings::default() },
             adapter,
             quoting: Dict::new(),
+            project_facts: Dict::new(),
+            package_facts: Arc::default(),
             env,
             vars,
             log,

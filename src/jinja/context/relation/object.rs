@@ -233,13 +233,14 @@ impl RelationObject {
     }
 }
 
-/// Sets `database`, `schema` or `identifier`; only text and none are names.
+/// Sets `database`, `schema` or `identifier`, and nothing for other keys; only text and none are names.
 pub(super) fn set_part(path: &mut Relation, key: &str, value: &Value) -> Result<(), Error> {
     let slot = match key {
         "database" => &mut path.database,
         "schema" => &mut path.schema,
         "identifier" => &mut path.identifier,
-        _ => return Err(wrong(format!("a relation's path has no part '{key}'"))),
+        // As in dbt: elementary, for one, gives the name a second time under `table`.
+        _ => return Ok(()),
     };
     *slot = match value.as_str() {
         Some(part) => Some(part.to_owned()),

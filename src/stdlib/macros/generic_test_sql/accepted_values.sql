@@ -4,7 +4,7 @@
 {%- for value in values -%}
     {%- do accepted.append("'" ~ value ~ "'" if quote else value) -%}
 {%- endfor %}
-with found as (
+with all_values as (
     select
         {{ column_name }} as value_field,
         count(*) as n_records
@@ -13,6 +13,6 @@ with found as (
 )
 
 select *
-from found
+from all_values
 where value_field not in ({{ accepted | join(', ') }})
 {% endmacro %}

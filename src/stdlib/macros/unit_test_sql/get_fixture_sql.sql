@@ -33,6 +33,7 @@
         {%- do values.update(format_row(row, types)) -%}
         {%- do selects.append(select_of_fixture_row(values, quoted)) -%}
     {%- endfor -%}
+-- Fixture for {{ model.name }}
     {{ selects | join('\nunion all\n') if selects else select_of_fixture_row(nulls, quoted) ~ ' limit 0' }}
 {%- endmacro %}
 

@@ -5,12 +5,15 @@
 {% macro duckdb__dateadd(datepart, interval, from_date_or_timestamp) -%}
     {%- set sizes = {'quarter': (3, 'month'), 'week': (7, 'day')} -%}
     {%- set size = sizes.get(datepart | lower, (1, datepart | lower)) -%}
-    {%- set steps = 'cast(' ~ interval ~ ' as bigint)' ~ (' * ' ~ size[0] if size[0] != 1 else '') -%}
+    {%- set steps = 'cast(' ~ interval ~ ' as bigint)' -%}
+    {%- if size[0] != 1 -%}
+        {%- set steps = '(' ~ steps ~ ' * ' ~ size[0] ~ ')' -%}
+    {%- endif -%}
     {%- set moment = duckdb__without_time_zone(from_date_or_timestamp) -%}
     {%- if moment -%}
-    ({{ moment }} + ({{ steps }}) * interval 1 {{ size[1] }})::timestamptz
+    ({{ moment }} + {{ steps }} * interval 1 {{ size[1] }})::timestamptz
     {%- else -%}
-    ({{ from_date_or_timestamp }} + ({{ steps }}) * interval 1 {{ size[1] }})
+    ({{ from_date_or_timestamp }} + {{ steps }} * interval 1 {{ size[1] }})
     {%- endif -%}
 {%- endmacro %}
 
