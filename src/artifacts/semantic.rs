@@ -174,8 +174,7 @@ pub fn graph_dict(project: &Project) -> Dict {
         ("saved_queries", ResourceType::SavedQuery),
     ] {
         let of_kind = project.semantics.iter().filter(|(_, s)| s.kind == kind);
-        let entries: Dict =
-            of_kind.map(|(id, s)| (id.to_string(), Value::Map(manifest_entry(s, project)))).collect();
+        let entries: Dict = of_kind.map(|(id, s)| (id.to_string(), Value::Map(manifest_entry(s, project)))).collect();
         graph.insert(section.into(), Value::Map(entries));
     }
     graph
