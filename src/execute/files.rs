@@ -112,8 +112,9 @@ impl NodeFiles for ProjectFiles {
         let seen = scan_csv(&text, &layout).map_err(|problem| problem.in_seed(node, &text))?;
         let kinds = || seen.columns.iter().map(|(_, kind)| kind);
         let plain = !layout.mixed_line_ends && kinds().all(Kind::reads_plainly);
-        let file = plain.then(|| CsvFile {
-            path: self.seed_file(node),
+        let path = self.files.path_for_others(&self.seed_file(node));
+        let file = path.filter(|_| plain).map(|path| CsvFile {
+            path,
             delimiter: char::from(layout.delimiter),
             null_words: kinds().any(Kind::has_null_words),
         });

@@ -95,6 +95,11 @@ pub trait Files: Send + Sync {
         decode(path, self.read(path)?)
     }
 
+    /// The path under which other programs find a file; none if it is only known here.
+    fn path_for_others(&self, _path: &Path) -> Option<PathBuf> {
+        None
+    }
+
     /// Writes a file so that readers see the old or the new content, never half of it. Parent folders are created.
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), FilesError>;
 

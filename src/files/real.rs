@@ -15,6 +15,10 @@ impl Files for RealFiles {
         fs::read(path).map_err(|e| FilesError::io("read", path, e))
     }
 
+    fn path_for_others(&self, path: &Path) -> Option<PathBuf> {
+        Some(path.to_path_buf())
+    }
+
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), FilesError> {
         let fail = |e| FilesError::io("write", path, e);
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
