@@ -42,6 +42,7 @@ mod partitions;
 mod pool;
 mod rebuild;
 mod request;
+mod row_diff;
 mod runner;
 mod schemas;
 mod show;

@@ -415,7 +415,7 @@ fn unit_tests_compare_rows() {
     assert_eq!(verdict(&outcome, "right").status, Status::Pass, "{:?}", verdict(&outcome, "right"));
     let wrong = verdict(&outcome, "wrong");
     assert_eq!((wrong.status, wrong.failures), (Status::Fail, Some(1)));
-    assert!(wrong.message.as_ref().is_some_and(|m| m.contains("- | 3") && m.contains("+ | 10")), "{wrong:?}");
+    assert!(wrong.message.as_ref().is_some_and(|m| m.contains("---,3") && m.contains("+++,10")), "{wrong:?}");
     assert_eq!(verdict(&outcome, "doubled").status, Status::Skipped);
 }
 

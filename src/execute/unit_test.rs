@@ -2,8 +2,6 @@
 //!
 //! In: unit tests, the rows of both sides as the `unit` materialization returns them. Out: pass or fail, with the difference.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::base::{Table, Value};
@@ -13,6 +11,7 @@ use crate::node::UnitTest;
 
 use super::node_run::outcome_code;
 use super::outcome::{NodeOutcome, Status};
+use super::row_diff::{Cells, picture};
 use super::worker::{Worker, response_dict};
 
 /// The column that says which side a row is of.
@@ -42,58 +41,23 @@ impl Worker<'_> {
     }
 }
 
-/// The rows that only one side has, below the names of the columns; none if both have the same, in any order.
+/// The picture of what differs; none if both sides have the same rows, in any order.
 fn difference(table: &Table) -> Option<String> {
     let side = table.column_index(SIDE)?;
-    let cells = |row: &[Value]| -> Vec<String> {
-        let values = row.iter().enumerate().filter(|(index, _)| *index != side);
-        values.map(|(_, value)| shown(value)).collect()
+    let cells = |row: &[Value]| -> Cells {
+        row.iter().enumerate().filter(|(index, _)| *index != side).map(|(_, value)| shown(value)).collect()
     };
-    let of = |name: &str| -> Vec<Vec<String>> {
-        let rows = table.rows.iter().filter(|row| row[side].as_str() == Some(name));
-        rows.map(|row| cells(row)).collect()
+    let of = |name: &str| -> Vec<Cells> {
+        table.rows.iter().filter(|row| row[side].as_str() == Some(name)).map(|row| cells(row)).collect()
     };
-    let (actual, expected) = (of("actual"), of("expected"));
-    let (missing, surplus) = (without(&expected, &actual), without(&actual, &expected));
-    if missing.is_empty() && surplus.is_empty() {
-        return None;
-    }
     let names = table.columns.iter().enumerate().filter(|(index, _)| *index != side).map(|(_, c)| c.name.clone());
-    let mut lines = vec![(' ', names.collect::<Vec<_>>())];
-    lines.extend(missing.into_iter().map(|row| ('-', row)));
-    lines.extend(surplus.into_iter().map(|row| ('+', row)));
-    let columns = lines.first().map_or(0, |(_, row)| row.len());
-    let width = |column: usize| lines.iter().map(|(_, row)| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::from("- expected and not returned, + returned and not expected\n");
-    for (mark, row) in &lines {
-        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        let _ = write!(text, "\n{mark} | {}", padded.collect::<Vec<_>>().join(" | ").trim_end());
-    }
-    Some(text)
+    picture(&names.collect::<Vec<_>>(), of("expected"), of("actual"))
 }
 
-/// The rows of one side that the other has not, as often as they are too many.
-fn without(rows: &[Vec<String>], others: &[Vec<String>]) -> Vec<Vec<String>> {
-    let mut left: HashMap<&Vec<String>, usize> = HashMap::new();
-    for other in others {
-        *left.entry(other).or_default() += 1;
-    }
-    let surplus = rows.iter().filter(|row| match left.get_mut(row) {
-        Some(count) if *count > 0 => {
-            *count -= 1;
-            false
-        }
-        _ => true,
-    });
-    surplus.cloned().collect()
-}
-
-fn shown(value: &Value) -> String {
+fn shown(value: &Value) -> Option<String> {
     match value {
-        Value::Null => "NULL".to_owned(),
-        Value::Str(text) => text.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\""),
-        other => other.to_string(),
+        Value::Null => None,
+        other => Some(other.to_string()),
     }
 }
 
@@ -112,8 +76,7 @@ mod tests {
         let same = [(1, "a", "actual"), (2, "b", "actual"), (2, "b", "expected"), (1, "a", "expected")];
         assert_eq!(difference(&table(&same)), None);
         let other = [(1, "a", "actual"), (1, "a", "actual"), (1, "a", "expected"), (2, "bcdef", "expected")];
-        let expected =
-            "- expected and not returned, + returned and not expected\n\n  | id | name\n- | 2  | bcdef\n+ | 1  | a";
+        let expected = "@@ ,id,name\n   ,1 ,a\n+++,1 ,a\n---,2 ,bcdef";
         assert_eq!(difference(&table(&other)).as_deref(), Some(expected));
     }
 }

@@ -502,8 +502,10 @@ fn check_config(node: &Node, diagnostics: &mut Diagnostics) {
     if let Some(value) = node.config.get("enabled").filter(|v| v.as_bool().is_none()) {
         wrong("enabled", "true or false", value);
     }
-    if node.resource_type == ResourceType::Test {
-        check_severity(node, &at, diagnostics);
+    match node.resource_type {
+        ResourceType::Test => check_severity(node, &at, diagnostics),
+        ResourceType::Snapshot if node.config.enabled() => diagnostics.extend(super::snapshots::problems(node, &at)),
+        _ => {}
     }
     if node.config.enabled() {
         check_build_after(node, &at, diagnostics);

@@ -192,6 +192,9 @@ pub fn defaults(resource_type: ResourceType) -> Dict {
                 }
                 d.insert("meta".into(), Dict::new().into());
                 d.insert("tags".into(), Value::List(Vec::new()));
+                if resource_type == ResourceType::UnitTest {
+                    d.insert("static_analysis".into(), Value::Null);
+                }
             }
             _ => {
                 d.insert("meta".into(), Dict::new().into());

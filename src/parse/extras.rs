@@ -1,17 +1,13 @@
-//! Exposures, groups and unit tests out of properties entries.
+//! Exposures and groups out of properties entries.
 //!
 //! In: rendered entries. Out: the domain's structs, parents still as calls where they are written as calls.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use crate::base::{NodeId, Value};
 use crate::diag::{Diagnostic, Diagnostics, codes};
-use crate::load::{FileKind, YamlNode};
-use crate::node::{Checksum, Config, Exposure, Fixture, FixtureFormat, Group, Node, RefCall, ResourceType, UnitTest};
+use crate::load::YamlNode;
+use crate::node::{Config, Exposure, Group, RefCall, ResourceType};
 
 use super::assemble::Cx;
-use super::columns::texts;
 use super::config::{ConfigSources, resolve};
 use super::docs::Docs;
 use super::patches::{Entry, Patches};
@@ -61,7 +57,7 @@ pub fn text_call(text: &str) -> Option<TextCall> {
     }
 }
 
-fn merged(cx: &Cx<'_>, entry: &Entry, resource_type: ResourceType, fqn: &[String]) -> Config {
+pub(super) fn merged(cx: &Cx<'_>, entry: &Entry, resource_type: ResourceType, fqn: &[String]) -> Config {
     let (own, root) = cx.trees(&entry.package, resource_type, false);
     let mut properties = entry.config();
     if let Some(tags) = entry.value.get("tags") {
@@ -130,166 +126,6 @@ pub fn groups(patches: &Patches) -> Vec<Group> {
             fields: entry.value.clone(),
         })
         .collect()
-}
-
-/// The unit tests of all packages; a test of a versioned model is made once a version.
-pub fn unit_tests(
-    cx: &Cx<'_>,
-    patches: &Patches,
-    models: &HashMap<(String, String), Vec<Arc<Node>>>,
-    diagnostics: &mut Diagnostics,
-) -> Vec<UnitTest> {
-    let mut found = Vec::new();
-    for entry in patches.section("unit_tests") {
-        let Some(model) = entry.value.get("model").and_then(Value::as_str).map(str::to_owned) else {
-            diagnostics.push(
-                Diagnostic::error(codes::UNIT_TEST_INVALID, format!("the unit test '{}' names no model", entry.name))
-                    .at(entry.span())
-                    .help("add `model: <name of the model under test>`"),
-            );
-            continue;
-        };
-        let Some(targets) = models.get(&(entry.package.clone(), model.clone())) else {
-            let names = models.keys().map(|(_, n)| n.as_str());
-            let mut problem = Diagnostic::error(
-                codes::UNIT_TEST_INVALID,
-                format!("the unit test '{}' tests the model '{model}', which does not exist", entry.name),
-            )
-            .at(entry.node.get("model").map_or_else(|| entry.span(), |n| n.span.clone()));
-            if let Some(near) = crate::diag::nearest(&model, names).first() {
-                problem = problem.help(format!("did you mean '{near}'?"));
-            }
-            diagnostics.push(problem);
-            continue;
-        };
-        for target in wanted_versions(entry, targets) {
-            found.extend(unit_test(cx, entry, &model, target, diagnostics));
-        }
-    }
-    found
-}
-
-fn wanted_versions<'a>(entry: &Entry, targets: &'a [Arc<Node>]) -> Vec<&'a Arc<Node>> {
-    let list = |key: &str| entry.value.get("versions").and_then(|v| v.get(key)).map(|v| texts(Some(v)));
-    let (include, exclude) = (list("include"), list("exclude"));
-    targets
-        .iter()
-        .filter(|n| {
-            let version = n.model().map(|m| m.version.to_string()).unwrap_or_default();
-            include.as_ref().is_none_or(|i| i.contains(&version))
-                && !exclude.as_ref().is_some_and(|e| e.contains(&version))
-        })
-        .collect()
-}
-
-fn unit_test(
-    cx: &Cx<'_>,
-    entry: &Entry,
-    model: &str,
-    target: &Arc<Node>,
-    diagnostics: &mut Diagnostics,
-) -> Option<UnitTest> {
-    let version = target.model().map(|m| m.version.clone()).unwrap_or_default();
-    let mut id = format!("unit_test.{}.{model}.{}", entry.package, entry.name);
-    let mut fqn = fqn(&entry.package, &entry.relative_path, model);
-    fqn.push(entry.name.clone());
-    if !version.is_null() {
-        id.push_str(&format!("_v{version}"));
-    }
-    let given: Vec<Fixture> = entry
-        .node
-        .get("given")
-        .map(YamlNode::items)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|node| fixture(cx, entry, node, diagnostics))
-        .collect();
-    let Some(expect) = entry.node.get("expect") else {
-        diagnostics.push(
-            Diagnostic::error(codes::UNIT_TEST_INVALID, format!("the unit test '{}' expects nothing", entry.name))
-                .at(entry.span())
-                .help("add `expect: {rows: [...]}`"),
-        );
-        return None;
-    };
-    let expect = fixture(cx, entry, expect, diagnostics)?;
-    let config = merged(cx, entry, ResourceType::UnitTest, &fqn);
-    let text = Value::Map(entry.value.clone()).to_json().to_string();
-    Some(UnitTest {
-        id: NodeId::from(id),
-        name: entry.name.clone(),
-        model: model.to_owned(),
-        tested_node: target.id.clone(),
-        package: entry.package.clone(),
-        path: entry.relative_path.clone(),
-        original_path: entry.path.clone(),
-        fqn,
-        description: entry.value.get("description").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        given,
-        expect,
-        overrides: entry.value.get("overrides").and_then(Value::as_map).cloned().unwrap_or_default(),
-        config,
-        version,
-        checksum: Checksum { name: "sha256".into(), checksum: super::raw::checksum(&text).checksum },
-        depends_on: vec![target.id.clone()],
-        span: entry.span(),
-    })
-}
-
-/// YAML's dates as ISO text: that is how dbt hands them to the fixture's macro, which quotes text.
-fn dates_as_text(value: Value) -> Value {
-    match value {
-        Value::Date(date) => Value::Str(date.to_string()),
-        Value::Timestamp(at) => Value::Str(at.format("%Y-%m-%dT%H:%M:%S%.f").to_string()),
-        Value::TimestampTz(at) => Value::Str(at.format("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()),
-        Value::List(items) => Value::List(items.into_iter().map(dates_as_text).collect()),
-        Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, dates_as_text(v))).collect()),
-        other => other,
-    }
-}
-
-fn fixture(cx: &Cx<'_>, entry: &Entry, node: &YamlNode, diagnostics: &mut Diagnostics) -> Option<Fixture> {
-    let mut problem = |text: String, node: &YamlNode| {
-        diagnostics.push(Diagnostic::error(codes::UNIT_TEST_INVALID, text).at(node.span.clone()));
-    };
-    let format = match node.get("format").and_then(YamlNode::as_str) {
-        None | Some("dict") => FixtureFormat::Dict,
-        Some("csv") => FixtureFormat::Csv,
-        Some("sql") => FixtureFormat::Sql,
-        Some(other) => {
-            problem(format!("'{other}' is no fixture format; it must be dict, csv or sql"), node);
-            return None;
-        }
-    };
-    let fixture = node.get("fixture").and_then(YamlNode::as_str).map(str::to_owned);
-    let mut rows = node.get("rows").map(|r| dates_as_text(r.to_base())).unwrap_or_default();
-    if let Some(name) = &fixture {
-        let extension = if format == FixtureFormat::Sql { "sql" } else { "csv" };
-        let packages = cx.tree.package(&entry.package).into_iter().chain(cx.tree.all_packages());
-        let file = packages
-            .flat_map(|p| &p.files)
-            .find(|f| f.kind == FileKind::Fixture && f.stem() == name && f.extension() == extension);
-        match file {
-            Some(file) => rows = file.file.text.as_str().into(),
-            None => {
-                problem(format!("no fixture file tests/fixtures/{name}.{extension} exists"), node);
-                return None;
-            }
-        }
-    }
-    let fits = match (format, &rows) {
-        (FixtureFormat::Dict, Value::List(items)) => items.iter().all(|i| i.as_map().is_some()),
-        (FixtureFormat::Dict, Value::Null) => true,
-        (FixtureFormat::Dict, _) => false,
-        (_, rows) => rows.is_null() || rows.as_str().is_some(),
-    };
-    if !fits {
-        let wanted = if format == FixtureFormat::Dict { "a list of mappings" } else { "text" };
-        problem(format!("the rows of a {} fixture must be {wanted}, found {}", format.as_str(), rows.kind()), node);
-        return None;
-    }
-    let input = node.get("input").and_then(YamlNode::as_str).unwrap_or_default().to_owned();
-    Some(Fixture { input, format, rows, fixture, span: node.span.clone() })
 }
 
 #[cfg(test)]

@@ -31,10 +31,12 @@ mod python;
 mod raw;
 pub mod resolve;
 mod semantic;
+mod snapshots;
 mod source_config;
 mod source_overrides;
 mod sources;
 pub mod test_names;
+mod unit_tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -369,15 +371,16 @@ fn yaml_snapshots(patches: &Patches, raws: &[Raw]) -> Vec<Raw> {
         .filter_map(|entry| {
             let relation = entry.value.get("relation").and_then(Value::as_str)?;
             let text = format!("select * from {{{{ {relation} }}}}");
-            let stem = entry.relative_path.rsplit_once('.').map_or(entry.relative_path.as_str(), |(s, _)| s);
+            // Unlike that of a snapshot in SQL, the fully qualified name leaves the file out.
+            let folders = entry.relative_path.rsplit_once('/').map(|(folders, _)| folders.split('/'));
             let mut fqn = vec![entry.package.clone()];
-            fqn.extend(stem.split('/').map(str::to_owned));
+            fqn.extend(folders.into_iter().flatten().map(str::to_owned));
             fqn.push(entry.name.clone());
             Some(Raw {
                 resource_type: ResourceType::Snapshot,
                 package: entry.package.clone(),
                 name: entry.name.clone(),
-                path: entry.relative_path.clone(),
+                path: format!("{}/{}.sql", entry.relative_path, entry.name),
                 original_path: entry.path.clone(),
                 fqn,
                 language: Language::Sql,
@@ -456,7 +459,11 @@ fn targets(
         .collect()
 }
 
-fn collect_tests(cx: &Cx<'_>, drafts: Vec<(TestDraft, Option<String>)>, out: &mut Collected) {
+fn collect_tests(
+    cx: &Cx<'_>,
+    drafts: Vec<(TestDraft, Option<String>)>,
+    out: &mut Collected,
+) {
     let made: Vec<(Option<Node>, Diagnostics)> = drafts
         .into_par_iter()
         .map(|(draft, group)| {
@@ -511,11 +518,7 @@ fn collect_extras(
             project.disabled.entry(exposure.id.clone()).or_default().push(Disabled::Exposure(exposure));
         }
     }
-    let mut models: HashMap<(String, String), Vec<Arc<Node>>> = HashMap::new();
-    for node in project.nodes.values().filter(|n| n.resource_type == ResourceType::Model) {
-        models.entry((node.package.clone(), node.name.clone())).or_default().push(Arc::clone(node));
-    }
-    for test in extras::unit_tests(cx, patches, &models, diagnostics) {
+    for test in find_unit_tests(cx, patches, project, diagnostics) {
         if test.config.enabled() {
             project.unit_tests.insert(test.id.clone(), Arc::new(test));
         }
@@ -550,6 +553,27 @@ fn describe_macros(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnos
             }
         }
     });
+}
+
+fn find_unit_tests(
+    cx: &Cx<'_>,
+    patches: &Patches,
+    project: &Project,
+    diagnostics: &mut Diagnostics,
+) -> Vec<crate::node::UnitTest> {
+    let key = |node: &Node| (node.package.clone(), node.name.clone());
+    let mut models: HashMap<(String, String), Vec<Arc<Node>>> = HashMap::new();
+    for node in project.nodes.values().filter(|n| n.resource_type == ResourceType::Model) {
+        models.entry(key(node)).or_default().push(Arc::clone(node));
+    }
+    let seeds = project.nodes.values().filter(|n| n.resource_type == ResourceType::Seed).map(|n| key(n));
+    let disabled = project.disabled.values().flatten().filter_map(|d| match d {
+        Disabled::Node(node) if node.resource_type == ResourceType::Model => Some(key(node)),
+        _ => None,
+    });
+    let (seeds, disabled): (Vec<_>, Vec<_>) = (seeds.collect(), disabled.collect());
+    let known = unit_tests::Known { models: &models, disabled: &disabled, seeds: &seeds };
+    unit_tests::unit_tests(cx, patches, &known, diagnostics)
 }
 
 fn report_unused(project: &Project, patches: &Patches, diagnostics: &mut Diagnostics) {

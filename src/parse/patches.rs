@@ -100,7 +100,7 @@ impl Patches {
         rendering: &Rendering<'_>,
         diagnostics: &mut Diagnostics,
     ) {
-        if !matches!(section, "semantic_models" | "saved_queries" | "metrics") {
+        if !matches!(section, "semantic_models" | "saved_queries" | "metrics" | "unit_tests") {
             for key in ["columns", "data_tests", "tests", "tables", "versions"] {
                 let Some(wrong) = node.get(key).filter(|n| !n.is_null() && !n.is_seq()) else { continue };
                 diagnostics.push(wrong.mismatch(codes::PROPERTIES_INVALID, &format!("`{key}`"), "a list"));

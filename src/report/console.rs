@@ -92,6 +92,7 @@ impl Console {
         });
         match parts {
             Some((before, inside, after, tint)) => format!("{before}{}{after}", painter.paint(tint, inside)),
+            None if message.name == "RunResultError" => painter.rows(&message.text),
             None => message.text.clone(),
         }
     }

@@ -53,4 +53,19 @@ impl Painter {
     pub fn paint(self, tint: Tint, text: &str) -> String {
         if self.color && !text.is_empty() { format!("{}{text}\u{1b}[0m", tint.code()) } else { text.to_owned() }
     }
+
+    /// The difference of two tables of rows: added, missing and changed rows stand out.
+    pub fn rows(self, text: &str) -> String {
+        if !self.color || !text.lines().any(|line| line.starts_with("@@")) {
+            return text.to_owned();
+        }
+        let line = |line: &str| match line.chars().next() {
+            Some('+') if line.starts_with("+++") => self.paint(Tint::Green, line),
+            Some('-') if line.starts_with("---") => self.paint(Tint::Red, line),
+            Some('→') => self.paint(Tint::Blue, line),
+            Some('@') => self.paint(Tint::Bold, line),
+            _ => line.to_owned(),
+        };
+        text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+    }
 }

@@ -16,7 +16,8 @@
     {%- endif -%}
     {%- if not types -%}
         {{ exceptions.raise_compiler_error(
-            "The unit test input '" ~ model.name ~ "' takes its column types from " ~ this ~ ", which has not been built"
+            "Not able to get columns for unit test '" ~ model.name ~ "' from relation " ~ this
+            ~ " because the relation doesn't exist"
         ) }}
     {%- endif -%}
 
@@ -69,8 +70,8 @@
         {%- if type is none -%}
             {%- set fixture = 'expected output' if model.resource_type == 'unit_test' else "'" ~ model.name ~ "'" -%}
             {{ exceptions.raise_compiler_error(
-                "The unit test fixture of " ~ fixture ~ " has an unknown column '" ~ name | lower ~ "'."
-                ~ "\nKnown are: " ~ (column_name_to_data_types.keys() | join(", "))
+                "Invalid column name: '" ~ name | lower ~ "' in unit test fixture for " ~ fixture ~ "."
+                ~ "\nAccepted columns for " ~ fixture ~ " are: " ~ (column_name_to_data_types.keys() | list)
             ) }}
         {%- endif -%}
 
