@@ -119,6 +119,7 @@ registry! {
     INCREMENTAL_STRATEGY = "T506" "an incremental strategy that is not available";
     MERGE_DUPLICATES = "T507" "a merge of several rows with one key";
     REBUILD_NEEDED = "T508" "a table that cannot follow its query in place";
+    SNAPSHOT_DUPLICATES = "T520" "a snapshot of several rows with one key";
     BATCH_INPUTS = "T521" "a microbatch model whose inputs are read whole";
     LEDGER = "T522" "a run ledger that cannot be kept";
     BATCH_STRATEGY = "T523" "a microbatch strategy that runs without batches";

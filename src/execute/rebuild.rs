@@ -21,7 +21,12 @@ impl Worker<'_> {
     /// node: its query sees `is_incremental()` false.
     pub fn run_or_rebuild(&self, node: &Arc<Node>, outcome: &mut NodeOutcome) -> Result<(), Box<Diagnostic>> {
         let mut refusal = match self.run_node(node, outcome) {
-            Err(refusal) if [codes::REBUILD_NEEDED, codes::MERGE_DUPLICATES].contains(&refusal.code) => refusal,
+            Err(refusal)
+                if [codes::REBUILD_NEEDED, codes::MERGE_DUPLICATES, codes::SNAPSHOT_DUPLICATES]
+                    .contains(&refusal.code) =>
+            {
+                refusal
+            }
             result => return result,
         };
         // The built-in macros that found out are not where it can be mended.

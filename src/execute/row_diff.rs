@@ -99,8 +99,8 @@ fn align(expected: Vec<Cells>, actual: Vec<Cells>) -> Vec<Line> {
         }
     }
     let mut surplus: Vec<Cells> = left.into_iter().flat_map(|(row, n)| std::iter::repeat_n(row.clone(), n)).collect();
-    surplus.sort_by(|a, b| compare_rows(a, b));
-    missing.sort_by(|a, b| compare_rows(a, b));
+    surplus.sort_by(compare_rows);
+    missing.sort_by(compare_rows);
     for (old, new) in pairs(&missing, &surplus) {
         lines.push(Line::Changed(std::mem::take(&mut missing[old]), std::mem::take(&mut surplus[new])));
     }
@@ -145,9 +145,8 @@ fn shown_columns(lines: &[Line], count: usize) -> Vec<bool> {
     for line in lines {
         let Line::Changed(old, new) = line else { continue };
         for (column, _) in old.iter().zip(new).enumerate().filter(|(_, (old, new))| old != new) {
-            for near in column.saturating_sub(1)..(column + 2).min(count) {
-                shown[near] = true;
-            }
+            let near = column.saturating_sub(1)..(column + 2).min(count);
+            shown[near].fill(true);
         }
     }
     if let Some(first) = shown.first_mut() {

@@ -1,5 +1,7 @@
 //! Small projects in code, run on an engine in memory.
 
+mod snapshots;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 

@@ -98,8 +98,8 @@ fn tested_models(entry: &Entry, known: &Known<'_>) -> Checked<(String, Vec<Arc<N
         return Err(Box::new(invalid(message).at(at()).help("keep `include` or `exclude`")));
     }
     let version = |node: &Arc<Node>| node.model().map(|m| m.version.to_string()).unwrap_or_default();
-    let versioned = targets.iter().any(|n| n.model().is_some_and(|m| !m.version.is_null()));
-    if !versioned && !(include.is_empty() && exclude.is_empty()) {
+    let unversioned = !targets.iter().any(|n| n.model().is_some_and(|m| !m.version.is_null()));
+    if unversioned && (!include.is_empty() || !exclude.is_empty()) {
         let message = format!(
             "Unit test '{}' should not have a versions include or exclude when referencing non-versioned model '{model}'",
             entry.name

@@ -37,6 +37,7 @@ const METHODS: &[&str] = &[
     "raise_fail_fast_error",
     "warn_snapshot_timestamp_data_types",
     "raise_duplicate_keys",
+    "raise_duplicate_snapshot_keys",
     "raise_rebuild_needed",
 ];
 
@@ -163,6 +164,18 @@ impl ExceptionsObject {
 
     /// Errors of incremental models that dbt does not know.
     fn about_incrementals(&self, method: &str, args: &[Value]) -> Result<Value, Error> {
+        if method == "raise_duplicate_snapshot_keys" {
+            let [relation, keys, examples] = bind(method, args, ["relation", "keys", "examples"])?;
+            let (relation, keys) = (required(method, "relation", relation)?, list_of(method, "keys", keys)?.join(", "));
+            let examples = list_of(method, "examples", examples)?.join("\n");
+            let message = format!(
+                "several rows of the query have the same unique_key {keys}; nothing was changed in {relation}\n{examples}"
+            );
+            return Err(self.0.raise(Diagnostic::error(codes::SNAPSHOT_DUPLICATES, message).help(format!(
+                "keep one row a key, the newest for instance: `qualify row_number() over (partition by {keys} order by \
+                 ... desc) = 1`; or add the column that tells them apart to unique_key"
+            ))));
+        }
         let diagnostic = if method == "raise_duplicate_keys" {
             let [relation, keys, examples] = bind(method, args, ["relation", "keys", "examples"])?;
             let (relation, keys) = (required(method, "relation", relation)?, list_of(method, "keys", keys)?);
@@ -232,7 +245,9 @@ impl ExceptionsObject {
                 let (yaml, sql) = (required(method, "yaml_columns", yaml)?, required(method, "sql_columns", sql)?);
                 self.raise(codes::CONTRACT, contract_message(&columns(&yaml)?, &columns(&sql)?))
             }
-            "raise_duplicate_keys" | "raise_rebuild_needed" => self.about_incrementals(method, args),
+            "raise_duplicate_keys" | "raise_duplicate_snapshot_keys" | "raise_rebuild_needed" => {
+                self.about_incrementals(method, args)
+            }
             _ => {
                 let [snapshot, updated] = bind(method, args, ["snapshot_time_data_type", "updated_at_data_type"])?;
                 let (snapshot, updated) = (snapshot.unwrap_or_default(), updated.unwrap_or_default());

@@ -29,3 +29,55 @@
 {% macro duckdb__post_snapshot(temporary_relation) -%}
     {{ return(drop_relation(temporary_relation)) }}
 {%- endmacro %}
+
+
+{#- The earliest moment at which the next version of a key may begin is the last end, or the last beginning, that it has. -#}
+{% macro duckdb__snapshot_keep_intervals_in_order(staging, target, strategy) -%}
+    {%- set columns = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
+    {%- set key = strategy.unique_key -%}
+    {%- set starts, ends, id = columns.dbt_valid_from, columns.dbt_valid_to, columns.dbt_scd_id -%}
+    {%- set is_open = snapshot_version_is_open(ends) -%}
+    {%- set names = [] -%}
+    {%- if key | is_list -%}
+        {%- for _ in key -%}{%- do names.append('dbt_unique_key_' ~ loop.index) -%}{%- endfor -%}
+    {%- else -%}
+        {%- do names.append('dbt_unique_key') -%}
+    {%- endif -%}
+    {%- set floors %}
+        select
+            {{ names | join(', ') }},
+            max(case when dbt_is_open then {{ starts }} else {{ ends }} end) as dbt_floor,
+            bool_or(dbt_is_open) as dbt_is_open
+        from (
+            select {{ unique_key_fields(key) }}, {{ starts }}, {{ ends }}, {{ is_open }} as dbt_is_open from {{ target }}
+        ) as versions
+        group by {{ names | join(', ') }}
+    {%- endset -%}
+    {%- set early = run_query(
+        'select count(*), count(*) filter (where floors.dbt_is_open) from ' ~ staging ~ ' as staged join (' ~ floors
+        ~ ') as floors on ' ~ unique_key_join_on(key, 'staged', 'floors')
+        ~ " where staged.dbt_change_type = 'insert' and staged." ~ starts ~ ' < floors.dbt_floor'
+    ).rows[0] -%}
+    {%- if early[0] -%}
+        {%- call statement('snapshot_starts_in_order') %}
+            update {{ staging }} as staged set {{ starts }} = floors.dbt_floor
+            from ({{ floors }}) as floors
+            where {{ unique_key_join_on(key, 'staged', 'floors') }}
+                and staged.dbt_change_type = 'insert' and staged.{{ starts }} < floors.dbt_floor
+        {%- endcall -%}
+    {%- endif -%}
+    {%- if early[1] -%}
+        {%- do exceptions.warn(
+            'In ' ~ target ~ ', ' ~ early[1] ~ (' rows have' if early[1] > 1 else ' row has') ~ ' changed with a time before the '
+            ~ 'start of the stored version: the new version begins where that one began, which ends at once.'
+        ) -%}
+    {%- endif -%}
+    {%- call statement('snapshot_ends_in_order') %}
+        update {{ staging }} as staged set {{ ends }} = versions.{{ starts }}
+        from {{ target }} as versions
+        where staged.{{ id }} = versions.{{ id }}
+            and {{ snapshot_version_is_open('versions.' ~ ends) }}
+            and staged.dbt_change_type in ('update', 'delete')
+            and staged.{{ ends }} < versions.{{ starts }}
+    {%- endcall -%}
+{%- endmacro %}

@@ -19,6 +19,8 @@
     {%- set strategy_macro = strategy_dispatch(config.get('strategy')) -%}
     {%- set strategy = strategy_macro(model, 'snapshotted_data', 'source_data', model['config'], target_exists) -%}
 
+    {%- do snapshot_refuse_duplicate_keys(target_relation, model['compiled_code'], strategy.unique_key) -%}
+
     {%- if not target_exists -%}
         {%- set change_sql = build_snapshot_table(strategy, model['compiled_code']) -%}
         {%- set final_sql = create_table_as(False, target_relation, change_sql) -%}
@@ -39,13 +41,11 @@
             {%- endfor -%}
         {%- endif -%}
 
-        {%- set new_columns = adapter.get_missing_columns(staging_table, target_relation) | rejectattr('name', 'in', steering) | list -%}
-        {%- do create_columns(target_relation, new_columns) -%}
-
-        {%- set insert_columns = [] -%}
-        {%- for column in adapter.get_columns_in_relation(staging_table) if column.name not in steering -%}
-            {%- do insert_columns.append(adapter.quote(column.name)) -%}
-        {%- endfor -%}
+        {%- if config.get('strategy') == 'timestamp' -%}
+            {%- do snapshot_warn_of_late_rows(target_relation, model['compiled_code'], strategy) -%}
+        {%- endif -%}
+        {%- do snapshot_keep_intervals_in_order(staging_table, target_relation, strategy) -%}
+        {%- set insert_columns = snapshot_follow_columns(staging_table, target_relation, steering) -%}
         {%- set final_sql = snapshot_merge_sql(target=target_relation, source=staging_table, insert_cols=insert_columns) -%}
     {%- endif -%}
 

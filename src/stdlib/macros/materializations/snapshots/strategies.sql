@@ -99,7 +99,8 @@
     {%- for name in checked if name in stored -%}
         {%- do shared.append(adapter.quote(name)) -%}
     {%- endfor -%}
-    {{ return((shared | length < checked | length, shared)) }}
+    {#- A column that is never stored would mark every row as changed in every run. -#}
+    {{ return((shared | length < checked | length and snapshot_on_schema_change() != 'ignore', shared)) }}
 {%- endmacro %}
 
 
