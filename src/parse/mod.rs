@@ -459,11 +459,7 @@ fn targets(
         .collect()
 }
 
-fn collect_tests(
-    cx: &Cx<'_>,
-    drafts: Vec<(TestDraft, Option<String>)>,
-    out: &mut Collected,
-) {
+fn collect_tests(cx: &Cx<'_>, drafts: Vec<(TestDraft, Option<String>)>, out: &mut Collected) {
     let made: Vec<(Option<Node>, Diagnostics)> = drafts
         .into_par_iter()
         .map(|(draft, group)| {
