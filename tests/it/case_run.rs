@@ -128,19 +128,23 @@ fn command(root: &Path, line: &str) -> Result<Output, String> {
 }
 
 fn start(root: &Path, environment: &[(String, String)], args: &[String]) -> Result<Output, String> {
-    let home = root.parent().unwrap_or(root);
-    Command::new(env!("CARGO_BIN_EXE_transform"))
-        .args(args)
+    let mut command = program(root);
+    command.args(args).envs(environment.iter().map(|(k, v)| (k, v)));
+    command.output().map_err(|e| e.to_string())
+}
+
+/// The program in a project's folder, with nothing of this process's environment that it could read.
+pub fn program(root: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_transform"));
+    command
         .current_dir(root)
         .env_clear()
-        .env("HOME", home)
+        .env("HOME", root.parent().unwrap_or(root))
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .envs(std::env::var_os("TRANSFORM_PYTHON").map(|v| ("TRANSFORM_PYTHON", v)))
         .envs(std::env::var_os("LD_LIBRARY_PATH").map(|v| ("LD_LIBRARY_PATH", v)))
-        .env("TZ", "UTC")
-        .envs(environment.iter().map(|(k, v)| (k, v)))
-        .output()
-        .map_err(|e| e.to_string())
+        .env("TZ", "UTC");
+    command
 }
 
 /// Shell-like words: white space separates, single and double quotes keep together.

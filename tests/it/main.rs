@@ -1,9 +1,11 @@
-//! The integration tests, one binary: the `.case` files, the rules of the house, and the Jinja differential suite.
+//! The integration tests, one binary: the `.case` files, the rules of the house, laws on random histories, and the Jinja
+//! differential suite.
 
 mod architecture;
 mod case_file;
 mod case_run;
 mod cases;
 mod column_lineage;
+mod incremental;
 mod package_source;
 mod redact;
