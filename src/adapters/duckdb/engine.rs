@@ -216,6 +216,9 @@ impl Drop for Statements<'_> {
     }
 }
 
+/// How long a thread that has nothing to do for its statement looks away.
+const REST: std::time::Duration = std::time::Duration::from_micros(100);
+
 /// A statement ready to run.
 pub(super) struct Prepared<'a> {
     raw: ffi::duckdb_prepared_statement,
@@ -238,13 +241,50 @@ impl<'a> Prepared<'a> {
             let state = if streaming {
                 ffi::duckdb_execute_prepared_streaming(self.raw, &mut result.raw)
             } else {
-                ffi::duckdb_execute_prepared(self.raw, &mut result.raw)
+                let mut pending = Pending(ptr::null_mut());
+                if ffi::duckdb_pending_prepared(self.raw, &mut pending.0) != ffi::DuckDBSuccess {
+                    let error = borrowed_text(ffi::duckdb_pending_error(pending.0));
+                    return Err(error.unwrap_or_else(|| "the statement failed".to_owned()));
+                }
+                pending.help_out();
+                ffi::duckdb_execute_pending(pending.0, &mut result.raw)
             };
             if state != ffi::DuckDBSuccess {
                 return Err(result.error().unwrap_or_else(|| "the statement failed".to_owned()));
             }
             Ok(result)
         }
+    }
+}
+
+/// A statement that is running.
+struct Pending(ffi::duckdb_pending_result);
+
+impl Pending {
+    /// Works on the statement until it is done. While the engine's own threads have all that is left of it (the checkpoint
+    /// of a commit, for one), this thread rests: the engine would have it ask again and again, at the others' expense.
+    fn help_out(&self) {
+        const PATIENCE: u32 = 64;
+        let mut idle = 0;
+        loop {
+            // SAFETY: the pending result is live.
+            match unsafe { ffi::duckdb_pending_execute_task(self.0) } {
+                ffi::duckdb_pending_state_DUCKDB_PENDING_RESULT_NOT_READY => idle = 0,
+                ffi::duckdb_pending_state_DUCKDB_PENDING_NO_TASKS_AVAILABLE if idle < PATIENCE => {
+                    idle += 1;
+                    std::thread::yield_now();
+                }
+                ffi::duckdb_pending_state_DUCKDB_PENDING_NO_TASKS_AVAILABLE => std::thread::sleep(REST),
+                _ => return,
+            }
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // SAFETY: created by `duckdb_pending_prepared`; destroying null is allowed.
+        unsafe { ffi::duckdb_destroy_pending(&mut self.0) };
     }
 }
 
