@@ -57,7 +57,9 @@ impl Kind {
             DeleteInsert => "incremental_strategy='delete+insert', unique_key=['k1']",
             DeleteInsertComposite => "incremental_strategy='delete+insert', unique_key=['k1', 'k2']",
             Merge => "incremental_strategy='merge', unique_key='k1'",
-            MergeComposite => "incremental_strategy='merge', unique_key=['k1', 'k2'], on_schema_change='sync_all_columns'",
+            MergeComposite => {
+                "incremental_strategy='merge', unique_key=['k1', 'k2'], on_schema_change='sync_all_columns'"
+            }
             Overwrite => "incremental_strategy='insert_overwrite', partition_by='p'",
             OverwriteTwo => "incremental_strategy='insert_overwrite', partition_by=['p', 'k2']",
         }
@@ -217,8 +219,7 @@ fn history_holds(models: &[Model], steps: &[Step]) -> TestCaseResult {
         write(root, &format!("models/m{i}.sql"), &model.sql());
     }
     let shown = "coalesce(k1::varchar, 'null') || '|' || k2 || '|' || coalesce(p::varchar, 'null') || '|' || v";
-    let queries: Vec<String> =
-        (0..models.len()).map(|i| format!("select {shown} from main.m{i} order by 1")).collect();
+    let queries: Vec<String> = (0..models.len()).map(|i| format!("select {shown} from main.m{i} order by 1")).collect();
 
     let mut applied: Vec<Vec<&Vec<Row>>> = vec![Vec::new(); models.len()];
     let first = Step { batch: 0, full_refresh: false };
@@ -270,7 +271,8 @@ fn a_killed_full_refresh_leaves_the_old_table() {
     let root = folder.path();
     write(root, "dbt_project.yml", "name: shop\nprofile: shop\n");
     let slow = "{% if var('slow', false) %} where (select sum(a.range % 7) from range(3000000) a, range(300000) b) > 0 {% endif %}";
-    let model = format!("{{{{ config(materialized='incremental') }}}}\nselect '{{{{ var('text') }}}}' as text {slow}\n");
+    let model =
+        format!("{{{{ config(materialized='incremental') }}}}\nselect '{{{{ var('text') }}}}' as text {slow}\n");
     write(root, "models/m.sql", &model);
     assert!(run(root, &["run", "--quiet", "--vars", "text: old"]).expect("the first run ends well"));
 
@@ -287,6 +289,7 @@ fn a_killed_full_refresh_leaves_the_old_table() {
     }
 
     assert!(run(root, &["run", "--quiet", "--vars", "text: new"]).expect("the next run ends well"));
-    let questions = ["select text from main.m order by text", "select string_agg(table_name, ' ') from duckdb_tables()"];
+    let questions =
+        ["select text from main.m order by text", "select string_agg(table_name, ' ') from duckdb_tables()"];
     assert_eq!(query(root, &questions.map(str::to_owned)), [vec!["new", "old"], vec!["m"]]);
 }

@@ -199,9 +199,9 @@ fn errors_leave_the_render_as_they_came() {
         ("{{ adapter.get_relatio() }}", codes::JINJA_RUNTIME, "no method named 'get_relatio'"),
         ("{{ run_query('select boom') }}", codes::DATABASE_ERROR, "Catalog Error: boom"),
         (
-            "{{ adapter.get_incremental_strategy_macro(context, 'insert_overwrite') }}",
+            "{{ adapter.get_incremental_strategy_macro(context, 'nope') }}",
             codes::INCREMENTAL_STRATEGY,
-            "not valid",
+            "could not find an incremental strategy macro",
         ),
         ("{{ load_agate_table() }}", codes::COMPILER_ERROR, "can only load_agate_table for seeds (got a model)"),
         ("{{ this.incorporate(path={'schema': 1}) }}", codes::COMPILER_ERROR, "Got an invalid path schema: 1"),
