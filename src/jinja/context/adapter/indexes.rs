@@ -27,14 +27,15 @@ pub(super) fn parse_index(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Value
         map.get("columns").and_then(base::Value::as_list).map(|items| items.iter().map(ToString::to_string).collect());
     let columns = columns.ok_or_else(|| refuse("an index config needs `columns`, a list of names"))?;
     let unique = map.get("unique").is_some_and(base::Value::is_truthy);
-    Ok(Value::from_object(IndexConfig { columns, unique, salt: core.shared.run_started_at.to_rfc3339() }))
+    Ok(Value::from_object(IndexConfig { columns, unique, salt: uuid::Uuid::new_v4().to_string() }))
 }
 
 #[derive(Debug)]
 struct IndexConfig {
     columns: Vec<String>,
     unique: bool,
-    /// An index name is never used twice: engines refuse to create it again beside a table's backup.
+    /// An index name is never used twice: engines refuse to create it again beside a table's backup, and a table may have two
+    /// indexes that are alike.
     salt: String,
 }
 
