@@ -434,7 +434,7 @@ fn what_cannot_be_opened_says_why() {
     assert!(option.kind == ErrorKind::Settings && option.message.contains("no_such"), "{option}");
     let setting = error(":memory:", r#", "settings": {"no_such": 1}"#);
     assert!(setting.message.contains("`settings`") && setting.message.contains("no_such"), "{setting}");
-    assert_eq!(error(":memory:", r#", "module_paths": ["x"]"#).kind, ErrorKind::Unsupported);
+    assert_eq!(error(":memory:", r#", "filesystems": [{"fs": "s3"}]"#).kind, ErrorKind::Unsupported);
     assert!(open(&Dict::new(), Path::new("/")).is_err());
 }
 
