@@ -29,6 +29,10 @@ pub(super) fn install(
     }
     let new = staging.join("new");
     let failed = |e: FilesError| -> Diagnostics { [io_problem(&root.root_dir, e)].into_iter().collect() };
+    if files.is_file(target) {
+        // Fails, with the reason: a file lies where the folder belongs.
+        files.create_dir(target).map_err(failed)?;
+    }
     files.create_dir(&new).map_err(failed)?;
     let downloads: Vec<Diagnostic> = pinned
         .par_iter()
