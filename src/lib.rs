@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A command reads like that list: [`load`] turns a folder into a `SourceTree`, [`parse`] turns it into a
-//! [`node::Project`] and the macro engine, [`graph`] orders and selects, [`compile`] renders SQL, [`execute`] runs it
-//! and tells what happens as events, [`report`] and [`artifacts`] show and keep it.
+//! [`node::Project`] and the macro engine, [`graph`] orders and selects, [`compile`] renders SQL, [`state`] knows
+//! what is already built, [`execute`] runs the rest and tells what happens as events, [`report`] and [`artifacts`] show and keep it.
 //!
 //! Rules
 //! * One room per big dependency: minijinja in [`jinja`], DuckDB in [`adapters`], clap in [`cli`].
