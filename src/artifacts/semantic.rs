@@ -143,7 +143,7 @@ const SAVED_QUERY: Shape = &[
 const IDENTITY: [&str; 7] = ["name", "resource_type", "package_name", "path", "original_file_path", "unique_id", "fqn"];
 
 /// The entry of `manifest.json`.
-pub(super) fn manifest_entry(s: &Semantic, project: &Project) -> Dict {
+pub fn manifest_entry(s: &Semantic, project: &Project) -> Dict {
     let written = crate::node::dict::semantic(s, project.info.created_at);
     let shape = match s.kind {
         ResourceType::Metric => METRIC,

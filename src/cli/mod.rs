@@ -9,11 +9,13 @@ mod args;
 mod code_writer;
 mod commands;
 mod context;
+mod earlier;
 mod event_time;
 mod json_text;
 mod log;
 mod project_facts;
 mod query_comment;
+mod retry;
 mod session;
 mod settings;
 mod table;
@@ -34,6 +36,7 @@ use crate::report::{FileLog, RenderStyle, Reporter, Shared, Streams, render_diag
 
 use args::{Request, Which};
 use context::{CommandContext, CommandResult};
+use earlier::EarlierSettings;
 use session::{Inputs, ProjectYaml, Session, Stop, tell};
 use settings::{Settings, SettingsError};
 
@@ -117,6 +120,8 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
         inject_ephemeral_ctes: settings.value("inject_ephemeral_ctes").as_bool().unwrap_or(true),
         introspect: settings.which != Which::Compile || settings.bool("introspect"),
         write_json: settings.bool("write_json"),
+        earlier: EarlierSettings::new(settings),
+        retry: None,
         cancel,
     };
     let code = tell(&inputs, settings.problems()).map_or_else(|Stop(code)| Ok(code), |()| dispatch(settings, inputs));
@@ -190,6 +195,16 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
         Which::Debug => commands::debug::run(&cx),
         Which::Init => commands::init::run(&cx),
         Which::Explain => commands::explain::run(&cx),
+        Which::Retry => {
+            let Some(root) = cx.root() else { return Ok(EXIT_TROUBLE) };
+            match retry::again(&cx, &root) {
+                Ok(again) => again_in(&again, inputs),
+                Err(problem) => {
+                    inputs.sink.emit(&Event::Problem(&problem));
+                    Ok(EXIT_TROUBLE)
+                }
+            }
+        }
         which => {
             let ended = Session::open(inputs, &renderer).and_then(|session| match which {
                 Which::Backfill => commands::backfill::run(&session, settings),
@@ -203,4 +218,26 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
             Ok(ended.unwrap_or_else(|Stop(code)| code))
         }
     }
+}
+
+/// The former command, for what is to be done again.
+fn again_in(again: &retry::Again, inputs: Inputs) -> CommandResult {
+    let settings = &again.settings;
+    if settings.which == Which::RunOperation && again.nothing {
+        return Ok(0);
+    }
+    let retry = (settings.which != Which::RunOperation).then(|| Arc::new(again.scope.clone()));
+    let inputs = Inputs {
+        load: settings.load_request(),
+        flags: settings.flags_dict(),
+        args: settings.args_dict(),
+        warn_error: settings.bool("warn_error"),
+        empty: settings.bool("empty"),
+        store_failures: settings.bool("store_failures"),
+        write_json: settings.bool("write_json"),
+        earlier: EarlierSettings::new(settings),
+        retry,
+        ..inputs
+    };
+    dispatch(settings, inputs)
 }

@@ -16,18 +16,20 @@ use crate::diag::{Diagnostic, Diagnostics, Warning, WarningPolicy, codes};
 use crate::execute::event::{Event, EventSink};
 use crate::execute::{CancelFlag, QueryComment, Surroundings};
 use crate::files::{Env, Files};
-use crate::graph::{Graph, Selection, SelectionRequest, check_selectors, select};
+use crate::graph::{Graph, Selection, SelectionRequest, StateFacts, check_selectors, select};
 use crate::jinja::context::SharedContext;
 use crate::jinja::context::host::{AdapterFacts, LogSink};
 use crate::jinja::{DispatchSettings, Engine, Registry};
 use crate::load::{self, DBT_VERSION, LoadRequest, Profile, SourceTree, VarScope, YamlContext, YamlRenderer};
 use crate::node::Project;
 use crate::node::dict::CompiledCode;
+use crate::node::previous::RetryScope;
 use crate::parse::{InternalPackage, ParseRequest, TreeVars, Yaml, parse};
 use crate::stdlib;
 
 use super::code_writer::project_files;
 use super::context::open_adapter;
+use super::earlier::{Earlier, EarlierSettings, deferral};
 use super::project_facts;
 use super::query_comment;
 
@@ -73,6 +75,10 @@ pub struct Inputs {
     pub introspect: bool,
     /// Whether to write manifest.json.
     pub write_json: bool,
+    /// Earlier states.
+    pub earlier: EarlierSettings,
+    /// What `retry` does again, in place of a selection.
+    pub retry: Option<Arc<RetryScope>>,
     /// Ctrl-C.
     pub cancel: Arc<CancelFlag>,
 }
@@ -190,6 +196,8 @@ impl Session {
         let mut shared = shared_context(&inputs, &tree, facts);
         let for_graph = Arc::clone(&project);
         shared.graph = Some(Arc::new(move || graph_dict(&for_graph)));
+        let deferred = deferral(&inputs.earlier, &*inputs.files);
+        shared.deferral = deferred.map_err(|problem| told(&inputs, &problem))?.map(Arc::new);
         shared.files = Some(Arc::new(project_files(&inputs, &tree)));
         Ok(Self { inputs, adapter, engine: parsed.engine, project, graph, shared: Arc::new(shared), tree })
     }
@@ -206,10 +214,34 @@ impl Session {
 
     /// The selection of a command; problems are told.
     pub fn select(&self, request: &SelectionRequest) -> Step<Selection> {
-        let (selection, problems) = select(&self.graph, &self.project, request, None);
-        tell(&self.inputs, problems)?;
+        let selection = match &self.inputs.retry {
+            Some(retry) => self.select_again(retry)?,
+            None => {
+                let (inputs, target) = (&self.inputs, self.target_dir());
+                let adapter = &self.shared.adapter;
+                let earlier = Earlier::new(&self.project, adapter, &*inputs.files, &inputs.earlier, &target);
+                let facts = earlier.as_ref().map(|e| e as &dyn StateFacts);
+                let (selection, mut problems) = select(&self.graph, &self.project, request, facts);
+                problems.extend(earlier.map(|e| e.warnings()).unwrap_or_default());
+                tell(inputs, problems)?;
+                selection
+            }
+        };
         self.shared.set_selected_resources(selection.iter().map(ToString::to_string).collect());
         Ok(selection)
+    }
+
+    /// What `retry` does again; all of it must still be there.
+    fn select_again(&self, retry: &RetryScope) -> Step<Selection> {
+        let known: HashSet<&NodeId> = self.project.member_ids().collect();
+        let gone = retry.nodes.iter().filter(|id| !known.contains(id)).min();
+        if let Some(id) = gone {
+            let message = format!("Couldn't find {} '{id}' -- does it not exist or is it disabled?", id.resource_type());
+            let problem = Diagnostic::error(codes::STATE_MISSING, message)
+                .help("run the former command again by itself: what it worked on has changed");
+            return Err(told(&self.inputs, &problem));
+        }
+        Ok(retry.nodes.iter().cloned().collect())
     }
 
     /// Everything that running nodes needs.
@@ -317,6 +349,12 @@ pub fn tell(inputs: &Inputs, problems: Diagnostics) -> Step<()> {
         inputs.sink.emit(&Event::Problem(&problem));
     }
     if stop { Err(Stop(2)) } else { Ok(()) }
+}
+
+/// Tells an error that ends the command.
+fn told(inputs: &Inputs, problem: &Diagnostic) -> Stop {
+    inputs.sink.emit(&Event::Problem(problem));
+    Stop(2)
 }
 
 fn note(inputs: &Inputs, message: &str) {

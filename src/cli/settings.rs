@@ -39,6 +39,10 @@ enum Origin {
     CommandLine,
 }
 
+/// Former names of environment variables, without `DBT_`.
+const OLD_NAMES: [(&str, &str); 3] =
+    [("state", "ARTIFACT_STATE_PATH"), ("defer", "DEFER_TO_STATE"), ("favor_state", "FAVOR_STATE_MODE")];
+
 /// Everything the user has set, resolved.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -163,7 +167,8 @@ impl Settings {
             return Ok((typed(opt, value, &format!("--{}", opt.long()))?, Origin::CommandLine));
         }
         let setting = opt.name.to_uppercase();
-        if let Some(text) = opt.env.then(|| self.env.dbt_setting(&setting)).flatten() {
+        let old = || OLD_NAMES.iter().find(|(new, _)| *new == opt.name).and_then(|(_, old)| self.env.dbt_setting(old));
+        if let Some(text) = opt.env.then(|| self.env.dbt_setting(&setting).or_else(old)).flatten() {
             return Ok((typed(opt, &Value::from(text), &format!("DBT_{setting}"))?, Origin::Environment));
         }
         match self.project_flags.get(opt.name).filter(|v| opt.project && !v.is_null()) {
@@ -217,6 +222,16 @@ impl Settings {
     /// Whether somebody set the option.
     pub fn is_set(&self, name: &str) -> bool {
         self.origins.iter().any(|(n, origin)| *n == name && *origin > Origin::Default)
+    }
+
+    /// Whether the option stands on the command line.
+    pub fn on_command_line(&self, name: &str) -> bool {
+        self.origins.iter().any(|(n, origin)| *n == name && *origin == Origin::CommandLine)
+    }
+
+    /// `flags:` of dbt_project.yml.
+    pub fn project_flags(&self) -> &Dict {
+        &self.project_flags
     }
 
     /// A flag of dbt_project.yml that no option sets, such as `skip_nodes_if_on_run_start_fails`.

@@ -81,6 +81,7 @@ impl Compiler {
             policy: shared.quote_policy(),
             empty: settings.empty,
             require_alias: shared.adapter.subquery_alias,
+            shared: Arc::clone(&shared),
             project,
         };
         Self { engine, shared, names: Arc::new(names), settings, inlined: Mutex::default() }

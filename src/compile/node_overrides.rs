@@ -76,7 +76,7 @@ fn target(names: &Names, constraint: &Constraint, from: &str, package: &str) -> 
     let expression = expression(constraint).unwrap_or_default();
     match lone_call(expression) {
         Some(Call::Ref(call)) => {
-            names.find_reference(&call, from, package).map(|node| names.shown(&names.node_relation(&node)))
+            names.find_reference(&call, from, package).map(|node| names.shown(&names.key_relation(&node)))
         }
         Some(Call::Source(source, table)) => {
             let found = names.find_source((&source, &table), from, package)?;

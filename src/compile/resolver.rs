@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 
 use crate::base::{Dict, Interval, NodeId, Value};
 use crate::diag::{Diagnostic, codes};
-use crate::jinja::context::RelationObject;
+use crate::jinja::context::{RelationObject, SharedContext};
 use crate::jinja::context::host::{EventTimeFilter, Policy, Resolved, Resolver};
 use crate::node::{Column, Config, Node, Project, RefCall, ResourceType, Source, dict};
 use crate::parse::resolve::{Found, Lookup, shown_call};
@@ -24,6 +24,8 @@ pub(super) fn cte_name(name: &str) -> String {
 /// What all points of view share.
 pub(super) struct Names {
     pub project: Arc<Project>,
+    /// The invocation: what is selected, and where nodes are in another state.
+    pub shared: Arc<SharedContext>,
     pub lookup: Lookup,
     /// The root project's quoting over the engine's.
     pub policy: Policy,
@@ -52,6 +54,24 @@ impl Names {
     pub(super) fn node_relation(&self, node: &Node) -> Resolved {
         let own = node.config.map("quoting");
         Resolved::relation(node.relation.clone(), own.map_or(self.policy, |own| self.policy.with(own)))
+    }
+
+    /// What a reference to a node reads: its relation, with `--defer` perhaps that of another state.
+    fn read_relation(&self, node: &Node) -> Resolved {
+        let own = self.node_relation(node);
+        let deferral = self.shared.deferral.as_ref().filter(|deferral| deferral.refs);
+        let (Some(deferral), Some(there)) = (deferral, self.shared.deferred(&node.id)) else { return own };
+        if deferral.favor_state && !self.shared.is_selected(&node.id) {
+            return there;
+        }
+        Resolved { deferred: Some((there.relation, there.quote)), ..own }
+    }
+
+    /// What a foreign key to a node points to. Its table must be there: with `--defer` that of the other state is.
+    pub(super) fn key_relation(&self, node: &Node) -> Resolved {
+        let deferral = self.shared.deferral.as_ref().filter(|deferral| deferral.refs);
+        let there = deferral.and_then(|_| self.shared.deferred(&node.id));
+        there.unwrap_or_else(|| self.node_relation(node))
     }
 
     /// The table of a source. The project's quoting is not for sources: only the source's own counts.
@@ -179,7 +199,7 @@ impl Resolver for NodeResolver {
         let event_time =
             self.event_time(&target.config, &target.columns, target.config.map("quoting").unwrap_or(&none));
         if !target.is_ephemeral() {
-            return Ok(self.limited(self.names.node_relation(&target), event_time));
+            return Ok(self.limited(self.names.read_relation(&target), event_time));
         }
         if let View::Package(_) = self.view {
             let message = format!("operations cannot ref() ephemeral models, but {} is ephemeral", target.name);

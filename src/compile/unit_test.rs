@@ -11,7 +11,7 @@ use crate::base::{Dict, NodeId, Value};
 use crate::diag::{Diagnostic, Span};
 use crate::jinja::TemplateSource;
 use crate::jinja::context::host::{Database, Policy, Resolver};
-use crate::jinja::context::{Argument, NodeScope, Overrides, call_named, render};
+use crate::jinja::context::{Argument, NodeScope, Overrides, RelationObject, call_named, render};
 use crate::node::{Checksum, Config, Detail, Fixture, FixtureFormat, Language, Node, ResourceType, Source, UnitTest};
 use crate::sql::is_blank;
 
@@ -119,6 +119,9 @@ impl Compiler {
         let mut scope = NodeScope::run(&self.shared, &node, None, Arc::new(resolver));
         if let Some(database) = database {
             scope = scope.database(Arc::clone(database));
+        }
+        if let Some(there) = self.shared.deferred(parent.id()) {
+            scope = scope.relation("defer_relation", RelationObject::from_resolved(there, false));
         }
         let scope = scope.build();
         let rows = match rows(test, fixture)? {

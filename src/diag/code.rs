@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A registered code such as `T203`. `T1xx` project files, `T2xx` Jinja, `T3xx` SQL, `T4xx` graph, `T5xx` plan and
-/// build, `T6xx` engine and environment, `T9xx` our own faults.
+/// build, `T6xx` engine and environment, `T7xx` earlier states, `T9xx` our own faults.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Code(&'static str);
 
@@ -131,6 +131,12 @@ registry! {
     UNSUPPORTED = "T605" "a feature that is not supported";
     INTERRUPTED = "T606" "an interrupted run";
     PYTHON_FAILED = "T607" "a Python model that failed";
+    // T7xx: earlier states
+    STATE_MISSING = "T701" "a state that is not there";
+    STATE_UNREADABLE = "T702" "a state that cannot be read";
+    STATE_SEED = "T703" "a seed too big to compare";
+    CONTRACT_BROKEN = "T704" "a contract that is broken for its readers";
+    STATE_IS_TARGET = "T705" "a state that is being overwritten";
     // T9xx: our own faults
     INTERNAL = "T900" "an internal error";
 }

@@ -24,6 +24,9 @@ type Step<T> = Result<T, Box<Diagnostic>>;
 impl Worker<'_> {
     /// Runs a node of any kind but a hook.
     pub fn run_node(&self, node: &Arc<Node>, outcome: &mut NodeOutcome) -> Step<()> {
+        if self.settings.clones {
+            return self.clone_node(node, outcome);
+        }
         if node.resource_type == ResourceType::Seed {
             let scope = self.materialize(node, None, self.pending(node), outcome, |scope| scope)?;
             return self.succeed(&scope, outcome);
@@ -43,6 +46,19 @@ impl Worker<'_> {
             ResourceType::Test => self.judge_data_test(&compiled.node, &scope, outcome)?,
             _ => self.succeed(&scope, outcome)?,
         }
+        Ok(())
+    }
+
+    /// Makes the node's relation in another state visible here.
+    fn clone_node(&self, node: &Arc<Node>, outcome: &mut NodeOutcome) -> Step<()> {
+        let code = self.around.shared.deferral.as_ref().and_then(|d| d.relations.get(&node.id)).map(|there| {
+            let relation = there.relation_name.clone().unwrap_or_else(|| there.relation.quoted());
+            Arc::new(CompiledCode { code: format!("select * from {relation}"), ..CompiledCode::default() })
+        });
+        let scope = self.run_macro(node, code, "clone", |scope| scope)?;
+        let response = scope.response("main");
+        outcome.adapter_response = response.as_ref().map(response_dict).unwrap_or_default();
+        outcome.message = Some(response.map_or_else(|| "No-op".to_owned(), |response| response.message));
         Ok(())
     }
 
@@ -79,7 +95,7 @@ impl Worker<'_> {
         more: impl FnOnce(ScopeBuilder) -> ScopeBuilder,
     ) -> Step<Arc<NodeScope>> {
         self.database.expect(pending);
-        let (result, period) = timed(|| self.run_macro(node, code, more));
+        let (result, period) = timed(|| self.run_macro(node, code, node.config.materialized(), more));
         outcome.timing.execute = Some(period);
         result
     }
@@ -88,9 +104,10 @@ impl Worker<'_> {
         &self,
         node: &Arc<Node>,
         code: Option<Arc<CompiledCode>>,
+        name: &str,
         more: impl FnOnce(ScopeBuilder) -> ScopeBuilder,
     ) -> Step<Arc<NodeScope>> {
-        let unique_id = self.materialization(node)?;
+        let unique_id = self.materialization(node, name)?;
         let around = self.around;
         let database = Arc::clone(&self.database) as Arc<dyn Database>;
         let resolver = around.compiler.resolver(node);
@@ -104,16 +121,15 @@ impl Worker<'_> {
     }
 
     /// The macro that builds the node.
-    fn materialization(&self, node: &Node) -> Step<String> {
+    fn materialization(&self, node: &Node, name: &str) -> Step<String> {
         let registry = self.around.engine.registry();
-        let name = node.config.materialized();
         let types = [self.around.shared.adapter.adapter_type.clone()];
         let may_override = self.settings.packages_may_override_materializations;
         if let Some(id) = registry.materialization(name, &types, may_override)? {
             let found = registry.entry(id);
             let languages = &found.definition.supported_languages;
             let language = node.language.as_str();
-            if languages.iter().any(|l| l == language) {
+            if self.settings.clones || languages.iter().any(|l| l == language) {
                 return Ok(found.unique_id.clone());
             }
             let message = format!(

@@ -103,6 +103,8 @@ pub struct RunSettings {
     pub skip_nodes_if_on_run_start_fails: bool,
     /// Whether imported packages may replace built-in materializations (`require_explicit_package_overrides...: false`).
     pub packages_may_override_materializations: bool,
+    /// Whether nodes are cloned from another state instead of being built.
+    pub clones: bool,
     /// Whether missing schemas are created first.
     pub create_schemas: bool,
     /// Which batches of microbatch models are wanted.
@@ -138,6 +140,7 @@ impl Default for RunSettings {
             hooks: true,
             skip_nodes_if_on_run_start_fails: true,
             packages_may_override_materializations: false,
+            clones: false,
             create_schemas: true,
             batches: BatchRequest::default(),
         }

@@ -234,7 +234,7 @@ pub fn exposure(e: &Exposure, created_at: f64) -> Dict {
         d.insert(key.into(), e.fields.get(key).cloned().unwrap_or(default));
     }
     d.insert("config".into(), Value::Map(e.config.0.clone()));
-    d.insert("unrendered_config".into(), Value::Map(Dict::new()));
+    d.insert("unrendered_config".into(), Value::Map(e.unrendered_config.clone()));
     d.insert("url".into(), e.fields.get("url").cloned().unwrap_or_default());
     d.insert("depends_on".into(), depends_on(&[], &e.depends_on));
     d.insert("refs".into(), refs(&e.refs));

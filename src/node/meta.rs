@@ -37,6 +37,8 @@ pub struct Exposure {
     pub fqn: Vec<String>,
     /// Merged config.
     pub config: Config,
+    /// Config before rendering.
+    pub unrendered_config: Dict,
     /// All properties as dbt shows them: `type`, `owner`, `maturity`, `url`, `description`, `label`, `meta`, `tags`.
     pub fields: Dict,
     /// References by `ref`.

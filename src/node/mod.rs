@@ -12,6 +12,7 @@ mod macros;
 mod meta;
 mod microbatch;
 mod model;
+pub mod previous;
 mod project;
 mod source;
 mod unit_test;

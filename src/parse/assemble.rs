@@ -16,6 +16,7 @@ use crate::node::{Column, Config, Detail, Language, ModelDetail, Node, Patch, Re
 
 use super::columns::{columns, constraints};
 use super::config::{ConfigSources, canonical, resolve, unrendered};
+use super::config_call;
 use super::docs::Docs;
 use super::generic_tests::{Target, TestDraft};
 use super::host;
@@ -88,6 +89,12 @@ impl<'a> Cx<'a> {
         (of(package), if package == self.root() { None } else { of(self.root()) })
     }
 
+    /// `state_modified_compare_more_unrendered_values`.
+    fn compares_unrendered(&self) -> bool {
+        let flag = self.shared.flags.get("STATE_MODIFIED_COMPARE_MORE_UNRENDERED_VALUES");
+        flag.is_some_and(Value::is_truthy)
+    }
+
     fn names(&self, node: &mut Node) -> Result<(), Diagnostic> {
         let call = |macro_name: &str, node: &Node, custom: Value| {
             let component = macro_name.trim_start_matches("generate_").trim_end_matches("_name");
@@ -153,8 +160,7 @@ pub fn node(
     {
         node.config.0.insert("materialized".into(), "table".into());
     }
-    let raw_properties = patch.as_ref().map(|(entry, _)| entry.raw_config.clone()).unwrap_or_default();
-    node.unrendered_config = merged(cx, &node, &raw_properties, &call, true).0;
+    node.unrendered_config = unrendered_config(cx, &node, patch.as_ref(), properties, &call);
     node.config_call = call;
     if let Some((entry, version)) = &patch {
         describe(&mut node, entry, version.as_ref(), docs);
@@ -167,6 +173,31 @@ pub fn node(
     take_calls(&mut node, captured);
     check_config(&node, diagnostics);
     finish(cx, node, diagnostics)
+}
+
+/// The config that state comparison looks at. Unless the project asks for more, only dbt_project.yml counts unrendered.
+fn unrendered_config(
+    cx: &Cx<'_>,
+    node: &Node,
+    patch: Option<&(&Entry, Option<Version>)>,
+    mut properties: Dict,
+    call: &Dict,
+) -> Dict {
+    if !cx.compares_unrendered() {
+        return merged(cx, node, &properties, call, true).0;
+    }
+    if let Some((entry, version)) = patch {
+        properties.extend(entry.raw_config.iter().map(|(k, v)| (canonical(k), v.clone())));
+        if let Some(version) = version {
+            let versions = entry.node.get("versions").map(YamlNode::items).unwrap_or_default();
+            let own = versions.iter().find(|n| n.get("v").is_some_and(|v| v.to_base() == version.v));
+            let config = own.and_then(|n| n.get("config")).map(YamlNode::to_dict).unwrap_or_default();
+            properties.extend(config.into_iter().map(|(k, v)| (canonical(&k), v)));
+        }
+    }
+    let written = config_call::as_written(node.template.text());
+    let call = if written.is_empty() { call } else { &written };
+    merged(cx, node, &properties, call, true).0
 }
 
 /// The node of a generic test.

@@ -8,7 +8,7 @@ use crate::load::YamlNode;
 use crate::node::{Config, Exposure, Group, RefCall, ResourceType};
 
 use super::assemble::Cx;
-use super::config::{ConfigSources, resolve};
+use super::config::{ConfigSources, resolve, unrendered};
 use super::docs::Docs;
 use super::patches::{Entry, Patches};
 use super::raw::fqn;
@@ -72,6 +72,10 @@ pub fn exposures(cx: &Cx<'_>, patches: &Patches, docs: &mut Docs<'_>, diagnostic
     for entry in patches.section("exposures") {
         let fqn = fqn(&entry.package, &entry.relative_path, &entry.name);
         let config = merged(cx, entry, ResourceType::Exposure, &fqn);
+        let (own, root) = cx.trees(&entry.package, ResourceType::Exposure, true);
+        let properties = entry.config();
+        let written = ConfigSources { own, properties: Some(&properties), call: None, root };
+        let unrendered_config = unrendered(&fqn, written);
         let (mut refs, mut sources, mut metrics) = (Vec::new(), Vec::new(), Vec::new());
         for text in entry.node.get("depends_on").map(YamlNode::items).unwrap_or_default() {
             match text.as_str().and_then(text_call) {
@@ -102,6 +106,7 @@ pub fn exposures(cx: &Cx<'_>, patches: &Patches, docs: &mut Docs<'_>, diagnostic
             original_path: entry.path.clone(),
             fqn,
             config,
+            unrendered_config,
             fields,
             refs,
             sources,

@@ -14,6 +14,7 @@ mod assemble;
 mod checks;
 mod columns;
 mod config;
+mod config_call;
 mod contracts;
 mod docs;
 mod external;
@@ -484,7 +485,7 @@ fn collect_sources(cx: &Cx<'_>, patches: &Patches, blocks: &IndexMap<String, Arc
             let (own, root) = cx.trees(&entry.package, ResourceType::Source, false);
             let context = sources::SourceContext {
                 defaults: &cx.defaults,
-                trees: sources::Trees { own, root },
+                trees: sources::Trees { own, root, raw: cx.trees(&entry.package, ResourceType::Source, true) },
                 quoting: &cx.shared.quoting,
             };
             docs.span = Some(entry.span());

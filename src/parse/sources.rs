@@ -24,6 +24,8 @@ pub struct Trees<'a> {
     pub own: Option<&'a Dict>,
     /// Of the root project, if the package is not it.
     pub root: Option<&'a Dict>,
+    /// The two before rendering.
+    pub raw: (Option<&'a Dict>, Option<&'a Dict>),
 }
 
 /// What the tables of an entry share.
@@ -130,7 +132,8 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
     let mut config = resolve(ResourceType::Source, &fqn, sources);
     config.0.insert("freshness".into(), completed(config.get("freshness")));
     config.0.insert("tags".into(), properties["tags"].clone());
-    let mut unrendered_config = unrendered(&fqn, sources);
+    let mut unrendered_config =
+        unrendered(&fqn, ConfigSources { own: cx.trees.raw.0, root: cx.trees.raw.1, ..sources });
     // What the properties say of these two takes the place of the project's words, as in the merged config.
     for key in ["tags", "meta"] {
         unrendered_config.insert(key.into(), properties[key].clone());
@@ -155,6 +158,7 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
         meta.extend(more.unwrap_or_default());
         meta
     };
+    let raw = |key: &str| entry.node.get(key).filter(|n| !n.is_null()).map(|n| n.to_base().to_string());
     let source_meta = meta(source);
     let described = docs.describe(table.get("description"), &entry.package);
     let relation_name = rendered(&relation, cx.quoting, &quoting);
@@ -184,6 +188,8 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
         loaded_at_query: config.str("loaded_at_query").map(str::to_owned),
         external: external(table.get("external")),
         unrendered_config,
+        unrendered_database: raw("database"),
+        unrendered_schema: raw("schema"),
         span: span_of(entry, &name),
         config,
         name,

@@ -183,10 +183,10 @@ const LOG_LEVELS: &[&str] = &["debug", "info", "warn", "error", "none"];
 const INDIRECT: &[&str] = &["eager", "cautious", "buildable", "empty"];
 
 const SELECTING_BUT_LIST: &[Which] =
-    &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot, W::Compile, W::Show, W::SourceFreshness];
+    &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot, W::Clone, W::Compile, W::Show, W::SourceFreshness];
 const SELECTING: &[Which] =
-    &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot, W::Compile, W::Show, W::SourceFreshness, W::List];
-const TYPED: &[Which] = &[W::Build, W::Test, W::List];
+    &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot, W::Clone, W::Compile, W::Show, W::SourceFreshness, W::List];
+const TYPED: &[Which] = &[W::Build, W::Test, W::Clone, W::List];
 
 /// All options. Names repeat only where subcommands differ, never within one.
 pub const OPTIONS: &[Opt] = &[
@@ -230,6 +230,11 @@ pub const OPTIONS: &[Opt] = &[
     switch("introspect", true, "Let templates query the warehouse while they compile"),
     switch("cache_selected_only", false, "Look only at schemas of selected nodes at the start").project(),
     switch("populate_cache", true, "Look at the warehouse's schemas at the start").project(),
+    // Earlier states.
+    text("state", "The folder with the artifacts of an earlier run, to compare with and to defer to").env(),
+    switch("defer", false, "Read what is neither selected nor built from the state's relations"),
+    switch("favor_state", false, "With --defer: read all that is not selected from the state's relations"),
+    text("defer_state", "Another state folder, for --defer alone").env(),
     // Accepted, without effect: there is nothing here that they would switch.
     switch("partial_parse", true, "").project().hidden(),
     switch("static_parser", true, "").project().hidden(),
@@ -258,6 +263,8 @@ pub const OPTIONS: &[Opt] = &[
         W::Seed,
         W::Compile,
         W::Show,
+        W::Clone,
+        W::Retry,
     ]),
     switch("empty", false, "Read no rows from parents: builds the shape without the data").only(&[
         W::Build,

@@ -21,6 +21,10 @@ pub enum Which {
     Compile,
     /// `show`.
     Show,
+    /// `clone`.
+    Clone,
+    /// `retry`.
+    Retry,
     /// `list`, `ls`.
     List,
     /// `parse`.
@@ -43,7 +47,7 @@ pub enum Which {
 
 impl Which {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Build,
         Self::Run,
         Self::Backfill,
@@ -52,6 +56,8 @@ impl Which {
         Self::Snapshot,
         Self::Compile,
         Self::Show,
+        Self::Clone,
+        Self::Retry,
         Self::List,
         Self::Parse,
         Self::RunOperation,
@@ -74,6 +80,8 @@ impl Which {
             Self::Snapshot => "snapshot",
             Self::Compile => "compile",
             Self::Show => "show",
+            Self::Clone => "clone",
+            Self::Retry => "retry",
             Self::List => "list",
             Self::Parse => "parse",
             Self::RunOperation => "run-operation",
@@ -105,6 +113,8 @@ impl Which {
             Self::Snapshot => "Record how rows change over time",
             Self::Compile => "Write the SQL of models, tests and analyses to the target folder without running it",
             Self::Show => "Run a node's SQL, or an inline query, and print the first rows; nothing is written",
+            Self::Clone => "Make the relations of another state visible here, as clones or views",
+            Self::Retry => "Run the last command again for what did not succeed",
             Self::List => "List the resources of the project",
             Self::Parse => "Read the whole project, report problems and write manifest.json",
             Self::RunOperation => "Run a macro",
@@ -127,9 +137,10 @@ impl Which {
             Self::Snapshot => Some(Command::Snapshot),
             Self::Compile => Some(Command::Compile),
             Self::Show => Some(Command::Show),
+            Self::Clone => Some(Command::Clone),
             Self::List => Some(Command::List),
             Self::SourceFreshness => Some(Command::SourceFreshness),
-            Self::Parse | Self::RunOperation | Self::Deps | Self::Clean | Self::Debug | Self::Init | Self::Explain => {
+            Self::Retry | Self::Parse | Self::RunOperation | Self::Deps | Self::Clean | Self::Debug | Self::Init | Self::Explain => {
                 None
             }
         }

@@ -1,4 +1,4 @@
-//! `build`, `run`, `test`, `seed`, `snapshot`, `source freshness`: select, run, write artifacts.
+//! `build`, `run`, `test`, `seed`, `snapshot`, `clone`, `source freshness`: select, run, write artifacts.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,11 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
 
 /// Runs what has been selected.
 pub fn run_selected(session: &Session, settings: &Settings, selection: &Selection) -> Step<u8> {
-    let mode = if settings.which == Which::Build { ExecutionMode::Build } else { ExecutionMode::Topological };
+    let mode = match settings.which {
+        Which::Build => ExecutionMode::Build,
+        Which::Clone => ExecutionMode::Independent,
+        _ => ExecutionMode::Topological,
+    };
     let graph = ExecutionGraph::new(&session.graph, &session.project, selection, mode);
     session.write_manifest(&HashMap::new(), &HashMap::new())?;
     session.write_graph_summary()?;
@@ -43,12 +47,14 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         fail_fast: settings.bool("fail_fast"),
         blocking: match settings.which {
             Which::Build => Blocking::ErrorsAndFailures,
-            Which::SourceFreshness => Blocking::Nothing,
+            Which::SourceFreshness | Which::Clone => Blocking::Nothing,
             _ => Blocking::Errors,
         },
         warn_error: settings.warning_policy().treatment(warnings::LOG_TEST_RESULT) == Treatment::Error,
-        hooks: !freshness || settings.bool("source_freshness_run_project_hooks"),
+        hooks: settings.which != Which::Clone
+            && (!freshness || settings.bool("source_freshness_run_project_hooks")),
         skip_nodes_if_on_run_start_fails: settings.bool("skip_nodes_if_on_run_start_fails"),
+        clones: settings.which == Which::Clone,
         create_schemas: !freshness,
         batches: settings.batches(),
         ..RunSettings::default()

@@ -238,6 +238,8 @@ mod tests {
             loaded_at_query: None,
             external: Value::Null,
             unrendered_config: Dict::new(),
+            unrendered_database: None,
+            unrendered_schema: None,
             doc_blocks: Vec::new(),
             span: span.clone(),
         }
@@ -293,6 +295,7 @@ mod tests {
             original_path: "models/board.yml".into(),
             fqn: words("shop.board"),
             config: Config::default(),
+            unrendered_config: Dict::new(),
             fields: Dict::new(),
             refs: Vec::new(),
             sources: Vec::new(),

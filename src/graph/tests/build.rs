@@ -159,6 +159,8 @@ impl Builder {
             loaded_at_query: None,
             external: Value::Null,
             unrendered_config: Dict::new(),
+            unrendered_database: None,
+            unrendered_schema: None,
             doc_blocks: Vec::new(),
             span: no_span(),
         };
@@ -175,6 +177,7 @@ impl Builder {
             original_path: "models/marts/properties.yml".into(),
             fqn: ["shop", "marts", name].map(str::to_owned).to_vec(),
             config: Config::default(),
+            unrendered_config: Dict::new(),
             fields: [("tags".to_owned(), Value::from(vec![tag]))].into_iter().collect(),
             refs: Vec::new(),
             sources: Vec::new(),

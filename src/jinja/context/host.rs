@@ -307,6 +307,8 @@ pub struct Resolved {
     pub event_time: Option<EventTimeFilter>,
     /// Whether this is a user-defined function.
     pub is_function: bool,
+    /// The relation of another state, to be read if this one does not exist.
+    pub deferred: Option<(Relation, Policy)>,
 }
 
 impl Resolved {

@@ -18,6 +18,7 @@ use super::exceptions::ExceptionsObject;
 use super::flags::FlagsObject;
 use super::function::{Body, ContextFunction};
 use super::functions::{self, ValidationObject};
+use super::relation::RelationObject;
 use super::var::{VarObject, env_var};
 use super::{refs, statement};
 
@@ -76,6 +77,7 @@ const NODE: &[&str] = &[
     "compiled_code",
     "sql_now",
     "context_macro_stack",
+    "defer_relation",
 ];
 
 /// Functions by name.
@@ -170,6 +172,10 @@ fn node_value(core: &Arc<Core>, name: &str) -> Option<Value> {
         "column" => Value::from_object(ColumnClass),
         "api" => Value::from_object(ApiObject(Arc::clone(core))),
         "this" => this(core),
+        "defer_relation" => match facts.id.as_ref().and_then(|id| core.shared.deferred(id)) {
+            Some(there) => RelationObject::from_resolved(there, core.shared.adapter.subquery_alias).into_value(),
+            None => Value::from(()),
+        },
         "model" => model_value(core),
         "database" => facts.relation.as_ref().and_then(|r| r.database.as_ref()).map_or_else(
             || Value::from(core.shared.adapter.default_database.as_str()),

@@ -15,7 +15,7 @@ use crate::node::RefCall;
 
 use super::args::{Arguments, type_name, wrong};
 use super::core::Core;
-use super::host::{Resolved, Resolver};
+use super::host::{HostError, Resolved, Resolver};
 use super::relation::RelationObject;
 
 /// `ref(name)`, `ref(package, name)`, `version=` / `v=`.
@@ -25,7 +25,7 @@ pub(super) fn reference(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Value])
     let version = version(&named)?;
     if core.executes() {
         let resolved = resolver(core, "ref")?.reference(package.as_deref(), &name, &version);
-        return relation(core, resolved);
+        return relation(core, resolved.and_then(|resolved| existing(core, resolved)));
     }
     if let Some(capture) = &core.capture {
         capture.with(|c| c.refs.push(RefCall { package, name, version }));
@@ -118,6 +118,16 @@ fn one_or_two(function: &str, positional: &[Value]) -> Result<(Option<String>, S
         _ => None,
     };
     Ok((package.map(str::to_owned), name.to_owned()))
+}
+
+/// The relation itself where it exists, else that of the other state.
+fn existing(core: &Core, mut resolved: Resolved) -> Result<Resolved, Diagnostic> {
+    if let (Some((relation, quote)), Some(database)) = (resolved.deferred.take(), &core.database)
+        && database.get_relation(&resolved.relation).map_err(HostError::into_diagnostic)?.is_none()
+    {
+        resolved = Resolved { relation, quote, ..resolved };
+    }
+    Ok(resolved)
 }
 
 fn resolver<'a>(core: &'a Core, function: &str) -> Result<&'a Arc<dyn Resolver>, Error> {

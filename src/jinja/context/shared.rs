@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use chrono::{DateTime, Utc};
 use minijinja::value::Value;
 
-use crate::base::Dict;
+use crate::base::{Dict, NodeId};
 use crate::files::Env;
 use crate::jinja::{DispatchSettings, modules, pylib};
+use crate::node::previous::Deferral;
 
-use super::host::{AdapterFacts, GraphSource, LogSink, NodeFiles, Policy, Vars};
+use super::host::{AdapterFacts, GraphSource, LogSink, NodeFiles, Policy, Resolved, Vars};
 
 /// The invocation as templates see it. Make one with [`SharedContext::new`], then set the public fields.
 pub struct SharedContext {
@@ -55,6 +56,8 @@ pub struct SharedContext {
     pub files: Option<Arc<dyn NodeFiles>>,
     /// Makes `graph`; none while parsing.
     pub graph: Option<Arc<dyn GraphSource>>,
+    /// Where nodes are in another state; none without `--defer`, and for all commands but `clone`.
+    pub deferral: Option<Arc<Deferral>>,
     /// Pure functions and `modules`, by name.
     pub(super) library: HashMap<&'static str, Value>,
     state: State,
@@ -98,6 +101,7 @@ impl SharedContext {
             log,
             files: None,
             graph: None,
+            deferral: None,
             library: pylib::dbt_functions().into_iter().chain([("modules", modules::modules())]).collect(),
             state: State::default(),
         }
@@ -111,6 +115,18 @@ impl SharedContext {
     /// Unique ids of the selected resources.
     pub fn selected_resources(&self) -> Vec<String> {
         self.state.selected_resources.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a resource is selected.
+    pub fn is_selected(&self, id: &NodeId) -> bool {
+        let selected = self.state.selected_resources.read().unwrap_or_else(PoisonError::into_inner);
+        selected.iter().any(|s| s == id.as_str())
+    }
+
+    /// A node's relation in the other state.
+    pub fn deferred(&self, id: &NodeId) -> Option<Resolved> {
+        let other = self.deferral.as_ref()?.relations.get(id)?;
+        Some(Resolved::relation(other.relation.clone(), self.quote_policy().with(&other.quoting)))
     }
 
     /// The project's quoting over the engine's default.
