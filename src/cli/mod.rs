@@ -227,11 +227,13 @@ fn again_in(again: &retry::Again, inputs: Inputs) -> CommandResult {
         return Ok(0);
     }
     let retry = (settings.which != Which::RunOperation).then(|| Arc::new(again.scope.clone()));
+    let warnings = Arc::new(settings.warning_policy());
     let inputs = Inputs {
         load: settings.load_request(),
         flags: settings.flags_dict(),
         args: settings.args_dict(),
-        warn_error: settings.bool("warn_error"),
+        log: Arc::new(log::EventLog { sink: Arc::clone(&inputs.sink), warnings: Arc::clone(&warnings) }),
+        warnings,
         empty: settings.bool("empty"),
         store_failures: settings.bool("store_failures"),
         write_json: settings.bool("write_json"),

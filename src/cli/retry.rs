@@ -24,17 +24,8 @@ pub struct Again {
 }
 
 /// Options that say where things are: those of the former command count for nothing.
-const OWN: [&str; 8] = [
-    "log_path",
-    "output_path",
-    "profiles_dir",
-    "project_dir",
-    "defer_state",
-    "target_path",
-    "warn_error",
-    // Not dbt's to leave out, but its default would be refused beside --warn-error.
-    "warn_error_options",
-];
+const OWN: [&str; 7] =
+    ["log_path", "output_path", "profiles_dir", "project_dir", "defer_state", "target_path", "warn_error"];
 /// Options of `retry` that win over the former command's, if they stand on the command line.
 const OVERRIDES: [&str; 2] = ["vars", "threads"];
 const COMMANDS: [Which; 8] = [
@@ -91,7 +82,7 @@ pub fn again(cx: &CommandContext<'_>, root: &RootConfig) -> Result<Again, Box<Di
 fn given(which: Which, former: &Dict, settings: &Settings) -> Dict {
     let mut given = Dict::new();
     for opt in OPTIONS.iter().filter(|o| o.applies_to(which)) {
-        let own = OWN.contains(&opt.name);
+        let own = OWN.contains(&opt.name) || (opt.name == "warn_error_options" && settings.bool("warn_error"));
         let overridden = OVERRIDES.contains(&opt.name) && settings.on_command_line(opt.name);
         let value = if own || overridden {
             let known = matches!(opt.scope, Scope::Global) && settings.is_set(opt.name);
@@ -103,7 +94,8 @@ fn given(which: Which, former: &Dict, settings: &Settings) -> Dict {
         let said = |value: &Value| match value {
             Value::Null => false,
             Value::List(items) => !items.is_empty(),
-            Value::Map(map) => !map.is_empty(),
+            // An option of nothing but empty lists is one that nobody gave.
+            Value::Map(map) => map.values().any(Value::is_truthy),
             _ => true,
         };
         if let Some(value) = value.filter(said) {

@@ -2,9 +2,10 @@
 //!
 //! In: rows as mappings or CSV text, seeds. Out: rows as mappings. Rules: `core/dbt/parser/unit_tests.py`.
 
-use crate::base::{Dict, Table, Value};
+use crate::base::{Table, Value};
 use crate::diag::{Diagnostic, codes};
 use crate::node::{Fixture, FixtureFormat, UnitTest};
+use crate::parse::fixture_rows::csv_rows;
 
 /// What a fixture holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,21 +65,6 @@ pub(super) fn table_rows(table: &Table) -> Vec<Value> {
         Value::Map(cells.collect())
     };
     full_row_first(table.rows.iter().map(row).collect())
-}
-
-/// CSV text with a header; empty cells are null, all others are text.
-fn csv_rows(text: &str) -> Result<Vec<Value>, csv::Error> {
-    let mut reader =
-        csv::ReaderBuilder::new().flexible(true).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
-    let header = reader.headers()?.clone();
-    let row = |record: csv::StringRecord| {
-        let cell = |(index, name): (usize, &str)| {
-            let cell = record.get(index).filter(|cell| !cell.is_empty());
-            (name.to_owned(), Value::from(cell.map(str::to_owned)))
-        };
-        Value::Map(header.iter().enumerate().map(cell).collect::<Dict>())
-    };
-    reader.records().map(|record| record.map(row)).collect()
 }
 
 /// The first row without nulls changes places with the first row: some engines take types from the first.

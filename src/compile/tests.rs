@@ -123,8 +123,6 @@ fn source(name: &str, relation_name: &str) -> Source {
         loaded_at_query: None,
         external: Value::Null,
         unrendered_config: Dict::new(),
-        unrendered_database: None,
-        unrendered_schema: None,
         doc_blocks: Vec::new(),
         span: Span::file_start(&SourceFile::new("models/s.yml", "")),
     }

@@ -83,6 +83,10 @@ warnings! {
     SOURCE_OVERRIDE_DEPRECATION = "SourceOverrideDeprecation" "D035";
     SPACES_IN_RESOURCE_NAME_DEPRECATION = "SpacesInResourceNameDeprecation" "D014";
     UNSUPPORTED_CONSTRAINT_MATERIALIZATION = "UnsupportedConstraintMaterialization" "I068";
+    SEED_EXCEEDS_LIMIT_AND_PATH_CHANGED = "SeedExceedsLimitAndPathChanged" "I054";
+    SEED_EXCEEDS_LIMIT_SAME_PATH = "SeedExceedsLimitSamePath" "I053";
+    SEED_INCREASED = "SeedIncreased" "I052";
+    UNVERSIONED_BREAKING_CHANGE = "UnversionedBreakingChange" "I071";
     UNUSED_RESOURCE_CONFIG_PATH = "UnusedResourceConfigPath" "I051";
     UPCOMING_REFERENCE_DEPRECATION = "UpcomingReferenceDeprecation" "I066";
     UNUSED_TABLES = "UnusedTables" "I056";

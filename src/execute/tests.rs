@@ -453,8 +453,6 @@ fn freshness_operations_show_and_compile() {
         loaded_at_query: None,
         external: Value::Null,
         unrendered_config: Dict::new(),
-        unrendered_database: None,
-        unrendered_schema: None,
         doc_blocks: Vec::new(),
         span: Span::file_start(&SourceFile::new("models/s.yml", "")),
     };

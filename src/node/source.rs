@@ -62,10 +62,6 @@ pub struct Source {
     pub external: Value,
     /// Config before rendering.
     pub unrendered_config: Dict,
-    /// `database` before rendering.
-    pub unrendered_database: Option<String>,
-    /// `schema` before rendering.
-    pub unrendered_schema: Option<String>,
     /// Docs blocks in the description.
     pub doc_blocks: Vec<String>,
     /// Where the table is declared.

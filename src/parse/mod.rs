@@ -19,6 +19,7 @@ mod contracts;
 mod docs;
 mod external;
 mod extras;
+pub mod fixture_rows;
 mod generic_tests;
 mod host;
 mod link;

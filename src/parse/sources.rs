@@ -158,7 +158,6 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
         meta.extend(more.unwrap_or_default());
         meta
     };
-    let raw = |key: &str| entry.node.get(key).filter(|n| !n.is_null()).map(|n| n.to_base().to_string());
     let source_meta = meta(source);
     let described = docs.describe(table.get("description"), &entry.package);
     let relation_name = rendered(&relation, cx.quoting, &quoting);
@@ -188,8 +187,6 @@ fn one(entry: &Entry, table: &Dict, cx: &SourceContext<'_>, docs: &mut Docs<'_>)
         loaded_at_query: config.str("loaded_at_query").map(str::to_owned),
         external: external(table.get("external")),
         unrendered_config,
-        unrendered_database: raw("database"),
-        unrendered_schema: raw("schema"),
         span: span_of(entry, &name),
         config,
         name,

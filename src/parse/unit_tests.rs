@@ -14,6 +14,7 @@ use crate::node::{Checksum, Fixture, FixtureFormat, Node, ResourceType, UnitTest
 use super::assemble::Cx;
 use super::columns::texts;
 use super::extras::{TextCall, merged, text_call};
+use super::fixture_rows::csv_rows;
 use super::patches::{Entry, Patches};
 use super::raw::fqn;
 
@@ -289,6 +290,11 @@ fn fixture(cx: &Cx<'_>, entry: &Entry, node: &YamlNode) -> Checked<Fixture> {
             format.as_str(),
             rows.kind()
         )));
+    }
+    if let (FixtureFormat::Csv, Value::Str(text)) = (format, &rows)
+        && let Ok(parsed) = csv_rows(text)
+    {
+        rows = Value::List(parsed);
     }
     Ok(Fixture { input, format, rows, fixture, span: node.span.clone() })
 }

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::Utc;
 
 use crate::base::{Dict, NodeId, Value};
-use crate::diag::{Diagnostic, codes};
+use crate::diag::{Diagnostic, codes, warnings};
 use crate::node::previous::PreviousManifest;
 use crate::node::{Disabled, Node, Project, ResourceType, dict};
 
@@ -214,16 +214,19 @@ impl<'a> Comparison<'a> {
         let part = |d: &Dict, key: &str| inner(d, "checksum", key).to_string();
         let same = part(new, "name") == part(old, "name") && part(new, "checksum") == part(old, "checksum");
         if part(new, "name") == "path" {
-            let verdict = if part(old, "name") != "path" {
-                "the previous file was smaller, so it has changed"
+            let (warning, verdict) = if part(old, "name") != "path" {
+                (warnings::SEED_INCREASED, "the previous file was smaller, so it has changed")
             } else if same {
-                "whether its content has changed cannot be told: it is taken as the same"
+                let verdict = "whether its content has changed cannot be told: it is taken as the same";
+                (warnings::SEED_EXCEEDS_LIMIT_SAME_PATH, verdict)
             } else {
-                "the previous file was at another path, so it is taken as changed"
+                let verdict = "the previous file was at another path, so it is taken as changed";
+                (warnings::SEED_EXCEEDS_LIMIT_AND_PATH_CHANGED, verdict)
             };
             let name = format!("{}.{}", text(new, "package_name"), text(new, "name"));
             self.warn(
                 Diagnostic::warning(codes::STATE_SEED, format!("the seed {name} is >1MB in size: {verdict}"))
+                    .named(warning)
                     .node(text(new, "unique_id"))
                     .help("big files are compared by their path alone; keep them outside the project, or name the seed in --select"),
             );
@@ -265,7 +268,7 @@ impl<'a> Comparison<'a> {
                 text(model, "name"),
             );
             self.warn(
-                Diagnostic::warning(codes::CONTRACT_BROKEN, message).node(id).help(format!("{way}, or give the model versions")),
+                Diagnostic::warning(codes::CONTRACT_BROKEN, message).named(warnings::UNVERSIONED_BREAKING_CHANGE).node(id).help(format!("{way}, or give the model versions")),
             );
             return Ok(());
         }

@@ -52,8 +52,8 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         },
         warn_error: settings.warning_policy().treatment(warnings::LOG_TEST_RESULT) == Treatment::Error,
         hooks: settings.which != Which::Clone
-            && (!freshness || settings.bool("source_freshness_run_project_hooks")),
-        skip_nodes_if_on_run_start_fails: settings.bool("skip_nodes_if_on_run_start_fails"),
+            && (!freshness || settings.project_flag("source_freshness_run_project_hooks")),
+        skip_nodes_if_on_run_start_fails: settings.project_flag("skip_nodes_if_on_run_start_fails"),
         clones: settings.which == Which::Clone,
         create_schemas: !freshness,
         batches: settings.batches(),

@@ -1,5 +1,7 @@
 //! What `ls` prints of each selected resource. In: the project, a selection. Out: lines, in alphabetical order of ids.
 
+use std::collections::HashMap;
+
 use crate::base::{Dict, NodeId, Value};
 use crate::cli::json_text;
 use crate::cli::session::{Session, Step, Stop, tell};
@@ -39,6 +41,7 @@ impl ListOutput {
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let request = settings.selection_request().ok_or(Stop(2))?;
     let selection = session.select(&request)?;
+    session.write_manifest(&HashMap::new(), &HashMap::new())?;
     if selection.is_empty() {
         let problem =
             Diagnostic::warning(codes::SELECTION_EMPTY, "No nodes selected!").named(warnings::NO_NODES_SELECTED);
@@ -238,8 +241,6 @@ mod tests {
             loaded_at_query: None,
             external: Value::Null,
             unrendered_config: Dict::new(),
-            unrendered_database: None,
-            unrendered_schema: None,
             doc_blocks: Vec::new(),
             span: span.clone(),
         }

@@ -159,8 +159,6 @@ impl Builder {
             loaded_at_query: None,
             external: Value::Null,
             unrendered_config: Dict::new(),
-            unrendered_database: None,
-            unrendered_schema: None,
             doc_blocks: Vec::new(),
             span: no_span(),
         };
