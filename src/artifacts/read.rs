@@ -149,7 +149,8 @@ mod tests {
     #[test]
     fn other_versions_are_named() {
         for (version, way) in [(3, "1.8 or later"), (13, "1.12 or earlier")] {
-            let problem = read_manifest("s", "s/manifest.json", versioned("manifest", version, "\"nodes\": {}").as_bytes());
+            let problem =
+                read_manifest("s", "s/manifest.json", versioned("manifest", version, "\"nodes\": {}").as_bytes());
             let problem = problem.expect_err("a version that cannot be read");
             assert!(problem.message.contains(&format!("v{version}")) && problem.message.contains("9.9.9"), "{problem}");
             assert!(problem.help.as_ref().is_some_and(|h| h.contains(way)), "{:?}", problem.help);
@@ -160,7 +161,8 @@ mod tests {
     #[test]
     fn older_spellings_are_read() {
         let nodes = r#""nodes": {"model.a.b": {"raw_sql": "select 1"}}, "macros": {"macro.a.m": {"macro_sql": "x"}}"#;
-        let manifest = read_manifest("s", "p", versioned("manifest", 4, nodes).as_bytes()).expect("a readable manifest");
+        let manifest =
+            read_manifest("s", "p", versioned("manifest", 4, nodes).as_bytes()).expect("a readable manifest");
         assert_eq!(manifest.members["model.a.b"]["raw_code"], "select 1".into());
         assert_eq!(manifest.macros["macro.a.m"], "x");
         let results = r#""results": [{"unique_id": "model.a.b", "status": "partial success", "batch_results": {"successful": [], "failed": [["2024-01-01T00:00:00+00:00", "2024-01-02T00:00:00+00:00"]]}}], "args": {"which": "run"}"#;

@@ -180,9 +180,10 @@ impl<'a> Earlier<'a> {
         let found = bytes(self.files, &self.settings.project_dir, &folder, "sources.json")?;
         let (path, bytes) = found.ok_or_else(|| {
             let message = format!("No {which} state comparison freshness results in sources.json");
-            Box::new(Diagnostic::error(codes::STATE_MISSING, message).help(format!(
-                "`transform source freshness` writes sources.json; it is looked for in {folder}"
-            )))
+            Box::new(
+                Diagnostic::error(codes::STATE_MISSING, message)
+                    .help(format!("`transform source freshness` writes sources.json; it is looked for in {folder}")),
+            )
         })?;
         read_sources(&path, &bytes)
     }
@@ -212,7 +213,8 @@ impl StateFacts for Earlier<'_> {
 
     fn result(&self, status: &str) -> Result<Vec<NodeId>, Box<Diagnostic>> {
         let run = run_results(self.files, &self.settings.project_dir, self.folder)?;
-        let run = run.ok_or_else(|| missing(format!("No comparison run_results in --state path: \"{}\"", self.folder)))?;
+        let run =
+            run.ok_or_else(|| missing(format!("No comparison run_results in --state path: \"{}\"", self.folder)))?;
         Ok(run.results.into_iter().filter(|r| r.status == status).map(|r| r.id).collect())
     }
 

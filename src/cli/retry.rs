@@ -46,7 +46,8 @@ pub fn again(cx: &CommandContext<'_>, root: &RootConfig) -> Result<Again, Box<Di
     let Some(run) = run_results(cx.files.as_ref(), &settings.project_dir, folder)? else {
         let message = format!("Could not find previous run in '{folder}' target directory");
         return Err(Box::new(
-            Diagnostic::error(codes::STATE_MISSING, message).help("name the folder of its run_results.json with --state"),
+            Diagnostic::error(codes::STATE_MISSING, message)
+                .help("name the folder of its run_results.json with --state"),
         ));
     };
     let name = run.args.get("which").and_then(Value::as_str).unwrap_or_default();
@@ -56,10 +57,8 @@ pub fn again(cx: &CommandContext<'_>, root: &RootConfig) -> Result<Again, Box<Di
     };
     let warn_error = settings.bool("warn_error");
     let failed = |result: &&PreviousResult| {
-        let status = matches!(
-            result.status.as_str(),
-            "error" | "fail" | "skipped" | "runtime error" | "partial success"
-        );
+        let status =
+            matches!(result.status.as_str(), "error" | "fail" | "skipped" | "runtime error" | "partial success");
         let is_hook = which != Which::RunOperation && result.id.resource_type() == "operation";
         !is_hook && (status || (warn_error && result.status == "warn"))
     };
@@ -69,12 +68,16 @@ pub fn again(cx: &CommandContext<'_>, root: &RootConfig) -> Result<Again, Box<Di
     let nothing = nodes.is_empty();
     let scope = RetryScope { nodes, batches, started_at: run.started_at };
     let given = given(which, &run.args, settings);
-    let again = Settings::new(Invocation { which, given, line: settings.invocation_line().to_owned() }, cx.env.clone(), cx.files.as_ref())
-        .and_then(|s| s.with_project_flags(settings.project_flags()))
-        .map_err(|problem| {
-            let message = format!("the settings of the former command cannot be used: {problem}");
-            Box::new(Diagnostic::error(codes::STATE_UNREADABLE, message).help("run the former command again by itself"))
-        })?;
+    let again = Settings::new(
+        Invocation { which, given, line: settings.invocation_line().to_owned() },
+        cx.env.clone(),
+        cx.files.as_ref(),
+    )
+    .and_then(|s| s.with_project_flags(settings.project_flags()))
+    .map_err(|problem| {
+        let message = format!("the settings of the former command cannot be used: {problem}");
+        Box::new(Diagnostic::error(codes::STATE_UNREADABLE, message).help("run the former command again by itself"))
+    })?;
     Ok(Again { settings: again, scope, nothing })
 }
 

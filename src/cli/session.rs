@@ -236,7 +236,8 @@ impl Session {
         let known: HashSet<&NodeId> = self.project.member_ids().collect();
         let gone = retry.nodes.iter().filter(|id| !known.contains(id)).min();
         if let Some(id) = gone {
-            let message = format!("Couldn't find {} '{id}' -- does it not exist or is it disabled?", id.resource_type());
+            let message =
+                format!("Couldn't find {} '{id}' -- does it not exist or is it disabled?", id.resource_type());
             let problem = Diagnostic::error(codes::STATE_MISSING, message)
                 .help("run the former command again by itself: what it worked on has changed");
             return Err(told(&self.inputs, &problem));

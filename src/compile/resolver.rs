@@ -9,8 +9,8 @@ use indexmap::IndexMap;
 
 use crate::base::{Dict, Interval, NodeId, Value};
 use crate::diag::{Diagnostic, codes};
-use crate::jinja::context::{RelationObject, SharedContext};
 use crate::jinja::context::host::{EventTimeFilter, Policy, Resolved, Resolver};
+use crate::jinja::context::{RelationObject, SharedContext};
 use crate::node::{Column, Config, Node, Project, RefCall, ResourceType, Source, dict};
 use crate::parse::resolve::{Found, Lookup, shown_call};
 

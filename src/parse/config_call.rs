@@ -77,7 +77,10 @@ fn keywords(arguments: &str) -> Dict {
         }
     }
     keep(&mut piece);
-    found.into_iter().map(|(key, value)| (key.trim().to_owned(), Value::Str(value.to_string().trim().to_owned()))).collect()
+    found
+        .into_iter()
+        .map(|(key, value)| (key.trim().to_owned(), Value::Str(value.to_string().trim().to_owned())))
+        .collect()
 }
 
 #[cfg(test)]

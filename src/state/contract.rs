@@ -71,9 +71,8 @@ fn content(model: &Dict) -> Value {
         Value::List(vec![name.into(), data_type, Value::List(constraints(Some(column)))])
     };
     let columns = Value::List(columns(model).into_iter().map(column).collect());
-    let rest = enforces(model).then(|| {
-        Value::List(vec![materialized(model).into(), Value::List(model_constraints(model))])
-    });
+    let rest =
+        enforces(model).then(|| Value::List(vec![materialized(model).into(), Value::List(model_constraints(model))]));
     Value::List(vec![columns, rest.unwrap_or_default()])
 }
 
@@ -93,7 +92,8 @@ pub(super) fn compare(old: &Dict, new: &Dict, hard: &[String]) -> ContractChange
     }
     columns_changed(old, new, &mut breaking);
     constraints_lost(old, new, hard, &mut breaking);
-    let any_constraint = !model_constraints(old).is_empty() || columns(old).iter().any(|(_, c)| !constraints(Some(c)).is_empty());
+    let any_constraint =
+        !model_constraints(old).is_empty() || columns(old).iter().any(|(_, c)| !constraints(Some(c)).is_empty());
     if enforces(old) && !enforces(new) && any_constraint {
         breaking.push(listed(
             "Materialization changed with enforced constraints",

@@ -236,7 +236,11 @@ impl<'a> Comparison<'a> {
 
     fn same_relation(&self, id: &NodeId, new: &Dict, old: &Dict) -> bool {
         if id.resource_type() == "source" {
-            let keys = if self.rules.unrendered { ["unrendered_database", "unrendered_schema"] } else { ["database", "schema"] };
+            let keys = if self.rules.unrendered {
+                ["unrendered_database", "unrendered_schema"]
+            } else {
+                ["database", "schema"]
+            };
             return keys.iter().all(|key| same_entry(new, old, key)) && same_entry(new, old, "identifier");
         }
         let (new, old) = (unrendered(new), unrendered(old));
@@ -268,7 +272,10 @@ impl<'a> Comparison<'a> {
                 text(model, "name"),
             );
             self.warn(
-                Diagnostic::warning(codes::CONTRACT_BROKEN, message).named(warnings::UNVERSIONED_BREAKING_CHANGE).node(id).help(format!("{way}, or give the model versions")),
+                Diagnostic::warning(codes::CONTRACT_BROKEN, message)
+                    .named(warnings::UNVERSIONED_BREAKING_CHANGE)
+                    .node(id)
+                    .help(format!("{way}, or give the model versions")),
             );
             return Ok(());
         }
@@ -346,7 +353,8 @@ impl<'a> Comparison<'a> {
     /// Macros that are new, gone or have another text. Built-in ones are ours on one side and perhaps dbt's on the other.
     fn changed_macros(&self) -> HashSet<String> {
         let (new, old) = (&self.project.macros, &self.previous.macros);
-        let different = new.iter().filter(|(id, m)| old.get(*id).is_none_or(|text| text.trim() != m.span.text().trim()));
+        let different =
+            new.iter().filter(|(id, m)| old.get(*id).is_none_or(|text| text.trim() != m.span.text().trim()));
         let gone = old.keys().filter(|id| !new.contains_key(*id));
         let internal = |id: &&String| {
             let package = id.split('.').nth(1).unwrap_or_default();

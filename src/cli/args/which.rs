@@ -140,9 +140,14 @@ impl Which {
             Self::Clone => Some(Command::Clone),
             Self::List => Some(Command::List),
             Self::SourceFreshness => Some(Command::SourceFreshness),
-            Self::Retry | Self::Parse | Self::RunOperation | Self::Deps | Self::Clean | Self::Debug | Self::Init | Self::Explain => {
-                None
-            }
+            Self::Retry
+            | Self::Parse
+            | Self::RunOperation
+            | Self::Deps
+            | Self::Clean
+            | Self::Debug
+            | Self::Init
+            | Self::Explain => None,
         }
     }
 }
