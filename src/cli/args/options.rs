@@ -184,8 +184,19 @@ const INDIRECT: &[&str] = &["eager", "cautious", "buildable", "empty"];
 
 const SELECTING_BUT_LIST: &[Which] =
     &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot, W::Clone, W::Compile, W::Show, W::SourceFreshness];
-const SELECTING: &[Which] =
-    &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot, W::Clone, W::Compile, W::Show, W::SourceFreshness, W::List];
+const SELECTING: &[Which] = &[
+    W::Build,
+    W::Run,
+    W::Backfill,
+    W::Test,
+    W::Seed,
+    W::Snapshot,
+    W::Clone,
+    W::Compile,
+    W::Show,
+    W::SourceFreshness,
+    W::List,
+];
 const TYPED: &[Which] = &[W::Build, W::Test, W::Clone, W::List];
 
 /// All options. Names repeat only where subcommands differ, never within one.
