@@ -91,7 +91,8 @@ pub fn run_results(files: &dyn Files, project_dir: &Path, folder: &str) -> Read<
 
 /// Where nodes are in the other state, for commands that defer or clone.
 pub fn deferral(settings: &EarlierSettings, files: &dyn Files) -> Read<Option<Deferral>> {
-    if !settings.clones && !(settings.defer && settings.runs) {
+    let wanted = settings.clones || (settings.defer && settings.runs);
+    if !wanted {
         return Ok(None);
     }
     let Some(folder) = settings.defer_state.as_ref().or(settings.state.as_ref()) else {
