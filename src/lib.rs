@@ -5,15 +5,16 @@
 //!
 //! ```text
 //! floor 3  outlets      cli  report  artifacts
-//! floor 2  pipeline     load ─> parse ─> graph ─> compile ─> state ─> execute
+//! floor 2  pipeline     load ─> parse ─> graph ─> compile ─> lineage, state ─> execute
 //! floor 1  languages    jinja   sql   stdlib   adapters (duckdb, fake)
 //!          and engines
 //! floor 0  vocabulary   base  diag  files  node
 //! ```
 //!
 //! A command reads like that list: [`load`] turns a folder into a `SourceTree`, [`parse`] turns it into a
-//! [`node::Project`] and the macro engine, [`graph`] orders and selects, [`compile`] renders SQL, [`state`] knows
-//! what is already built, [`execute`] runs the rest and tells what happens as events, [`report`] and [`artifacts`] show and keep it.
+//! [`node::Project`] and the macro engine, [`graph`] orders and selects, [`compile`] renders SQL, [`lineage`] binds it
+//! without data, [`state`] knows what is already built, [`execute`] runs the rest and tells what happens as events,
+//! [`report`] and [`artifacts`] show and keep it.
 //!
 //! Rules
 //! * One room per big dependency: minijinja in [`jinja`], DuckDB in [`adapters`], clap in [`cli`].
@@ -33,6 +34,7 @@ pub mod execute;
 pub mod files;
 pub mod graph;
 pub mod jinja;
+pub mod lineage;
 pub mod load;
 pub mod node;
 pub mod parse;

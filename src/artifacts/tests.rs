@@ -64,6 +64,7 @@ fn project() -> Project {
         attached_node: Some(orders.id.clone()),
         file_key_name: "models.orders".to_owned(),
         tags: Vec::new(),
+        span: None,
     };
     let nodes = [
         orders,

@@ -11,6 +11,7 @@ mod commands;
 mod context;
 mod earlier;
 mod event_time;
+mod inspect;
 mod json_text;
 mod log;
 mod project_facts;
@@ -211,6 +212,8 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
                 Which::List => commands::list::run(&session, settings),
                 Which::Parse => commands::parse::run(&session),
                 Which::Compile => commands::compile::run(&session, settings),
+                Which::Check => commands::check::run(&session, settings),
+                Which::Lineage => commands::lineage::run(&session, settings),
                 Which::Show => commands::show::run(&session, settings),
                 Which::RunOperation => commands::run_operation::run(&session, settings),
                 _ => commands::build::run(&session, settings),

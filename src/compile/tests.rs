@@ -297,6 +297,7 @@ fn queries_tests_sources_and_python() {
         attached_node: None,
         file_key_name: "models.a".into(),
         tags: Vec::new(),
+        span: None,
     }));
     let mut python = model("py", "def model(dbt, s):\n    return {{}}\n", &["model.shop.base"]);
     python.language = Language::Python;

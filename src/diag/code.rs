@@ -99,6 +99,10 @@ registry! {
     SQL_EMPTY = "T301" "a model without SQL";
     CONTRACT = "T302" "a contract that the SQL does not keep";
     UNIT_TEST_INVALID = "T303" "a unit test that cannot be built";
+    CHECK_COLUMN = "T310" "a column that does not exist";
+    CHECK_TABLE = "T311" "a table that does not exist";
+    CHECK_SQL = "T312" "SQL that the engine cannot bind";
+    SCHEMA_DRIFT = "T313" "a source that differs from schemas.lock";
     // T4xx: graph
     REF_NOT_FOUND = "T401" "a ref to nothing";
     REF_DISABLED = "T402" "a ref to a disabled resource";

@@ -10,6 +10,7 @@ use std::time::Instant;
 use chrono::Utc;
 
 use crate::base::NodeId;
+use crate::compile::Compiled;
 use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::Database;
 use crate::node::ResourceType;
@@ -24,6 +25,40 @@ use super::worker::{Member, Worker, failed, panic_diagnostic, timed};
 /// Compiles nodes in parallel, ephemeral models included. Templates may ask the database.
 pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> Result<RunOutcome, Box<Diagnostic>> {
     let started = Instant::now();
+    let outcomes = over_nodes(around, ids, threads, |worker, id| worker.compile_member(id))?;
+    Ok(RunOutcome {
+        outcomes,
+        freshness: Vec::new(),
+        elapsed: started.elapsed().as_secs_f64(),
+        generated_at: Utc::now(),
+        interrupted: around.cancel.is_cancelled(),
+        broken_hook: None,
+    })
+}
+
+/// A node's code, or why there is none.
+pub type Code = (NodeId, Result<Compiled, Box<Diagnostic>>);
+
+/// The code of nodes with the way back to their files; nothing is written. Those without code are left out.
+pub fn compile_code(around: &Surroundings, ids: &[NodeId], threads: usize) -> Result<Vec<Code>, Box<Diagnostic>> {
+    over_nodes(around, ids, threads, |worker, id| {
+        let node = around.project.nodes.get(id).filter(|n| n.resource_type != ResourceType::Seed)?;
+        worker.database.turn_to(Some(id.as_str()), None);
+        let compile = || around.compiler.compile(node, Some(Arc::clone(&worker.database) as Arc<dyn Database>));
+        let compiled = catch_unwind(AssertUnwindSafe(compile))
+            .unwrap_or_else(|payload| Err(Box::new(panic_diagnostic(payload.as_ref()))));
+        worker.database.reset();
+        Some((id.clone(), compiled))
+    })
+}
+
+/// Does something with each node, on several workers with a connection each; results in the order of the nodes.
+fn over_nodes<R: Send>(
+    around: &Surroundings,
+    ids: &[NodeId],
+    threads: usize,
+    each: impl Fn(&Worker<'_>, &NodeId) -> Option<R> + Sync,
+) -> Result<Vec<R>, Box<Diagnostic>> {
     let cache = Arc::new(RelationCache::new());
     let adapter = Arc::downgrade(&around.adapter);
     around.cancel.on_cancel(move || {
@@ -31,7 +66,7 @@ pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> R
             adapter.interrupt_all();
         }
     });
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::<(usize, NodeOutcome)>::new()));
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::<(usize, R)>::new()));
     let settings = RunSettings::default();
     let work = |number: usize| -> Result<(), Box<Diagnostic>> {
         let database = WorkerDatabase::connect(around, &cache).map_err(|e| Box::new(connection_diagnostic(&e)))?;
@@ -40,8 +75,8 @@ pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> R
         while !around.cancel.is_cancelled() {
             let place = next.fetch_add(1, Ordering::SeqCst);
             let Some(id) = ids.get(place) else { break };
-            if let Some(outcome) = worker.compile_member(id) {
-                done.lock().unwrap_or_else(PoisonError::into_inner).push((place, outcome));
+            if let Some(result) = each(&worker, id) {
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((place, result));
             }
         }
         Ok(())
@@ -56,16 +91,9 @@ pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> R
         threads.into_iter().map(join).collect()
     });
     results.into_iter().collect::<Result<(), _>>()?;
-    let mut outcomes = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    outcomes.sort_by_key(|(place, _)| *place);
-    Ok(RunOutcome {
-        outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(),
-        freshness: Vec::new(),
-        elapsed: started.elapsed().as_secs_f64(),
-        generated_at: Utc::now(),
-        interrupted: around.cancel.is_cancelled(),
-        broken_hook: None,
-    })
+    let mut results = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(place, _)| *place);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
 /// Compiles a query from the command line.

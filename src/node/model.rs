@@ -115,6 +115,8 @@ pub struct GenericTest {
     pub file_key_name: String,
     /// Tags of the test's own entry and of the column or source that it is written under. They are no part of its config.
     pub tags: Vec<String>,
+    /// Where the test is written; none for tests made by hand.
+    pub span: Option<Span>,
 }
 
 /// What differs between kinds of nodes.

@@ -222,6 +222,7 @@ fn draft(
             attached_node: place.attached_node.clone(),
             file_key_name: place.file_key_name.clone(),
             tags: all_tags,
+            span: Some(test.span.clone()),
         },
         name: full,
         file_name,

@@ -17,6 +17,7 @@ mod end_of_run;
 mod file_log;
 mod json_lines;
 mod junit;
+pub mod lineage;
 mod messages;
 mod node_info;
 mod render_diagnostic;

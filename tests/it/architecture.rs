@@ -17,13 +17,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("parse", &["load", "jinja", "stdlib"]),
     ("graph", &[]),
     ("compile", &["graph", "jinja", "sql", "parse", "load"]),
-    ("lineage", &["graph", "compile", "sql"]),
+    ("lineage", &["graph", "compile", "sql", "jinja", "adapters"]),
     ("state", &["adapters"]),
     ("plan", &["graph", "compile", "state", "adapters"]),
     ("execute", &["plan", "compile", "graph", "jinja", "adapters", "stdlib", "state", "parse"]),
     ("artifacts", &["graph", "compile", "lineage", "execute"]),
     ("docs", &["artifacts", "lineage"]),
-    ("report", &["execute", "plan"]),
+    ("report", &["execute", "plan", "lineage"]),
     (
         "cli",
         &[

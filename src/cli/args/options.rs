@@ -183,7 +183,7 @@ const LOG_LEVELS: &[&str] = &["debug", "info", "warn", "error", "none"];
 const INDIRECT: &[&str] = &["eager", "cautious", "buildable", "empty"];
 
 const SELECTING_BUT_LIST: &[Which] =
-    &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot, W::Clone, W::Compile, W::Show, W::SourceFreshness];
+    &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot, W::Clone, W::Compile, W::Check, W::Show, W::SourceFreshness];
 const SELECTING: &[Which] = &[
     W::Build,
     W::Run,
@@ -193,6 +193,7 @@ const SELECTING: &[Which] = &[
     W::Snapshot,
     W::Clone,
     W::Compile,
+    W::Check,
     W::Show,
     W::SourceFreshness,
     W::List,
@@ -303,7 +304,8 @@ pub const OPTIONS: &[Opt] = &[
     text("inline", "A query with Jinja to use in place of a node").only(&[W::Compile, W::Show]),
     text("inline_direct", "A query without Jinja to run as it is").only(&[W::Show]),
     opt("limit", Kind::Integer(i64::MIN), Default::Int(5), "How many rows to show; -1 for all").only(&[W::Show]),
-    choice("output", &["text", "json"], "text", "Format of the result").only(&[W::Compile, W::Show]),
+    choice("output", &["text", "json"], "text", "Format of the result").only(&[W::Compile, W::Check, W::Show]),
+    choice("output", &["text", "json", "mermaid", "dot"], "text", "Format of the result").only(&[W::Lineage]),
     choice("output", &["selector", "name", "path", "json"], "selector", "What to print of each resource")
         .only(&[W::List]),
     text("output", "Where to write sources.json").short('o').only(&[W::SourceFreshness]),
@@ -312,6 +314,12 @@ pub const OPTIONS: &[Opt] = &[
     opt("args", Kind::Yaml, Default::NoKeys, "The macro's arguments, as a YAML mapping").only(&[W::RunOperation]),
     switch("clean_project_files_only", true, "Delete only folders inside the project").only(&[W::Clean]),
     flag("upgrade", "Choose the newest versions again, although package-lock.yml fits the list").only(&[W::Deps]),
+    flag("lock", "Write schemas.lock: the columns of every source, for checks without a warehouse").only(&[W::Check]),
+    opt("column", Kind::Positional(true), Default::None, "The column, as model.column; a model for all its columns")
+        .only(&[W::Lineage]),
+    flag("upstream", "Show only where it comes from").only(&[W::Lineage]),
+    flag("downstream", "Show only who reads it").only(&[W::Lineage]),
+    opt("depth", Kind::Integer(1), Default::None, "How many steps to go").only(&[W::Lineage]),
     flag("lock", "Write package-lock.yml and install nothing").only(&[W::Deps]),
     text("add_package", "Add NAME@VERSION to the list, then install").only(&[W::Deps]),
     choice("source", &["hub", "git", "local", "tarball"], "hub", "Where the added package comes from").only(&[W::Deps]),

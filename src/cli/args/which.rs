@@ -39,6 +39,10 @@ pub enum Which {
     Clean,
     /// `debug`.
     Debug,
+    /// `check`.
+    Check,
+    /// `lineage`.
+    Lineage,
     /// `init`.
     Init,
     /// `explain`.
@@ -47,7 +51,7 @@ pub enum Which {
 
 impl Which {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Build,
         Self::Run,
         Self::Backfill,
@@ -59,6 +63,8 @@ impl Which {
         Self::Clone,
         Self::Retry,
         Self::List,
+        Self::Check,
+        Self::Lineage,
         Self::Parse,
         Self::RunOperation,
         Self::SourceFreshness,
@@ -89,6 +95,8 @@ impl Which {
             Self::Deps => "deps",
             Self::Clean => "clean",
             Self::Debug => "debug",
+            Self::Check => "check",
+            Self::Lineage => "lineage",
             Self::Init => "init",
             Self::Explain => "explain",
         }
@@ -122,6 +130,8 @@ impl Which {
             Self::Deps => "Install the packages of packages.yml",
             Self::Clean => "Delete the folders in clean-targets",
             Self::Debug => "Show versions, paths and the connection's settings, and test the connection",
+            Self::Check => "Find unknown columns and tables, wrong types and calls in SQL, without running it",
+            Self::Lineage => "Show where a column comes from and who reads it",
             Self::Init => "Start a new project that runs at once, on an embedded database",
             Self::Explain => "Explain an error code such as T401",
         }
@@ -136,11 +146,13 @@ impl Which {
             Self::Seed => Some(Command::Seed),
             Self::Snapshot => Some(Command::Snapshot),
             Self::Compile => Some(Command::Compile),
+            Self::Check => Some(Command::Check),
             Self::Show => Some(Command::Show),
             Self::Clone => Some(Command::Clone),
             Self::List => Some(Command::List),
             Self::SourceFreshness => Some(Command::SourceFreshness),
             Self::Retry
+            | Self::Lineage
             | Self::Parse
             | Self::RunOperation
             | Self::Deps

@@ -3,12 +3,14 @@
 
 pub mod backfill;
 pub mod build;
+pub mod check;
 pub mod clean;
 pub mod compile;
 pub mod debug;
 pub mod deps;
 pub mod explain;
 pub mod init;
+pub mod lineage;
 pub mod list;
 pub mod parse;
 pub mod run_operation;

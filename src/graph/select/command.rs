@@ -21,6 +21,8 @@ pub enum Command {
     Snapshot,
     /// `compile`.
     Compile,
+    /// `check`.
+    Check,
     /// `show`.
     Show,
     /// `ls`.
@@ -44,6 +46,7 @@ impl Command {
             Self::Snapshot => &[T::Snapshot],
             Self::Clone => &[T::Model, T::Seed, T::Snapshot],
             Self::SourceFreshness => &[T::Source],
+            Self::Check => &[T::Model, T::Snapshot, T::Test, T::Analysis],
             Self::Compile | Self::Show | Self::DocsGenerate => {
                 &[T::Model, T::Seed, T::Snapshot, T::Test, T::Analysis, T::Operation]
             }

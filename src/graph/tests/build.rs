@@ -123,6 +123,7 @@ impl Builder {
             attached_node: None,
             file_key_name: String::new(),
             tags: Vec::new(),
+            span: None,
         }));
         let node = self.node(ResourceType::Test, "shop", &format!("{folder}/{name}.yml"), parents, detail);
         node.original_path = format!("{folder}/properties.yml");

@@ -30,6 +30,18 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
+    /// The type that a seed's column gets in SQL; numbers are whole unless one of the values `has_decimals`.
+    pub fn sql(self, has_decimals: bool) -> &'static str {
+        match self {
+            Self::Number if has_decimals => "float8",
+            Self::Integer | Self::Number => "integer",
+            Self::Date => "date",
+            Self::DateTime => "timestamp without time zone",
+            Self::Boolean => "boolean",
+            Self::Text => "text",
+        }
+    }
+
     /// The type that dbt infers from the values: the first in this order that fits all.
     fn of(values: &[&base::Value]) -> Self {
         let all = |fits: fn(&base::Value) -> bool| values.iter().all(|value| value.is_null() || fits(value));

@@ -151,6 +151,7 @@ fn objection(answer: &Json, len: usize) -> BindError {
         ("parser" | "syntax", ..) | (_, "SYNTAX_ERROR", _) => BindProblem::Syntax,
         (_, "COLUMN_NOT_FOUND", _) => BindProblem::MissingColumn,
         (_, "MISSING_ENTRY", "Table") => BindProblem::MissingRelation,
+        ("catalog", ..) if message.starts_with("Table with name") => BindProblem::MissingRelation,
         (_, "MISSING_ENTRY" | "NO_MATCHING_FUNCTION", _) => BindProblem::Function,
         ("io" | "http", ..) => BindProblem::File,
         _ => BindProblem::Other,

@@ -13,6 +13,7 @@ use crate::diag::{Diagnostic, codes};
 use super::super::args::{bind, given, required, type_name, wrong};
 use super::super::core::Core;
 use super::super::relation::RelationObject;
+use crate::jinja::table::ColumnType;
 
 type Answer = Result<Value, Error>;
 
@@ -59,18 +60,12 @@ pub(super) fn quote_seed_column(core: &Arc<Core>, _: &mut State<'_, '_>, args: &
 /// The type that a seed's column gets in SQL.
 fn sql_type(agate_type: &str, has_decimals: impl Fn() -> bool) -> Option<&'static str> {
     Some(match agate_type {
-        "Integer" => "integer",
-        "Text" => "text",
-        "Number" => {
-            if has_decimals() {
-                "float8"
-            } else {
-                "integer"
-            }
-        }
-        "Boolean" => "boolean",
-        "DateTime" => "timestamp without time zone",
-        "Date" => "date",
+        "Integer" => ColumnType::Integer.sql(false),
+        "Text" => ColumnType::Text.sql(false),
+        "Number" => ColumnType::Number.sql(has_decimals()),
+        "Boolean" => ColumnType::Boolean.sql(false),
+        "DateTime" => ColumnType::DateTime.sql(false),
+        "Date" => ColumnType::Date.sql(false),
         "TimeDelta" => "time",
         _ => return None,
     })

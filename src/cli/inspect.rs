@@ -1,0 +1,158 @@
+//! Binding the project without running it, for `check`, `lineage` and the docs.
+//!
+//! In: a session, the nodes of interest. Out: [`Checked`] over them and all their ancestors.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::adapters::Connection;
+use crate::adapters::shadow::ShadowColumn;
+use crate::base::NodeId;
+use crate::diag::{Diagnostic, codes};
+use crate::execute::event::Event;
+use crate::execute::{Code, compile_code, connection_diagnostic};
+use crate::lineage::{CheckRequest, Checked, SchemaLock, Schemas, check};
+use crate::node::{Language, Node, ResourceType};
+
+use super::session::{Session, Step, Stop, tell};
+
+/// The checked project, and what is known of sources now.
+pub struct Inspected {
+    /// Verdicts and columns.
+    pub checked: Checked,
+    /// Columns of sources, as the warehouse has them; for `schemas.lock`.
+    pub sources: SchemaLock,
+}
+
+/// Binds nodes and their ancestors.
+pub fn inspect(session: &Session, wanted: impl IntoIterator<Item = NodeId>) -> Step<Inspected> {
+    let mut all: BTreeSet<NodeId> = BTreeSet::new();
+    for id in wanted {
+        all.extend(session.graph.ancestors(&id, None).into_iter().cloned());
+        all.insert(id);
+    }
+    let order = session.graph.sort_topologically(&all);
+    let around = session.surroundings();
+    let stop = |problem: Box<Diagnostic>| {
+        session.inputs.sink.emit(&Event::Problem(&problem));
+        Stop(2)
+    };
+    let (mut known, sources) = warehouse(session, &order)?;
+    locked(session, &order, &mut known)?;
+    declared(session, &order, &mut known);
+    seeds(session, &order, &mut known)?;
+    let code: HashMap<NodeId, _> = compile_code(&around, &order, session.tree.profile.threads)
+        .map_err(stop)?
+        .into_iter()
+        .collect::<Vec<Code>>()
+        .into_iter()
+        .collect();
+    let mut shadow = session.adapter.shadow().map_err(|e| stop(Box::new(connection_diagnostic(&e))))?;
+    let request = CheckRequest { project: &session.project, order: &order, compiled: &code, known: &known };
+    Ok(Inspected { checked: check(&request, shadow.as_mut()), sources })
+}
+
+/// What the warehouse has of sources, of seeds, and of nodes that read themselves or cannot be bound, in one catalog query.
+/// A warehouse that cannot be asked knows nothing.
+fn warehouse(session: &Session, order: &[NodeId]) -> Step<(Schemas, SchemaLock)> {
+    let project = &session.project;
+    let of_node = |node: &Node| {
+        node.is_relational()
+            && (node.language == Language::Python
+                || node.config.materialized() != "view"
+                || node.resource_type == ResourceType::Seed)
+    };
+    let relations = order.iter().filter_map(|id| match project.sources.get(id) {
+        Some(source) => Some(&source.relation),
+        None => project.nodes.get(id).filter(|n| of_node(n)).map(|n| &n.relation),
+    });
+    let places: BTreeSet<(String, String)> =
+        relations.filter_map(|r| Some((r.database.clone()?, r.schema.clone()?))).collect();
+    let places: Vec<_> = places.into_iter().collect();
+    let catalog = session.adapter.connect().and_then(|mut c: Box<dyn Connection>| c.catalog(&places));
+    let known = match catalog {
+        Ok(table) => Schemas::of_catalog(&table),
+        Err(error) => {
+            let problem = connection_diagnostic(&error).note("only what files say about sources is known");
+            tell(&session.inputs, Diagnostic { severity: crate::diag::Severity::Warning, ..problem }.into())?;
+            Schemas::default()
+        }
+    };
+    let mut sources = SchemaLock::default();
+    for (id, source) in &project.sources {
+        if let Some(columns) = known.get(&source.relation) {
+            sources.sources.insert(id.to_string(), columns.to_vec());
+        }
+    }
+    Ok((known, sources))
+}
+
+/// The lock stands in for what the warehouse has not; where both know a source and differ, that is told.
+fn locked(session: &Session, order: &[NodeId], known: &mut Schemas) -> Step<()> {
+    let path = session.inputs.load.project_dir.join(SchemaLock::FILE);
+    if !session.inputs.files.exists(&path) {
+        return Ok(());
+    }
+    let read = session.inputs.files.read_text(&path).map_err(|e| e.to_string());
+    let lock = match read.and_then(|text| SchemaLock::parse(&text)) {
+        Ok(lock) => lock,
+        Err(why) => {
+            let problem = Diagnostic::error(codes::SCHEMA_DRIFT, format!("{} cannot be read: {why}", SchemaLock::FILE))
+                .help("write it anew with `check --lock`, where the warehouse can be reached");
+            return tell(&session.inputs, problem.into());
+        }
+    };
+    for id in order {
+        let Some(source) = session.project.sources.get(id) else { continue };
+        if let Some(drift) = known.get(&source.relation).and_then(|now| lock.drift(id.as_str(), now)) {
+            let message =
+                format!("the source {}.{} differs from {}: {drift}", source.source_name, source.name, SchemaLock::FILE);
+            let problem = Diagnostic::warning(codes::SCHEMA_DRIFT, message)
+                .at(source.span.clone())
+                .help("adapt the models, then run `check --lock` and commit the file");
+            tell(&session.inputs, problem.into())?;
+        }
+        if let Some(columns) = lock.sources.get(id.as_str()) {
+            known.add(&source.relation, columns.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Columns with `data_type` in the properties of a source, if all have one.
+fn declared(session: &Session, order: &[NodeId], known: &mut Schemas) {
+    for source in order.iter().filter_map(|id| session.project.sources.get(id)) {
+        let columns: Option<Vec<ShadowColumn>> = source
+            .columns
+            .values()
+            .map(|c| Some(ShadowColumn { name: c.name.clone(), data_type: c.data_type.clone()? }))
+            .collect();
+        if let Some(columns) = columns.filter(|c| !c.is_empty()) {
+            known.add(&source.relation, columns);
+        }
+    }
+}
+
+/// Seeds that the warehouse has not are read, as loading them would.
+fn seeds(session: &Session, order: &[NodeId], known: &mut Schemas) -> Step<()> {
+    let Some(files) = &session.shared.files else { return Ok(()) };
+    for node in order.iter().filter_map(|id| session.project.nodes.get(id)) {
+        if node.resource_type != ResourceType::Seed || known.get(&node.relation).is_some() {
+            continue;
+        }
+        let shape = match files.seed(node) {
+            Ok((shape, _)) => shape,
+            Err(problem) => {
+                tell(&session.inputs, problem.into())?;
+                continue;
+            }
+        };
+        let given = node.config.map("column_types");
+        let columns = shape.names.iter().zip(&shape.types).zip(&shape.decimals).map(|((name, kind), decimals)| {
+            let data_type =
+                given.and_then(|g| g.get(name)).map_or_else(|| kind.sql(*decimals).to_owned(), ToString::to_string);
+            ShadowColumn { name: name.clone(), data_type }
+        });
+        known.add(&node.relation, columns.collect());
+    }
+    Ok(())
+}

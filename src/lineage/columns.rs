@@ -1,0 +1,95 @@
+//! Columns of nodes, and the edges into one node's columns.
+//!
+//! In: what the engine says of one query, in relations. Out: [`NodeLineage`], in nodes of the project.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+
+use crate::adapters::shadow::{BoundLineage, EdgeKind, Influence, ShadowColumn, SourceColumn};
+use crate::base::{NodeId, Relation};
+use crate::node::Project;
+
+/// A column of a node or source of the project.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ColumnId {
+    /// The node or source.
+    pub node: NodeId,
+    /// The column, in its own spelling.
+    pub column: String,
+}
+
+impl fmt::Display for ColumnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.node, self.column)
+    }
+}
+
+/// How a column comes into another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    /// The parent's column.
+    pub from: ColumnId,
+    /// What happens on the way.
+    pub kind: EdgeKind,
+}
+
+/// Where the columns of one node come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeLineage {
+    /// For each column of the node, in order.
+    pub values: Vec<Vec<Edge>>,
+    /// Parents' columns that decide about rows.
+    pub influence: BTreeSet<(ColumnId, Influence)>,
+    /// Parents' columns that a join holds equal.
+    pub equal: BTreeSet<(ColumnId, ColumnId)>,
+    /// Why the edges are a guess on the safe side, if they are.
+    pub approximate: Option<String>,
+}
+
+/// Nodes by the relation they are in.
+pub(super) struct Relations<'p> {
+    by_key: HashMap<(String, String, String), &'p NodeId>,
+}
+
+impl<'p> Relations<'p> {
+    pub(super) fn new(project: &'p Project) -> Self {
+        let nodes = project.nodes.iter().filter(|(_, n)| n.is_relational()).map(|(id, n)| (n.relation.key(), id));
+        let sources = project.sources.iter().map(|(id, s)| (s.relation.key(), id));
+        Self { by_key: nodes.chain(sources).collect() }
+    }
+
+    fn node(&self, relation: &Relation) -> Option<&'p NodeId> {
+        self.by_key.get(&relation.key()).copied()
+    }
+
+    fn column(&self, column: &SourceColumn) -> Option<ColumnId> {
+        Some(ColumnId { node: self.node(&column.relation)?.clone(), column: column.column.clone() })
+    }
+
+    /// The engine's word in nodes of the project. A table that belongs to no node has no place in the graph.
+    pub(super) fn lineage(&self, bound: BoundLineage) -> NodeLineage {
+        let edges = |origins: std::collections::BTreeMap<SourceColumn, EdgeKind>| {
+            origins.iter().filter_map(|(c, kind)| Some(Edge { from: self.column(c)?, kind: *kind })).collect()
+        };
+        NodeLineage {
+            values: bound.values.into_iter().map(edges).collect(),
+            influence: bound.influence.iter().filter_map(|(c, how)| Some((self.column(c)?, *how))).collect(),
+            equal: bound.equal.iter().filter_map(|(a, b)| Some((self.column(a)?, self.column(b)?))).collect(),
+            approximate: None,
+        }
+    }
+}
+
+/// Every column of every parent in every column: too much, but nothing is missing.
+pub(super) fn approximate(parents: &[(NodeId, &[ShadowColumn])], width: usize, why: String) -> NodeLineage {
+    let all: Vec<Edge> = parents
+        .iter()
+        .flat_map(|(node, columns)| {
+            columns.iter().map(|c| Edge {
+                from: ColumnId { node: node.clone(), column: c.name.clone() },
+                kind: EdgeKind::Expression,
+            })
+        })
+        .collect();
+    NodeLineage { values: vec![all; width], approximate: Some(why), ..NodeLineage::default() }
+}

@@ -1,0 +1,18 @@
+//! What the SQL says before it runs: whether it can be bound, what columns come out, and where they come from.
+//!
+//! In: the project, compiled nodes, the columns of what lies outside (sources, seeds), an engine's
+//! [`Shadow`](crate::adapters::shadow::Shadow). Out: [`Checked`]: a verdict and the columns of every node; from it the
+//! [`ColumnGraph`], which knows the way of a column through the whole project.
+//!
+//! Truth is the engine's binder. Where its plan does not tell the origins of a query's columns, every column of the
+//! parents is taken for one and the edge is marked approximate: never a silent wrong edge.
+
+mod check;
+mod columns;
+mod graph;
+mod schemas;
+
+pub use check::{CheckRequest, Checked, NodeCheck, Verdict, check};
+pub use columns::{ColumnId, Edge, NodeLineage};
+pub use graph::{ColumnGraph, Direction, Hop};
+pub use schemas::{Drift, SchemaLock, Schemas};

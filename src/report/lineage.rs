@@ -1,0 +1,186 @@
+//! The way of columns as text, JSON, Mermaid and dot.
+//!
+//! In: [`Walks`]. Out: text.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::lineage::{ColumnId, Direction, Hop};
+use crate::node::Project;
+
+/// Walks from some columns.
+pub struct Walks<'a> {
+    /// For the short names of nodes.
+    pub project: &'a Project,
+    /// Each start with its walks.
+    pub starts: Vec<(ColumnId, Vec<(Direction, Vec<Hop>)>)>,
+}
+
+/// Renders as `text`, `json`, `mermaid` or `dot`.
+pub fn render(walks: &Walks<'_>, output: &str) -> String {
+    match output {
+        "json" => as_json(walks),
+        "mermaid" => as_graph(walks, Form::Mermaid),
+        "dot" => as_graph(walks, Form::Dot),
+        _ => as_text(walks),
+    }
+}
+
+impl Walks<'_> {
+    fn name(&self, column: &ColumnId) -> String {
+        format!("{}.{}", self.node(column), column.column)
+    }
+
+    fn node(&self, column: &ColumnId) -> String {
+        if let Some(node) = self.project.nodes.get(&column.node) {
+            return node.search_name();
+        }
+        let source = self.project.sources.get(&column.node);
+        source.map_or_else(|| column.node.to_string(), |s| format!("{}.{}", s.source_name, s.name))
+    }
+
+    /// Every edge once, as (parent, child, kind, approximate).
+    fn edges(&self) -> BTreeSet<(ColumnId, ColumnId, &'static str, bool)> {
+        let mut edges = BTreeSet::new();
+        for (_, walks) in &self.starts {
+            for (direction, hops) in walks {
+                for hop in hops {
+                    let (from, to) = match direction {
+                        Direction::Upstream => (&hop.far, &hop.near),
+                        Direction::Downstream => (&hop.near, &hop.far),
+                    };
+                    edges.insert((from.clone(), to.clone(), hop.kind.as_str(), hop.approximate));
+                }
+            }
+        }
+        edges
+    }
+}
+
+fn as_text(walks: &Walks<'_>) -> String {
+    let mut out = String::new();
+    for (start, directions) in &walks.starts {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&walks.name(start));
+        for (direction, hops) in directions {
+            let title = match direction {
+                Direction::Upstream => "comes from",
+                Direction::Downstream => "is read by",
+            };
+            if hops.is_empty() {
+                let _ = write!(out, "\n  {title} nothing in the project");
+                continue;
+            }
+            let _ = write!(out, "\n  {title}");
+            let mut by_near: BTreeMap<&ColumnId, Vec<&Hop>> = BTreeMap::new();
+            for hop in hops {
+                by_near.entry(&hop.near).or_default().push(hop);
+            }
+            branch(walks, &by_near, start, 2, &mut HashSet::new(), &mut out);
+        }
+    }
+    out
+}
+
+/// The tree below a column. What was shown before is not spelled out again.
+fn branch<'h>(
+    walks: &Walks<'_>,
+    by_near: &BTreeMap<&'h ColumnId, Vec<&'h Hop>>,
+    at: &'h ColumnId,
+    depth: usize,
+    shown: &mut HashSet<&'h ColumnId>,
+    out: &mut String,
+) {
+    if !shown.insert(at) {
+        return;
+    }
+    for hop in by_near.get(at).into_iter().flatten() {
+        let again = shown.contains(&hop.far) && by_near.contains_key(&hop.far);
+        let guess = if hop.approximate { ", approximate" } else { "" };
+        let more = if again { " (see above)" } else { "" };
+        let _ = write!(
+            out,
+            "\n{:width$}{} ({}{guess}){more}",
+            "",
+            walks.name(&hop.far),
+            hop.kind.as_str(),
+            width = depth * 2
+        );
+        branch(walks, by_near, &hop.far, depth + 1, shown, out);
+    }
+}
+
+fn as_json(walks: &Walks<'_>) -> String {
+    let id = |c: &ColumnId| json!({"node": c.node.as_str(), "column": c.column});
+    let edges: Vec<_> = walks
+        .edges()
+        .iter()
+        .map(|(from, to, kind, approximate)| {
+            json!({"from": id(from), "to": id(to), "kind": kind, "approximate": approximate})
+        })
+        .collect();
+    let starts: Vec<_> = walks.starts.iter().map(|(start, _)| id(start)).collect();
+    serde_json::to_string_pretty(&json!({"columns": starts, "edges": edges})).unwrap_or_default()
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Mermaid,
+    Dot,
+}
+
+/// Nodes as boxes with their columns inside, edges labelled unless they copy.
+fn as_graph(walks: &Walks<'_>, form: Form) -> String {
+    let edges = walks.edges();
+    let mut boxes: BTreeMap<String, BTreeSet<&ColumnId>> = BTreeMap::new();
+    let columns = walks.starts.iter().map(|(c, _)| c).chain(edges.iter().flat_map(|(a, b, ..)| [a, b]));
+    for column in columns {
+        boxes.entry(walks.node(column)).or_default().insert(column);
+    }
+    let numbers: BTreeMap<&ColumnId, usize> =
+        boxes.values().flatten().enumerate().map(|(i, column)| (*column, i)).collect();
+    let text = |t: &str| match form {
+        Form::Mermaid => t.replace('"', "#quot;"),
+        Form::Dot => t.replace('\\', "\\\\").replace('"', "\\\""),
+    };
+    let mut out = String::from(if form == Form::Mermaid {
+        "flowchart LR"
+    } else {
+        "digraph lineage {\n  rankdir=LR; node [shape=box];"
+    });
+    for (index, (name, columns)) in boxes.iter().enumerate() {
+        let open = match form {
+            Form::Mermaid => format!("\n  subgraph n{index}[\"{}\"]", text(name)),
+            Form::Dot => format!("\n  subgraph cluster_{index} {{ label=\"{}\";", text(name)),
+        };
+        out.push_str(&open);
+        for column in columns {
+            let line = match form {
+                Form::Mermaid => format!("\n    c{}[\"{}\"]", numbers[column], text(&column.column)),
+                Form::Dot => format!("\n    c{} [label=\"{}\"];", numbers[column], text(&column.column)),
+            };
+            out.push_str(&line);
+        }
+        out.push_str(if form == Form::Mermaid { "\n  end" } else { "\n  }" });
+    }
+    for (from, to, kind, approximate) in &edges {
+        let (a, b) = (numbers[from], numbers[to]);
+        let line = match (form, *kind, approximate) {
+            (Form::Mermaid, "copy", false) => format!("\n  c{a} --> c{b}"),
+            (Form::Mermaid, kind, false) => format!("\n  c{a} -->|{kind}| c{b}"),
+            (Form::Mermaid, kind, true) => format!("\n  c{a} -.->|{kind}| c{b}"),
+            (Form::Dot, "copy", false) => format!("\n  c{a} -> c{b};"),
+            (Form::Dot, kind, false) => format!("\n  c{a} -> c{b} [label=\"{kind}\"];"),
+            (Form::Dot, kind, true) => format!("\n  c{a} -> c{b} [label=\"{kind}\", style=dashed];"),
+        };
+        out.push_str(&line);
+    }
+    if form == Form::Dot {
+        out.push_str("\n}");
+    }
+    out
+}
