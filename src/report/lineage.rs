@@ -10,12 +10,15 @@ use serde_json::json;
 use crate::lineage::{ColumnId, Direction, Hop};
 use crate::node::Project;
 
+/// A column with its walks.
+pub type Walked = (ColumnId, Vec<(Direction, Vec<Hop>)>);
+
 /// Walks from some columns.
 pub struct Walks<'a> {
     /// For the short names of nodes.
     pub project: &'a Project,
     /// Each start with its walks.
-    pub starts: Vec<(ColumnId, Vec<(Direction, Vec<Hop>)>)>,
+    pub starts: Vec<Walked>,
 }
 
 /// Renders as `text`, `json`, `mermaid` or `dot`.
