@@ -182,8 +182,19 @@ const LOG_FORMATS: &[&str] = &["text", "debug", "json", "default"];
 const LOG_LEVELS: &[&str] = &["debug", "info", "warn", "error", "none"];
 const INDIRECT: &[&str] = &["eager", "cautious", "buildable", "empty"];
 
-const SELECTING_BUT_LIST: &[Which] =
-    &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot, W::Clone, W::Compile, W::Check, W::Show, W::SourceFreshness];
+const SELECTING_BUT_LIST: &[Which] = &[
+    W::Build,
+    W::Run,
+    W::Backfill,
+    W::Test,
+    W::Seed,
+    W::Snapshot,
+    W::Clone,
+    W::Compile,
+    W::Check,
+    W::Show,
+    W::SourceFreshness,
+];
 const SELECTING: &[Which] = &[
     W::Build,
     W::Run,
