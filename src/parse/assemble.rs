@@ -542,15 +542,6 @@ fn check_config(node: &Node, diagnostics: &mut Diagnostics) {
         check_build_after(node, &at, diagnostics);
     }
     check_incremental_contract(node, &at, diagnostics);
-    if node.language == Language::Python && node.config.contract_enforced() {
-        let message = format!("{} has a contract. Language Error: Expected 'sql' but found 'python'", node.id);
-        diagnostics.push(
-            Diagnostic::error(codes::CONTRACT, message)
-                .at(at)
-                .node(node.id.to_string())
-                .help("set `contract: {enforced: false}`; data tests check what a Python model returns"),
-        );
-    }
 }
 
 /// The table of a contracted incremental model may not drift from the contract, so `on_schema_change` has to watch it.

@@ -59,7 +59,10 @@ pub(super) fn check(node: &Node, diagnostics: &mut Diagnostics) {
         if node.language != Language::Sql {
             let found = node.language.as_str();
             let message = format!("Language Error: Expected 'sql' but found '{found}' in the contract of {file}");
-            diagnostics.push(problem(node, message).help("contracts are for SQL models: remove it"));
+            diagnostics.push(
+                problem(node, message)
+                    .help("set `contract: {enforced: false}`; data tests check what a Python model returns"),
+            );
         }
         for constraint in &model.constraints {
             if !KINDS.contains(&constraint.kind.as_str()) {
