@@ -6,11 +6,9 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value as Json};
 
-use crate::base::{Dict, NodeId, Value};
+use crate::base::{BatchKey, Dict, Interval, NodeId, Value};
 use crate::diag::{Diagnostic, codes};
-use crate::node::previous::{
-    Interval, PreviousBatches, PreviousFreshness, PreviousManifest, PreviousResult, PreviousRun,
-};
+use crate::node::previous::{PreviousBatches, PreviousFreshness, PreviousManifest, PreviousResult, PreviousRun};
 
 use super::ArtifactKind;
 
@@ -116,9 +114,10 @@ pub fn read_run_results(path: &str, bytes: &[u8]) -> Read<PreviousRun> {
 
 fn result(result: &Json) -> Option<PreviousResult> {
     let batches = result.get("batch_results").filter(|b| b.is_object());
-    let intervals = |key: &str| -> Vec<Interval> {
-        let list = batches.and_then(|b| b.get(key)).and_then(Json::as_array);
-        list.into_iter().flatten().filter_map(|pair| Some((moment(pair.get(0))?, moment(pair.get(1))?))).collect()
+    let intervals = |name: &str| -> Vec<Interval> {
+        let list = batches.and_then(|b| b.get(name)).and_then(Json::as_array);
+        let interval = |pair: &Json| Some(Interval { start: batch_key(pair.get(0))?, end: batch_key(pair.get(1))? });
+        list.into_iter().flatten().filter_map(interval).collect()
     };
     let read = || PreviousBatches { successful: intervals("successful"), failed: intervals("failed") };
     Some(PreviousResult {
@@ -126,6 +125,11 @@ fn result(result: &Json) -> Option<PreviousResult> {
         status: text(result, "status")?.to_owned(),
         batches: batches.map(|_| read()),
     })
+}
+
+/// An end of a batch: a moment, or the number that a numeric key has there.
+fn batch_key(value: Option<&Json>) -> Option<BatchKey> {
+    moment(value).map(BatchKey::Time).or_else(|| value?.as_i64().map(BatchKey::Number))
 }
 
 /// Reads freshness checks.

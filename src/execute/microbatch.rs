@@ -38,8 +38,9 @@ impl Worker<'_> {
     fn run_batches(&self, node: &Arc<Node>, config: &Microbatch, outcome: &mut NodeOutcome) -> Step<()> {
         let existing = self.database.get_relation(&complete(self.around, node)).map_err(|e| e.into_diagnostic())?;
         let is_table = existing.as_ref().is_some_and(|(_, kind)| *kind == RelationKind::Table);
-        let incremental = is_table && !self.is_full_refresh(node);
         let previous = self.settings.batches.previous.get(&node.id);
+        // What an earlier run has built of a table stays, even if that run was a full refresh.
+        let incremental = is_table && (previous.is_some() || !self.is_full_refresh(node));
         let plan = match previous {
             Some(previous) => BatchPlan {
                 batches: previous.failed.iter().map(|i| PlannedBatch { interval: *i, why: Why::Asked }).collect(),

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 
-use crate::base::{Dict, NodeId, Relation, Value};
+use crate::base::{Dict, Interval, NodeId, Relation, Value};
 
 /// An earlier manifest.
 #[derive(Clone, Debug, Default)]
@@ -29,9 +29,6 @@ pub struct PreviousResult {
     /// `batch_results` of a microbatch model: `successful` and `failed`, lists of start and end.
     pub batches: Option<PreviousBatches>,
 }
-
-/// A batch's interval: from the first moment to the one after the last.
-pub type Interval = (DateTime<Utc>, DateTime<Utc>);
 
 /// Which batches an earlier run had done and which not.
 #[derive(Clone, Debug, Default, PartialEq)]

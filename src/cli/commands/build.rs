@@ -6,11 +6,14 @@ use crate::artifacts::{RunResults, Sources, Subfolder, node_path};
 use crate::base::{NodeId, Value};
 use crate::diag::{Diagnostic, Treatment, codes, warnings};
 use crate::execute::event::{Event, NoteLevel, count_line};
-use crate::execute::{Blocking, RunOutcome, RunRequest, RunSettings, Status, run as execute};
+use crate::execute::{
+    BatchRequest, BatchResults, Blocking, RunOutcome, RunRequest, RunSettings, Status, run as execute,
+};
 use crate::files::Files;
 use crate::graph::{ExecutionGraph, ExecutionMode, Selection};
 use crate::node::ResourceType;
 use crate::node::dict::CompiledCode;
+use crate::node::previous::PreviousBatches;
 
 use crate::cli::args::Which;
 use crate::cli::session::{Session, Step, Stop, tell};
@@ -56,7 +59,7 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         skip_nodes_if_on_run_start_fails: settings.project_flag("skip_nodes_if_on_run_start_fails"),
         clones: settings.which == Which::Clone,
         create_schemas: !freshness,
-        batches: settings.batches(),
+        batches: batches(session, settings),
         ..RunSettings::default()
     };
     let request = RunRequest { surroundings: session.surroundings(), graph, settings: run };
@@ -73,6 +76,15 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         show_seeds(session, &outcome);
     }
     Ok(outcome.exit_code())
+}
+
+/// Which batches of microbatch models run: `retry` builds those that failed, and asks for no later ones.
+fn batches(session: &Session, settings: &Settings) -> BatchRequest {
+    let request = settings.batches();
+    let Some(retry) = &session.inputs.retry else { return request };
+    let results = |b: &PreviousBatches| BatchResults { successful: b.successful.clone(), failed: b.failed.clone() };
+    let previous = retry.batches.iter().map(|(id, batches)| (id.clone(), results(batches)));
+    BatchRequest { now: retry.started_at, previous: previous.collect(), ..request }
 }
 
 /// `seed --show`: the first rows of every loaded seed.
