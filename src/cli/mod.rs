@@ -58,8 +58,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return u8::try_from(refusal.exit_code()).unwrap_or(EXIT_TROUBLE);
         }
     };
-    let env = Arc::new(Env::process());
     let files: Arc<dyn Files> = Arc::new(RealFiles);
+    let env = Arc::new(Env::process().with_dotenv(&*files));
     match Settings::new(invocation, Arc::clone(&env), &*files) {
         Ok(settings) => with_project_flags(settings, env, files),
         Err(error) => usage_trouble(&error),

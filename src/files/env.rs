@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::{Files, dotenv};
+
 /// Environment variables, the working folder and the home folder, taken once; a fixed one serves tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Env {
@@ -17,6 +19,17 @@ impl Env {
             .filter_map(|(k, v)| Some((fold(k.into_string().ok()?), v.into_string().ok()?)))
             .collect();
         Self { vars, working_dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")) }
+    }
+
+    /// The same with the variables of the nearest `.env` file, looked for from the working folder upwards. What is set wins.
+    pub fn with_dotenv(mut self, files: &dyn Files) -> Self {
+        let folders = self.working_dir.ancestors().map(|folder| folder.join(dotenv::FILE_NAME));
+        let Some(path) = folders.into_iter().find(|path| files.is_file(path)) else { return self };
+        let Ok(text) = files.read_text(&path) else { return self };
+        for (name, value) in dotenv::parse(&text, &|name| self.var(name).map(str::to_owned)) {
+            self.vars.entry(fold(name)).or_insert(value);
+        }
+        self
     }
 
     /// A fixed environment.

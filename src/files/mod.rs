@@ -4,6 +4,7 @@
 //! the rest of the house sees: UTF-8 without byte order mark and with `\n` line ends, so that offsets, columns and
 //! content hashes do not depend on the machine a file was written on.
 
+mod dotenv;
 mod env;
 mod memory;
 mod real;
