@@ -116,7 +116,7 @@ fn keys(json: &Json) -> Vec<&str> {
 fn manifest_of_a_small_project() {
     let (project, metadata) = (project(), metadata());
     let orders = NodeId::from("model.shop.orders");
-    let code = CompiledCode { code: "select 1".to_owned(), path: Some("c.sql".to_owned()), extra_ctes: Vec::new() };
+    let code = CompiledCode { code: "select 1".to_owned(), path: Some("c.sql".to_owned()), ..CompiledCode::default() };
     let compiled: HashMap<_, _> = [(orders.clone(), code)].into();
     let build_paths: HashMap<_, _> =
         [(orders.clone(), node_path("target", Subfolder::Run, &project.nodes[&orders]))].into();
@@ -175,7 +175,7 @@ fn run_results_of_seeds_and_models_differ() {
         let node = NodeFacts::of_node(&project.nodes[&NodeId::from(id)], Some("db"));
         let mut outcome = NodeOutcome::new(Arc::new(node), Status::Success);
         if id.starts_with("model") {
-            outcome.compiled = Some(CompiledFacts { code: "select 1".to_owned(), path: None });
+            outcome.compiled = Some(CompiledFacts { code: "select 1".to_owned(), ..CompiledFacts::default() });
         }
         outcome
     });

@@ -199,6 +199,7 @@ impl Compiler {
         batch: Option<&Batch>,
     ) -> Result<Unit, Box<Diagnostic>> {
         let in_node = |diagnostic| Box::new(named(diagnostic, node.id.as_str()));
+        let parsed = node;
         let node = node_overrides::finished(&self.names, node, self.settings.store_failures).map_err(in_node)?;
         let resolver = self.node_resolver(&node, batch);
         let mut scope = NodeScope::run(&self.shared, &node, None, Arc::clone(&resolver) as Arc<dyn Resolver>);
@@ -220,7 +221,11 @@ impl Compiler {
             }
         }
         let origin = Arc::new(origin);
-        let compiled = assemble(node, &own, &origin, &ctes);
+        let foreign_keys = node_overrides::foreign_keys(parsed, &node);
+        let mut compiled = assemble(node, &own, &origin, &ctes);
+        if !foreign_keys.is_empty() {
+            Arc::make_mut(&mut compiled.code).foreign_keys = foreign_keys;
+        }
         Ok(Unit { compiled, own, origin, ctes })
     }
 
@@ -270,7 +275,7 @@ pub(super) fn template_of(node: &Node) -> TemplateSource {
 pub(super) fn assemble(node: Arc<Node>, own: &str, origin: &Arc<Origin>, ctes: &[Cte]) -> Compiled {
     let (code, map) = inject(own, origin, ctes);
     let extra_ctes = ctes.iter().map(|cte| (cte.id.to_string(), cte.text.clone())).collect();
-    Compiled { node, code: Arc::new(CompiledCode { code, path: None, extra_ctes }), map }
+    Compiled { node, code: Arc::new(CompiledCode { code, extra_ctes, ..CompiledCode::default() }), map }
 }
 
 /// The diagnostic, naming the node if it names none.

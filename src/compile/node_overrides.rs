@@ -22,9 +22,7 @@ pub(super) fn finished(names: &Names, node: &Arc<Node>, store_failures: bool) ->
         let relation_name = Some(names.shown(&names.node_relation(node)));
         return Ok(Arc::new(Node { relation_name, ..Node::clone(node) }));
     }
-    let model = node.model().into_iter().flat_map(|m| &m.constraints);
-    let columns = node.columns.values().flat_map(|c| &c.constraints);
-    if node.resource_type != ResourceType::Model || !model.chain(columns).any(points_elsewhere) {
+    if node.resource_type != ResourceType::Model || !constraints(node).any(points_elsewhere) {
         return Ok(Arc::clone(node));
     }
     let mut node = Node::clone(node);
@@ -39,6 +37,18 @@ pub(super) fn finished(names: &Names, node: &Arc<Node>, store_failures: bool) ->
         constraint.fields.insert("to".into(), target.into());
     }
     Ok(Arc::new(node))
+}
+
+fn constraints(node: &Node) -> impl Iterator<Item = &Constraint> {
+    let own = node.model().into_iter().flat_map(|m| &m.constraints);
+    node.columns.values().flat_map(|c| &c.constraints).chain(own)
+}
+
+/// What the foreign keys of a parsed node became: the call as written, and the relation.
+pub(super) fn foreign_keys(parsed: &Node, finished: &Node) -> Vec<(String, String)> {
+    let pairs = constraints(parsed).zip(constraints(finished)).filter(|(written, _)| points_elsewhere(written));
+    let pairs = pairs.filter_map(|(written, made)| Some((expression(written)?, expression(made)?)));
+    pairs.map(|(written, made)| (written.to_owned(), made.to_owned())).collect()
 }
 
 fn expression(constraint: &Constraint) -> Option<&str> {

@@ -105,7 +105,7 @@ pub fn compile_inline(around: &Surroundings, sql: &str) -> Result<NodeOutcome, B
         timed(|| around.compiler.compile_inline(INLINE, sql, Some(database)).map_err(in_inline_query));
     let compiled = compiled?;
     let mut outcome = NodeOutcome::new(Arc::new(NodeFacts::of_node(&compiled.node, None)), Status::Success);
-    outcome.compiled = Some(CompiledFacts { code: compiled.code.code.clone(), path: None });
+    outcome.compiled = Some(CompiledFacts::of(&compiled.code, None));
     outcome.timing.compile = Some(period);
     outcome.execution_time = started.elapsed().as_secs_f64();
     Ok(outcome)

@@ -13,7 +13,7 @@ use crate::diag::Diagnostic;
 use crate::jinja::TemplateSource;
 use crate::jinja::context::host::{AdapterResponse, Database, ExecuteOptions};
 use crate::jinja::context::{NodeScope, render};
-use crate::node::dict::{self, CompiledCode};
+use crate::node::dict;
 use crate::node::{Detail, Node, ResourceType};
 
 use super::code::RunningCode;
@@ -141,7 +141,7 @@ fn render_and_execute(
     outcome.timing.compile = Some(period);
     let rendered = rendered?;
     let sql = rendered.text.clone();
-    outcome.compiled = Some(CompiledFacts { code: sql.clone(), path: None });
+    outcome.compiled = Some(CompiledFacts { code: sql.clone(), ..CompiledFacts::default() });
     database.turn_to(Some(node.id.as_str()), Some(RunningCode::rendered(rendered, node.template.clone())));
     // What the template itself did (`run_query`, `statement`) is final before the hook's own SQL.
     database.commit().map_err(|e| Box::new(e.into_diagnostic()))?;
@@ -165,11 +165,7 @@ fn written_schemas(around: &Surroundings, outcomes: &[NodeOutcome]) -> IndexSet<
 
 /// A verdict as `results` shows it.
 fn result_dict(around: &Surroundings, outcome: &NodeOutcome) -> Dict {
-    let code = outcome.compiled.as_ref().map(|c| CompiledCode {
-        code: c.code.clone(),
-        path: c.path.clone(),
-        extra_ctes: Vec::new(),
-    });
+    let code = outcome.compiled.as_ref().map(CompiledFacts::to_code);
     let project = &around.project;
     let node = if let Some(node) = project.nodes.get(outcome.id()) {
         dict::node(node, code.as_ref())

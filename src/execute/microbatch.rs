@@ -61,6 +61,10 @@ impl Worker<'_> {
             self.work_off(&set, parallel);
         }
         self.judge(&set, previous, outcome);
+        if outcome.status == Status::Success {
+            self.point_to_latest(node)?;
+            self.database.commit().map_err(|error| error.into_diagnostic())?;
+        }
         if let Some(restate) = plan.restate.filter(|_| outcome.status == Status::Success) {
             self.write_down(node, |table, relation| vec![table.restated(relation, restate.interval)])?;
         }

@@ -8,9 +8,10 @@
 //! run            runner: hooks, schemas, cache ─> pool: queue and workers ─> one file per kind of node
 //!                    node_run    models, seeds, snapshots         data_test   generic and singular tests
 //!                    microbatch  models built batch by batch      batch_run   one batch
+//!                    latest_pointer  views on the latest version of a model
 //!                    unit_test   unit tests                       freshness   sources
 //! compile_nodes  every node's code, without running it
-//! run_operation  a macro by name                    show          the first rows of a node
+//! run_operation  a macro by name                   show        the first rows of a node
 //! ```
 //!
 //! [`WorkerDatabase`] is what Jinja sees of a connection: it keeps the relation cache that all workers share, tells of every
@@ -31,6 +32,7 @@ mod failure;
 mod files;
 mod freshness;
 mod hooks;
+mod latest_pointer;
 mod ledger;
 mod microbatch;
 #[cfg(test)]
@@ -58,7 +60,7 @@ pub use database::WorkerDatabase;
 pub use event::{Event, EventSink, NoSink, NoteLevel};
 pub use failure::{connection_diagnostic, diagnostic};
 pub use files::{CodePaths, ProjectFiles};
-pub use operation::run_operation;
+pub use operation::{run_operation, run_sql_operation};
 pub use outcome::{BatchResults, FreshnessOutcome, NodeFacts, NodeOutcome, RunOutcome, Status};
 pub use request::{BatchRequest, Blocking, CodeWriter, QueryComment, RunRequest, RunSettings, Surroundings};
 pub use runner::run;

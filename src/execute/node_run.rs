@@ -78,7 +78,7 @@ impl Worker<'_> {
         outcome.timing.compile = Some(period);
         let compiled = compiled?;
         let path = self.around.writer.write_compiled(&compiled.node, batch, &compiled.code.code)?;
-        outcome.compiled = Some(CompiledFacts { code: compiled.code.code.clone(), path: path.clone() });
+        outcome.compiled = Some(CompiledFacts::of(&compiled.code, path.clone()));
         let id = outcome.node.id.to_string();
         self.database.turn_to(Some(&id), Some(RunningCode::compiled(&compiled, path)));
         Ok(compiled)
@@ -115,6 +115,9 @@ impl Worker<'_> {
         let relations = run_materialization(&around.engine, &unique_id, &scope).map_err(Diagnostic::from)?;
         for (relation, kind) in &relations {
             self.database.cache_added(relation, kind.unwrap_or(RelationKind::Table));
+        }
+        if !node.is_microbatch() {
+            self.point_to_latest(node)?;
         }
         self.database.commit().map_err(|error| error.into_diagnostic())?;
         Ok(scope)

@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 
 use crate::base::{Dict, Interval, NodeId, Value};
 use crate::diag::Diagnostic;
-use crate::node::{Exposure, Node, ResourceType, Semantic, Source, UnitTest};
+use crate::node::dict::CompiledCode;
+use crate::node::{Exposure, Group, Node, ResourceType, Semantic, Source, UnitTest};
 
 /// dbt's verdict on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,6 +107,8 @@ pub struct NodeFacts {
     pub meta: Dict,
     /// Name of the group.
     pub group: Option<String>,
+    /// The group itself, where the project declares it.
+    pub group_details: Option<Arc<Group>>,
     /// The node that a generic test is written under.
     pub attached_node: Option<NodeId>,
     /// Whether the node is inlined into its readers.
@@ -132,6 +135,7 @@ impl NodeFacts {
             checksum: String::new(),
             meta: Dict::new(),
             group: None,
+            group_details: None,
             attached_node: None,
             is_ephemeral: false,
             stores_failures: false,
@@ -294,6 +298,24 @@ pub struct CompiledFacts {
     pub code: String,
     /// The written file relative to the project, if it was written.
     pub path: Option<String>,
+    /// Inlined parents: unique id and the CTE's text.
+    pub extra_ctes: Vec<(String, String)>,
+    /// What the foreign keys point to, as written and as relation.
+    pub foreign_keys: Vec<(String, String)>,
+}
+
+impl CompiledFacts {
+    /// The facts about code that may have been written to a file.
+    pub fn of(code: &CompiledCode, path: Option<String>) -> Self {
+        let CompiledCode { code, extra_ctes, foreign_keys, .. } = code.clone();
+        Self { code, path, extra_ctes, foreign_keys }
+    }
+
+    /// The code as a node's dict shows it.
+    pub fn to_code(&self) -> CompiledCode {
+        let Self { code, path, extra_ctes, foreign_keys } = self.clone();
+        CompiledCode { code, path, extra_ctes, foreign_keys }
+    }
 }
 
 /// Which batches of a microbatch model are done.

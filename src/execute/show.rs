@@ -82,7 +82,7 @@ fn rows(around: &Surroundings, shown: &Shown<'_>, limit: Option<u64>) -> Result<
     let _ = database.rollback();
     let mut outcome = NodeOutcome::new(facts(node), Status::Success);
     outcome.adapter_response = response_dict(&response);
-    outcome.compiled = Some(CompiledFacts { code: sql, path: None });
+    outcome.compiled = Some(CompiledFacts { code: sql, ..CompiledFacts::default() });
     outcome.timing.execute = Some(period);
     Ok((outcome, table))
 }

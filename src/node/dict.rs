@@ -18,6 +18,8 @@ pub struct CompiledCode {
     pub path: Option<String>,
     /// Inlined parents: unique id and the CTE's text.
     pub extra_ctes: Vec<(String, String)>,
+    /// What the foreign keys of the node point to, as written and as relation.
+    pub foreign_keys: Vec<(String, String)>,
 }
 
 fn strings(items: &[String]) -> Value {
@@ -140,7 +142,29 @@ pub fn node(n: &Node, compiled: Option<&CompiledCode>) -> Dict {
     contract.insert("checksum".into(), super::contract::checksum(n).into());
     d.insert("contract".into(), contract.into());
     insert_detail(&mut d, n);
+    for (written, relation) in compiled.map(|c| c.foreign_keys.as_slice()).unwrap_or_default() {
+        point_to(&mut d, written, relation);
+    }
     d
+}
+
+/// Puts the relation in place of the call in a node's foreign keys.
+fn point_to(d: &mut Dict, written: &str, relation: &str) {
+    let replace = |constraints: Option<&mut Value>| {
+        let Some(Value::List(constraints)) = constraints else { return };
+        let targets = constraints.iter_mut().filter_map(|c| if let Value::Map(c) = c { c.get_mut("to") } else { None });
+        for target in targets.filter(|to| to.as_str() == Some(written)) {
+            *target = relation.into();
+        }
+    };
+    replace(d.get_mut("constraints"));
+    if let Some(Value::Map(columns)) = d.get_mut("columns") {
+        for column in columns.values_mut() {
+            if let Value::Map(column) = column {
+                replace(column.get_mut("constraints"));
+            }
+        }
+    }
 }
 
 fn insert_detail(d: &mut Dict, n: &Node) {
@@ -166,7 +190,12 @@ fn insert_detail(d: &mut Dict, n: &Node) {
 
 fn insert_model(d: &mut Dict, m: &ModelDetail) {
     d.insert("access".into(), m.access.as_str().into());
-    d.insert("constraints".into(), Value::List(m.constraints.iter().map(|c| Value::Map(c.to_dict())).collect()));
+    let constraints = m.constraints.iter().map(|c| {
+        let mut constraint = c.to_dict();
+        constraint.entry("columns".into()).or_insert_with(|| Value::List(Vec::new()));
+        Value::Map(constraint)
+    });
+    d.insert("constraints".into(), Value::List(constraints.collect()));
     d.insert("version".into(), m.version.clone());
     d.insert("latest_version".into(), m.latest_version.clone());
     d.insert("deprecation_date".into(), m.deprecation_date.clone());

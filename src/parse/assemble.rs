@@ -187,13 +187,7 @@ fn unrendered_config(
         return merged(cx, node, &properties, call, true).0;
     }
     if let Some((entry, version)) = patch {
-        properties.extend(entry.raw_config.iter().map(|(k, v)| (canonical(k), v.clone())));
-        if let Some(version) = version {
-            let versions = entry.node.get("versions").map(YamlNode::items).unwrap_or_default();
-            let own = versions.iter().find(|n| n.get("v").is_some_and(|v| v.to_base() == version.v));
-            let config = own.and_then(|n| n.get("config")).map(YamlNode::to_dict).unwrap_or_default();
-            properties.extend(config.into_iter().map(|(k, v)| (canonical(&k), v)));
-        }
+        properties.extend(raw_properties_config(entry, version.as_ref()));
     }
     let written = config_call::as_written(node.template.text());
     let call = if written.is_empty() { call } else { &written };
@@ -264,9 +258,7 @@ pub fn generic_test(
     let builtin = registry.internal_packages().contains(&entry.package);
     if builtin && matches!(draft.generic.name.as_str(), "unique" | "not_null") {
         // Nothing in these two depends on more than the tested relation: rendering them would find just that.
-        let subquery =
-            registry.find_macro(&node.package, "get_where_subquery").map(|id| registry.entry(id).unique_id.clone());
-        node.depends_on_macros = std::iter::once(entry.unique_id.clone()).chain(subquery).collect();
+        node.depends_on_macros = vec![entry.unique_id.clone()];
         node.refs.extend(target_ref(&draft.target));
         node.sources.extend(target_source(&draft.target));
         return finish(cx, node, diagnostics);
@@ -410,11 +402,34 @@ fn merged(cx: &Cx<'_>, node: &Node, properties: &Dict, call: &Dict, raw: bool) -
     if raw { Config(unrendered(&node.fqn, sources)) } else { resolve(node.resource_type, &node.fqn, sources) }
 }
 
+/// A version's config over its model's: mappings are merged at every level, lists are put in front.
+fn overlay(base: &mut Dict, more: &Dict) {
+    for (key, value) in more {
+        let key = canonical(key);
+        match (base.get_mut(&key), value) {
+            (Some(Value::Map(base)), Value::Map(own)) => overlay(base, own),
+            (Some(Value::List(base)), Value::List(own)) => drop(base.splice(0..0, own.iter().cloned())),
+            _ => drop(base.insert(key, value.clone())),
+        }
+    }
+}
+
+/// The `config` of an entry as written, with its version's on top.
+fn raw_properties_config(entry: &Entry, version: Option<&Version>) -> Dict {
+    let mut config: Dict = entry.raw_config.iter().map(|(k, v)| (canonical(k), v.clone())).collect();
+    let versions = entry.node.get("versions").map(YamlNode::items).unwrap_or_default();
+    let own = version.and_then(|v| versions.iter().find(|raw| raw.get("v").is_some_and(|n| n.to_base() == v.v)));
+    if let Some(Value::Map(more)) = own.and_then(|raw| raw.get("config")).map(YamlNode::to_base) {
+        overlay(&mut config, &more);
+    }
+    config
+}
+
 /// The `config` of an entry, with its version's on top.
 fn properties_config(entry: &Entry, version: Option<&Version>) -> Dict {
     let mut config: Dict = entry.config().into_iter().map(|(k, v)| (canonical(&k), v)).collect();
     if let Some(more) = version.and_then(|v| v.entry.get("config")).and_then(Value::as_map) {
-        config.extend(more.iter().map(|(k, v)| (canonical(k), v.clone())));
+        overlay(&mut config, more);
     }
     for key in ["docs", "access"] {
         if let Some(value) = version.and_then(|v| v.entry.get(key)) {
@@ -439,9 +454,12 @@ fn describe(node: &mut Node, entry: &Entry, version: Option<&Version>, docs: &mu
     if let Detail::Model(model) = &mut node.detail {
         let own = version.and_then(|v| v.entry.get("constraints"));
         model.constraints = constraints(own.or_else(|| entry.value.get("constraints")));
-        let date =
-            version.and_then(|v| v.entry.get("deprecation_date")).or_else(|| entry.value.get("deprecation_date"));
-        model.deprecation_date = date.cloned().unwrap_or_default();
+        // Every version has a date of its own.
+        let date = match version {
+            Some(version) => version.entry.get("deprecation_date"),
+            None => entry.value.get("deprecation_date"),
+        };
+        model.deprecation_date = date.map(super::deprecation::normalized).unwrap_or_default();
         model.time_spine = entry.value.get("time_spine").cloned().unwrap_or_default();
     }
 }

@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::base::{Dict, NodeId, Value};
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-
 use crate::diag::{Diagnostic, Diagnostics, Span, codes, warnings};
 use crate::jinja::Definition;
 use crate::node::{Disabled, Node, Project, ResourceType, Source};
 
 use super::assemble::{Cx, tree_key};
+use super::deprecation;
 use super::microbatch;
-use super::patches::Patches;
-use super::resolve::place_of;
+use super::patches::{Entry, Patches};
+use super::resolve::same_version;
 
 /// Two nodes with one unique id.
 pub fn duplicate(first: &Node, second: &Node) -> Diagnostic {
@@ -27,7 +26,7 @@ pub fn duplicate(first: &Node, second: &Node) -> Diagnostic {
         .help("rename one of the two files")
 }
 
-fn place(node: &Node) -> Span {
+pub(super) fn place(node: &Node) -> Span {
     node.patch
         .as_ref()
         .filter(|_| node.template.text().is_empty())
@@ -59,7 +58,7 @@ pub fn project(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
     super::semantic::check_time_spine(project, diagnostics);
     microbatch::check(cx, project, diagnostics);
     names_with_spaces(cx, project, diagnostics);
-    deprecated_models(project, cx.shared.run_started_at, diagnostics);
+    deprecation::warn(project, cx.shared.run_started_at, diagnostics);
 }
 
 /// Names with spaces: an error, or a deprecation where the project allows them.
@@ -85,6 +84,26 @@ fn names_with_spaces(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnosti
     }
 }
 
+/// A model's versions: each once, and the latest among them.
+pub fn versions(entry: &Entry, list: &[Value], diagnostics: &mut Diagnostics) {
+    let mut seen: Vec<String> = Vec::new();
+    for version in list.iter().filter_map(|v| v.get("v")) {
+        let text = version.to_string();
+        if seen.contains(&text) {
+            let message = format!("Found duplicate version: '{text}' in the versions of the model '{}'", entry.name);
+            diagnostics.push(Diagnostic::error(codes::DUPLICATE_PROPERTIES, message).at(entry.span()));
+        }
+        seen.push(text);
+    }
+    let Some(latest) = entry.value.get("latest_version").filter(|v| v.is_truthy()) else { return };
+    if !list.iter().filter_map(|v| v.get("v")).any(|v| same_version(v, latest)) {
+        let message =
+            format!("latest_version: {latest} is not one of model '{}' versions: [{}]", entry.name, seen.join(", "));
+        let problem = Diagnostic::error(codes::PROPERTIES_INVALID, message).at(entry.span());
+        diagnostics.push(problem.help("name one of the versions, or leave it out: the greatest one is the latest"));
+    }
+}
+
 /// Entries that would enable a node of which there are several, all disabled: which one is meant cannot be told.
 pub fn ambiguously_enabled(patches: &Patches, disabled: &BTreeMap<NodeId, Vec<Disabled>>, out: &mut Diagnostics) {
     for section in ["models", "seeds", "snapshots", "analyses"] {
@@ -100,59 +119,6 @@ pub fn ambiguously_enabled(patches: &Patches, disabled: &BTreeMap<NodeId, Vec<Di
             }
         }
     }
-}
-
-/// Models whose `deprecation_date` has come, and models that read one with such a date.
-fn deprecated_models(project: &Project, now: DateTime<Utc>, diagnostics: &mut Diagnostics) {
-    let dated = |node: &Node| deprecation_date(&node.model()?.deprecation_date);
-    if !project.nodes.values().any(|n| dated(n).is_some()) {
-        return;
-    }
-    for node in project.nodes.values() {
-        let Some(date) = dated(node) else { continue };
-        let (name, past, shown) = (node.search_name(), date < now, date.to_rfc3339());
-        if past {
-            let message = format!("Model {name} has passed its deprecation date of {shown}");
-            let problem = Diagnostic::warning(codes::DEPRECATED, message).named(warnings::DEPRECATED_MODEL);
-            diagnostics.push(problem.at(place(node)).node(node.id.to_string()).help("disable or remove the model"));
-        }
-        let model = node.model().filter(|m| !m.version.is_null() && m.version != m.latest_version);
-        let newer =
-            model.map(|m| format!("{{{{ ref('{}', '{}', v='{}') }}}}", node.package, node.name, m.latest_version));
-        let readers = project.nodes.values().filter(|n| n.resource_type == ResourceType::Model);
-        for reader in readers.filter(|n| n.depends_on.contains(&node.id)) {
-            let (verdict, warning) = match past {
-                true => ("was deprecated on", warnings::DEPRECATED_REFERENCE),
-                false => ("is slated for deprecation on", warnings::UPCOMING_REFERENCE_DEPRECATION),
-            };
-            let message =
-                format!("While compiling '{}': Found a reference to {name}, which {verdict} '{shown}'", reader.name);
-            let problem = Diagnostic::warning(codes::DEPRECATED, message)
-                .named(warning)
-                .at(place_of(&reader.template.span(), "ref", &node.name))
-                .node(reader.id.to_string());
-            diagnostics.push(match &newer {
-                Some(newer) => problem.help(format!("a newer version is there: {newer}")),
-                None => problem,
-            });
-        }
-    }
-}
-
-/// A date as YAML or text has it; without a time zone it is UTC.
-fn deprecation_date(value: &Value) -> Option<DateTime<Utc>> {
-    let text = value.to_string();
-    let text = text.trim();
-    let day = |t: &str| NaiveDate::parse_from_str(t, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
-    let moment = |t: &str| {
-        let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
-        formats.iter().find_map(|format| NaiveDateTime::parse_from_str(t, format).ok())
-    };
-    DateTime::parse_from_rfc3339(text)
-        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%:z"))
-        .map(|t| t.to_utc())
-        .ok()
-        .or_else(|| day(text).or_else(|| moment(text)).map(|t| t.and_utc()))
 }
 
 /// Two nodes that would write one relation.

@@ -23,7 +23,6 @@ const KNOWN: &[&str] = &[
     "tests",
     "data_tests",
     "docs",
-    "policy_tags",
     "dimension",
     "entity",
 ];

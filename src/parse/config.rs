@@ -23,7 +23,11 @@ pub struct ConfigSources<'a> {
 /// Merges all sources for a node.
 pub fn resolve(resource_type: ResourceType, fqn: &[String], sources: ConfigSources<'_>) -> Config {
     let mut config = defaults(resource_type);
-    apply(&mut config, fqn, sources, merge);
+    apply(&mut config, fqn, sources, |target, partial| match resource_type {
+        // An exposure's config has no key that adds to what is there.
+        ResourceType::Exposure => target.extend(partial),
+        _ => merge(target, partial),
+    });
     finish(resource_type, &mut config);
     Config(config)
 }

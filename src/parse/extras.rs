@@ -8,6 +8,7 @@ use crate::load::YamlNode;
 use crate::node::{Config, Exposure, Group, RefCall, ResourceType};
 
 use super::assemble::Cx;
+use super::columns::texts;
 use super::config::{ConfigSources, resolve, unrendered};
 use super::docs::Docs;
 use super::patches::{Entry, Patches};
@@ -57,6 +58,26 @@ pub fn text_call(text: &str) -> Option<TextCall> {
     }
 }
 
+/// An exposure's config: tags of all places, sorted; `meta` of the project's top level, of the entry and of the config.
+fn exposure_config(cx: &Cx<'_>, entry: &Entry, fqn: &[String]) -> Config {
+    let (own, root) = cx.trees(&entry.package, ResourceType::Exposure, false);
+    let properties = entry.config();
+    let mut config =
+        resolve(ResourceType::Exposure, fqn, ConfigSources { own, properties: Some(&properties), call: None, root });
+    let top = |key: &str| own.and_then(|tree| tree.get(key).or_else(|| tree.get(&format!("+{key}"))));
+    let mut tags = texts(top("tags"));
+    tags.extend(texts(entry.value.get("tags")));
+    tags.extend(config.tags().into_iter().map(str::to_owned));
+    tags.sort();
+    tags.dedup();
+    let mut meta = top("meta").and_then(Value::as_map).cloned().unwrap_or_default();
+    meta.extend(entry.value.get("meta").and_then(Value::as_map).cloned().unwrap_or_default());
+    meta.extend(config.map("meta").cloned().unwrap_or_default());
+    config.0.insert("tags".into(), tags.into());
+    config.0.insert("meta".into(), meta.into());
+    config
+}
+
 pub(super) fn merged(cx: &Cx<'_>, entry: &Entry, resource_type: ResourceType, fqn: &[String]) -> Config {
     let (own, root) = cx.trees(&entry.package, resource_type, false);
     let mut properties = entry.config();
@@ -71,11 +92,11 @@ pub fn exposures(cx: &Cx<'_>, patches: &Patches, docs: &mut Docs<'_>, diagnostic
     let mut found = Vec::new();
     for entry in patches.section("exposures") {
         let fqn = fqn(&entry.package, &entry.relative_path, &entry.name);
-        let config = merged(cx, entry, ResourceType::Exposure, &fqn);
+        let config = exposure_config(cx, entry, &fqn);
         let (own, root) = cx.trees(&entry.package, ResourceType::Exposure, true);
         let properties = entry.config();
-        let written = ConfigSources { own, properties: Some(&properties), call: None, root };
-        let unrendered_config = unrendered(&fqn, written);
+        let unrendered_config =
+            unrendered(&fqn, ConfigSources { own, properties: Some(&properties), call: None, root });
         let (mut refs, mut sources, mut metrics) = (Vec::new(), Vec::new(), Vec::new());
         for text in entry.node.get("depends_on").map(YamlNode::items).unwrap_or_default() {
             match text.as_str().and_then(text_call) {

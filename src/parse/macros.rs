@@ -126,6 +126,9 @@ fn domain_macro(entry: &MacroEntry, path: String, depends_on: Vec<String>, patch
         &p.value
     });
     let map = |key: &str| value.and_then(|v| v.get(key)).and_then(|v| v.as_map()).cloned().unwrap_or_default();
+    let config = map("config");
+    let of_config = |key: &str| config.get(key).and_then(|m| m.as_map()).cloned().unwrap_or_default();
+    let (config_meta, config_docs) = (of_config("meta"), of_config("docs"));
     let arguments = value.and_then(|v| v.get("arguments")).and_then(|v| v.as_list()).unwrap_or_default();
     let is_materialization = entry.definition.kind == DefinitionKind::Materialization;
     Macro {
@@ -136,8 +139,8 @@ fn domain_macro(entry: &MacroEntry, path: String, depends_on: Vec<String>, patch
         original_path: path,
         depends_on,
         description: texts(value.and_then(|v| v.get("description"))).join(""),
-        meta: map("meta"),
-        docs: map("docs"),
+        meta: map("meta").into_iter().chain(config_meta).collect(),
+        docs: map("docs").into_iter().chain(config_docs).collect(),
         patch_path: patch.map(Entry::patch_path),
         arguments: arguments
             .iter()

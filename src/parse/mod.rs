@@ -16,6 +16,7 @@ mod columns;
 mod config;
 mod config_call;
 mod contracts;
+mod deprecation;
 mod docs;
 mod external;
 mod extras;
@@ -267,10 +268,14 @@ fn with_docs<R>(
 /// Versions of models by package and file name.
 type Versions<'p> = HashMap<(String, String), (&'p Entry, Version)>;
 
-fn versions(patches: &Patches) -> Versions<'_> {
+fn versions<'p>(patches: &'p Patches, diagnostics: &mut Diagnostics) -> Versions<'p> {
     let mut found = Versions::new();
     for entry in patches.section("models") {
-        let Some(list) = entry.value.get("versions").and_then(Value::as_list) else { continue };
+        let list = entry.value.get("versions").and_then(Value::as_list).unwrap_or_default();
+        checks::versions(entry, list, diagnostics);
+        if list.is_empty() {
+            continue;
+        }
         let number = |v: &Value| v.to_string().parse::<f64>().ok();
         let newest = list.iter().filter_map(|v| v.get("v")).max_by(|a, b| match (number(a), number(b)) {
             (Some(a), Some(b)) => a.total_cmp(&b),
@@ -305,7 +310,7 @@ fn section_of(resource_type: ResourceType) -> &'static str {
 }
 
 fn collect_nodes(cx: &Cx<'_>, patches: &Patches, blocks: &IndexMap<String, Arc<Doc>>, out: &mut Collected) {
-    let versions = versions(patches);
+    let versions = versions(patches, &mut out.diagnostics);
     let mut raws: Vec<Raw> = Vec::new();
     for package in cx.tree.all_packages() {
         raws.extend(raw::collect(package, &mut out.diagnostics));
@@ -352,8 +357,8 @@ fn hooks(package: &crate::load::Package) -> Vec<Raw> {
                 name: hook_name,
                 language: Language::Sql,
                 template: Template { range: 0..hook.sql.len(), file },
-                checksum: raw::no_checksum(),
-                config: [("tags".to_owned(), Value::from(kind))].into_iter().collect(),
+                checksum: raw::checksum(&hook.span.file.text),
+                config: crate::base::Dict::new(),
                 hook_index: Some(index + 1),
             });
         }
@@ -386,7 +391,7 @@ fn yaml_snapshots(patches: &Patches, raws: &[Raw]) -> Vec<Raw> {
                 original_path: entry.path.clone(),
                 fqn,
                 language: Language::Sql,
-                checksum: raw::checksum(&text),
+                checksum: raw::checksum(&entry.node.span.file.text),
                 template: Template { range: 0..text.len(), file: SourceFile::new(entry.path.clone(), text) },
                 config: crate::base::Dict::new(),
                 hook_index: None,

@@ -113,11 +113,14 @@ impl Patches {
         let rendered = rendering.tree(node, &wanted, diagnostics);
         let mut value = rendered.to_dict();
         let Some(name) = value.get("name").filter(|n| !n.is_null()).map(Value::to_string) else { return };
-        if section != "sources" && section != "macros" {
-            move_to_config(&mut value);
-        }
         let mut raw = node.to_dict();
-        move_to_config(&mut raw);
+        if !matches!(section, "sources" | "macros" | "exposures") {
+            if is_described(section) {
+                said_twice(node, diagnostics);
+            }
+            move_to_config(&mut value);
+            move_to_config(&mut raw);
+        }
         let raw_config = raw.get("config").and_then(Value::as_map).cloned().unwrap_or_default();
         let relative_path = file
             .path
@@ -236,13 +239,31 @@ fn is_condition(section: &str, path: &[std::borrow::Cow<'_, str>]) -> bool {
     }
 }
 
+/// Whether a section describes resources that are in files of their own.
+fn is_described(section: &str) -> bool {
+    matches!(section, "models" | "seeds" | "snapshots" | "analyses" | "macros" | "data_tests")
+}
+
 fn described_twice(section: &str, name: &str) -> String {
-    match section {
-        "models" | "seeds" | "snapshots" | "analyses" | "macros" | "data_tests" => {
-            format!("'{name}' is described twice in `{section}`")
-        }
-        // These are resources of their own, and not words about one.
-        _ => format!("dbt found two {section} with the name '{name}'"),
+    if is_described(section) {
+        format!("'{name}' is described twice in `{section}`")
+    } else {
+        format!("dbt found two {section} with the name '{name}'")
+    }
+}
+
+/// A key may stand beside `config` or in it, not in both places.
+fn said_twice(entry: &YamlNode, diagnostics: &mut Diagnostics) {
+    let Some(config) = entry.get("config") else { return };
+    for key in MOVED_TO_CONFIG {
+        let (Some(beside), Some(within)) = (entry.get(key), config.get(key)) else { continue };
+        let message = format!("found `{key}` in `config` and as top-level key");
+        diagnostics.push(
+            Diagnostic::error(codes::DUPLICATE_PROPERTIES, message)
+                .at(beside.span.clone())
+                .label(within.span.clone(), "the other one")
+                .help("remove the top-level key and define it under `config` only"),
+        );
     }
 }
 

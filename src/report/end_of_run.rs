@@ -10,7 +10,7 @@ use crate::node::ResourceType;
 
 use super::LogLevel;
 use super::messages::{Message, problem_data};
-use super::node_info::{object, run_result, summed_up};
+use super::node_info::{self, object, run_result, summed_up};
 use super::style::Tint;
 
 /// Everything that is said when a run has ended. `ran` counts what ran, by kind.
@@ -163,8 +163,8 @@ fn headline(node: &NodeFacts, is_warning: bool) -> Message {
         ("path", json!(node.original_path)),
         ("node_info", summed_up(node)),
     ]);
-    if let Some(group) = &node.group {
-        data.insert("group".to_owned(), json!({ "name": group }));
+    if let Some(group) = &node.group_details {
+        data.insert("group".to_owned(), node_info::group(group));
     }
     Message::new(name, code, level, text).tinted(tint).data(data)
 }

@@ -285,8 +285,8 @@ fn result_line(
     message.data.insert("execution_time".to_owned(), json!(outcome.execution_time));
     message.data.insert("status".to_owned(), json!(outcome.status.as_str()));
     message.data.insert("node_info".to_owned(), node_info::finished(outcome));
-    if let Some(group) = &outcome.node.group {
-        message.data.insert("group".to_owned(), json!({ "name": group }));
+    if let Some(group) = &outcome.node.group_details {
+        message.data.insert("group".to_owned(), node_info::group(group));
     }
     message
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::base::Value;
 use crate::execute::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome};
+use crate::node::Group;
 
 /// Times without zone, as dbt's log has them.
 fn naive(at: Option<DateTime<Utc>>) -> String {
@@ -88,6 +89,13 @@ pub(super) fn run_result(o: &NodeOutcome) -> Json {
         "thread": o.thread_id,
         "timing_info": timing,
     })
+}
+
+/// The group of a node: its name, and who owns it.
+pub(super) fn group(group: &Group) -> Json {
+    let owner = group.owner.iter().filter(|(_, value)| !value.is_null());
+    let owner: Map<String, Json> = owner.map(|(key, value)| (key.clone(), value.to_string().into())).collect();
+    json!({ "name": group.name, "package_name": group.package, "owner": owner })
 }
 
 /// An object from pairs.

@@ -66,6 +66,7 @@ fn facts(kind: ResourceType, name: &str, description: &str) -> Arc<NodeFacts> {
         checksum: "abc".to_owned(),
         meta: Dict::new(),
         group: None,
+        group_details: None,
         attached_node: None,
         is_ephemeral: false,
         stores_failures: false,
@@ -102,8 +103,11 @@ fn outcomes() -> Vec<NodeOutcome> {
         outcome(facts(ResourceType::Exposure, "dash", "exposure dash"), Status::NoOp, Some("NO-OP")),
     ];
     list[2].failures = Some(3);
-    list[2].compiled =
-        Some(CompiledFacts { code: "select 1".into(), path: Some("target/compiled/shop/unique_id.sql".into()) });
+    list[2].compiled = Some(CompiledFacts {
+        code: "select 1".into(),
+        path: Some("target/compiled/shop/unique_id.sql".into()),
+        ..CompiledFacts::default()
+    });
     list[3].diagnostics = vec![
         Diagnostic::error(codes::DATABASE_ERROR, "Binder Error: column 'nope' not found").at(Span::new(&file, 7..11)),
     ];

@@ -140,8 +140,7 @@ pub fn write(session: &Session, settings: &Settings, outcome: &RunOutcome) -> St
     let mut built: HashMap<NodeId, String> = HashMap::new();
     for result in &outcome.outcomes {
         if let Some(code) = &result.compiled {
-            let made = CompiledCode { code: code.code.clone(), path: code.path.clone(), extra_ctes: Vec::new() };
-            compiled.insert(result.id().clone(), made);
+            compiled.insert(result.id().clone(), code.to_code());
         }
         if let Some(node) = session.project.nodes.get(result.id()) {
             let path = node_path(session.target_path(), Subfolder::Run, node);

@@ -1,21 +1,36 @@
-//! `run-operation`: one macro.
+//! `run-operation`: one macro, or one statement.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::execute::event::Event;
-use crate::execute::{RunOutcome, run_operation};
+use crate::execute::event::NoteLevel;
+use crate::execute::{RunOutcome, run_operation, run_sql_operation};
 
 use crate::cli::session::{Session, Step, Stop};
 use crate::cli::settings::Settings;
 
-/// Runs a macro with `--args`.
+/// Runs a macro with `--args`, or what `--sql` holds.
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let started = Instant::now();
     session.write_manifest(&HashMap::new(), &HashMap::new())?;
     session.write_graph_summary()?;
-    let name = settings.text("macro").unwrap_or_default();
-    let result = run_operation(&session.surroundings(), name, &settings.dict("args")).map_err(|problem| {
+    let arguments = settings.dict("args");
+    let around = session.surroundings();
+    let usage = |message: &str| {
+        session.inputs.sink.emit(&Event::Note { level: NoteLevel::Error, message });
+        Stop(2)
+    };
+    let result = match (settings.text("macro"), settings.text("sql").filter(|sql| !sql.trim().is_empty())) {
+        (None, None) => return Err(usage("Either a macro name or --sql must be passed to run-operation")),
+        (Some(_), Some(_)) => return Err(usage("Cannot specify both a macro name and --sql for run-operation")),
+        (None, Some(_)) if !arguments.is_empty() => {
+            return Err(usage("--args cannot be used with --sql; pass arguments directly in the SQL"));
+        }
+        (None, Some(sql)) => run_sql_operation(&around, sql),
+        (Some(name), None) => run_operation(&around, name, &arguments),
+    };
+    let result = result.map_err(|problem| {
         session.inputs.sink.emit(&Event::Problem(&problem));
         // As in dbt: a macro that fails is the project's fault, one that does not exist is the command line's.
         Stop(2)
