@@ -48,7 +48,11 @@ impl Kind {
 
     /// Looks at the next cell.
     pub fn see(&mut self, cell: &str) {
-        if cell.is_empty() {
+        // Text is text, whatever comes.
+        if cell.is_empty() || !(self.forced || self.alive.contains(&true)) {
+            return;
+        }
+        if self.see_common(cell.as_bytes()) {
             return;
         }
         if is_null(cell) {
@@ -60,11 +64,6 @@ impl Kind {
             return;
         }
         let trimmed = cell.trim();
-        if self.alive[0] && is_small_integer(trimmed) {
-            self.alive = [true, false, false, false, false];
-            self.plain &= trimmed.len() == cell.len();
-            return;
-        }
         for (alive, parse) in self.alive.iter_mut().zip(TYPES) {
             let value = if *alive { parse(trimmed) } else { None };
             *alive = value.is_some();
@@ -81,6 +80,41 @@ impl Kind {
             }
         }
         self.plain &= trimmed.len() == cell.len() && self.is_plain(trimmed);
+    }
+
+    /// The forms that nearly all cells have, read byte by byte and without making a value. Whether the cell was one of them.
+    fn see_common(&mut self, cell: &[u8]) -> bool {
+        let [number, date, timestamp, ..] = self.alive;
+        if number && let Some(fraction) = plain_number(cell) {
+            self.alive = [true, false, false, false, false];
+            if fraction {
+                self.whole = false;
+                self.decimals = true;
+            }
+            return true;
+        }
+        let day = (date || timestamp) && cell.len() >= 10 && is_plain_date(&cell[..10]);
+        if day && date && cell.len() == 10 {
+            self.alive = [false, true, false, false, false];
+            return true;
+        }
+        if day && timestamp && cell.len() == 19 && cell[10] == b' ' && is_plain_time(&cell[11..]) {
+            self.alive = [false, false, true, false, false];
+            return true;
+        }
+        false
+    }
+
+    /// What both columns together are, seen apart: the second is the rest of the first.
+    pub fn and(mut self, rest: &Self) -> Self {
+        for (alive, other) in self.alive.iter_mut().zip(rest.alive) {
+            *alive &= other;
+        }
+        self.whole &= rest.whole;
+        self.decimals |= rest.decimals;
+        self.null_words |= rest.null_words;
+        self.plain &= rest.plain;
+        self
     }
 
     /// Whether an engine can be trusted to read the cell as this room does.
@@ -125,10 +159,42 @@ impl Kind {
     }
 }
 
-/// The common case, without making a value.
-fn is_small_integer(cell: &str) -> bool {
-    let digits = cell.strip_prefix('-').unwrap_or(cell);
-    (1..=18).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+/// Whether a number of digits, maybe a sign before and a point between them, has a fraction that is not zero; none if the cell
+/// is anything else. Loops, because this runs for every cell of a file.
+fn plain_number(cell: &[u8]) -> Option<bool> {
+    let start = usize::from(cell.first() == Some(&b'-'));
+    if cell.len() == start || cell.len() - start > 18 {
+        return None;
+    }
+    let (mut point, mut fraction, mut at) = (false, false, start);
+    while at < cell.len() {
+        match cell[at] {
+            b'0' => {}
+            b'1'..=b'9' => fraction |= point,
+            b'.' if !point && at > start && at + 1 < cell.len() => point = true,
+            _ => return None,
+        }
+        at += 1;
+    }
+    Some(fraction)
+}
+
+/// `2024-01-31`. Days that not every month has are left to the calendar.
+fn is_plain_date(cell: &[u8]) -> bool {
+    let &[a, b, c, d, b'-', m1, m2, b'-', d1, d2] = cell else { return false };
+    let digits = a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit() && d.is_ascii_digit();
+    digits
+        && matches!((m1, m2), (b'0', b'1'..=b'9') | (b'1', b'0'..=b'2'))
+        && matches!((d1, d2), (b'0', b'1'..=b'9') | (b'1', b'0'..=b'9') | (b'2', b'0'..=b'8'))
+}
+
+/// `23:59:59`.
+fn is_plain_time(cell: &[u8]) -> bool {
+    let &[h1, h2, b':', m1, m2, b':', s1, s2] = cell else { return false };
+    matches!((h1, h2), (b'0' | b'1', b'0'..=b'9') | (b'2', b'0'..=b'3'))
+        && matches!((m1, s1), (b'0'..=b'5', b'0'..=b'5'))
+        && m2.is_ascii_digit()
+        && s2.is_ascii_digit()
 }
 
 fn is_null(cell: &str) -> bool {
@@ -281,10 +347,28 @@ mod tests {
             (&["TRUE", "false", ""], Boolean, true),
             (&["true", "1"], Text, true),
             (&["", "null"], Integer, true),
+            (&["2024-02-29", "2024-02-30"], Text, true),
+            (&["2024-02-29", "2024-01-31"], Date, true),
+            (&["2024-01-05 23:59:59", "2024-01-05 24:00:00"], Text, true),
+            (&["-0.50", "1."], Number, true),
+            (&["1.00", "-3"], Integer, true),
+            (&["-", "1"], Text, true),
+            (&["1.2.3", "1"], Text, true),
+            (&["1", "2024-01-05"], Text, true),
+            (&["2024-01-05", "2024-01-05 01:02:03"], Text, true),
         ] {
             let mut seen = Kind::new(false);
             cells.iter().for_each(|cell| seen.see(cell));
             assert_eq!((seen.column_type(), seen.reads_plainly()), (kind, plain), "{cells:?}");
+            for cut in 0..=cells.len() {
+                let mut parts = [Kind::new(false), Kind::new(false)];
+                for (index, cell) in cells.iter().enumerate() {
+                    parts[usize::from(index >= cut)].see(cell);
+                }
+                let [first, second] = parts;
+                let both = first.and(&second);
+                assert_eq!((both.column_type(), both.reads_plainly()), (kind, plain), "{cells:?} cut at {cut}");
+            }
             let values = typed(cells.iter().map(|c| (*c).to_owned()).collect(), false);
             let text = values.iter().all(|v| matches!(v, Value::Str(_) | Value::Null));
             assert_eq!(text && cells != ["", "null"], kind == Text, "{cells:?}");

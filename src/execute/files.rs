@@ -5,6 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::base::{Table, TableColumn};
 use crate::diag::{Diagnostic, SourceFile, Span, codes};
 use crate::files::{Files, FilesError, decode};
@@ -167,6 +169,11 @@ struct CsvProblem {
 }
 
 impl CsvProblem {
+    fn of(error: &csv::Error) -> Self {
+        let line = error.position().map_or(1, csv::Position::line);
+        Self { message: error.to_string(), line: usize::try_from(line).unwrap_or(1) }
+    }
+
     fn in_seed(self, node: &Node, text: &str) -> Diagnostic {
         let file = SourceFile::new(node.original_path.as_str(), text);
         let start = file.line_start(self.line);
@@ -188,20 +195,19 @@ struct Layout {
 }
 
 fn has_mixed_line_ends(bytes: &[u8]) -> bool {
-    let mut first = None;
-    for (place, _) in bytes.iter().enumerate().filter(|(_, b)| **b == b'\n') {
-        let windows = place > 0 && bytes[place - 1] == b'\r';
-        if *first.get_or_insert(windows) != windows {
-            return true;
-        }
+    // Most files have no carriage return: asking for one is quick.
+    if !bytes.contains(&b'\r') {
+        return false;
     }
-    false
+    let mut ends = bytes.split_inclusive(|b| *b == b'\n').filter(|line| line.ends_with(b"\n"));
+    let windows = |line: &[u8]| line.ends_with(b"\r\n");
+    ends.next().is_some_and(|first| ends.any(|line| windows(line) != windows(first)))
 }
 
 /// Reads a CSV file.
 fn read_csv(text: &str, layout: &Layout) -> Result<Table, CsvProblem> {
     let mut cells: Vec<Vec<String>> = Vec::new();
-    let names = for_each_row(text, layout, |_, row| {
+    let names = for_each_row(text, layout, |row| {
         cells.resize_with(row.len(), Vec::new);
         for (column, cell) in cells.iter_mut().zip(row) {
             column.push(cell.to_owned());
@@ -226,49 +232,112 @@ struct Seen {
     height: usize,
 }
 
-/// Reads a CSV file for its types alone.
+/// Rows that are looked at together.
+const BLOCK: usize = 16_384;
+
+/// Reads a CSV file for its types alone. While one block of rows is read, the cells of the block before it are looked at.
 fn scan_csv(text: &str, layout: &Layout) -> Result<Seen, CsvProblem> {
-    let mut kinds: Vec<Kind> = Vec::new();
-    let mut height = 0;
-    let new_kinds = |names: &csv::StringRecord| {
+    let mut rows = Rows::new(text, layout)?;
+    let new_kinds = |names: &csv::StringRecord| -> Vec<Kind> {
         names.iter().map(|name| Kind::new(layout.forced.iter().any(|forced| forced == name))).collect()
     };
-    let names = for_each_row(text, layout, |names, row| {
-        if height == 0 {
-            kinds = new_kinds(names);
-        }
-        height += 1;
-        for (kind, cell) in kinds.iter_mut().zip(row) {
-            kind.see(cell);
-        }
-    })?;
-    if height == 0 {
-        kinds = new_kinds(&names);
+    let names = rows.header.clone();
+    let fresh = new_kinds(&names);
+    let mut kinds = fresh.clone();
+    let (mut current, mut next) = (Block::default(), Block::default());
+    let mut height = 0;
+    rows.fill(&mut current)?;
+    while current.filled > 0 {
+        height += current.filled;
+        let (read, seen) = rayon::join(|| rows.fill(&mut next), || current.kinds(&fresh));
+        kinds = kinds.into_iter().zip(&seen).map(|(kind, other)| kind.and(other)).collect();
+        read?;
+        std::mem::swap(&mut current, &mut next);
     }
     Ok(Seen { columns: names.iter().map(str::to_owned).zip(kinds).collect(), height })
 }
 
-/// Hands out the rows of a CSV file, each with the names of the columns; these again at the end.
+/// Rows in memory; their buffers are used again.
+#[derive(Default)]
+struct Block {
+    records: Vec<csv::StringRecord>,
+    filled: usize,
+}
+
+impl Block {
+    /// What the columns are in these rows.
+    fn kinds(&self, fresh: &[Kind]) -> Vec<Kind> {
+        let of_part = |part: &[csv::StringRecord]| {
+            let mut kinds = fresh.to_vec();
+            for record in part {
+                for (kind, cell) in kinds.iter_mut().zip(record) {
+                    kind.see(cell);
+                }
+            }
+            kinds
+        };
+        let both = |a: Vec<Kind>, b: Vec<Kind>| a.into_iter().zip(&b).map(|(kind, other)| kind.and(other)).collect();
+        self.records[..self.filled].par_chunks(BLOCK / 8).map(of_part).reduce(|| fresh.to_vec(), both)
+    }
+}
+
+/// The rows of a CSV file; every one has as many values as the header.
+struct Rows<'a> {
+    text: &'a str,
+    reader: csv::Reader<&'a [u8]>,
+    header: csv::StringRecord,
+}
+
+impl<'a> Rows<'a> {
+    fn new(text: &'a str, layout: &Layout) -> Result<Self, CsvProblem> {
+        let mut builder = csv::ReaderBuilder::new();
+        let mut reader = builder.flexible(true).delimiter(layout.delimiter).from_reader(text.as_bytes());
+        let header = reader.headers().map_err(|e| CsvProblem::of(&e))?.clone();
+        Ok(Self { text, reader, header })
+    }
+
+    /// Reads the next row; false at the end.
+    fn read(&mut self, record: &mut csv::StringRecord) -> Result<bool, CsvProblem> {
+        if !self.reader.read_record(record).map_err(|e| CsvProblem::of(&e))? {
+            return Ok(false);
+        }
+        if record.len() != self.header.len() {
+            let line = record.position().map_or(1, |start| line_of_record(self.text, start));
+            let (found, wanted) = (plural(record.len(), "value"), plural(self.header.len(), "column"));
+            let message = format!("a row has {found}, but the header has {wanted}");
+            return Err(CsvProblem { message, line: usize::try_from(line).unwrap_or(1) });
+        }
+        Ok(true)
+    }
+
+    /// Reads as many rows as a block takes.
+    fn fill(&mut self, block: &mut Block) -> Result<(), CsvProblem> {
+        block.filled = 0;
+        while block.filled < BLOCK {
+            if block.filled == block.records.len() {
+                block.records.push(csv::StringRecord::new());
+            }
+            if !self.read(&mut block.records[block.filled])? {
+                break;
+            }
+            block.filled += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Hands out the rows of a CSV file. Returns the names of its columns.
 fn for_each_row(
     text: &str,
     layout: &Layout,
-    mut take: impl FnMut(&csv::StringRecord, &csv::StringRecord),
+    mut take: impl FnMut(&csv::StringRecord),
 ) -> Result<csv::StringRecord, CsvProblem> {
-    let at = |line: u64, message: String| CsvProblem { message, line: usize::try_from(line).unwrap_or(1) };
-    let mut reader = csv::ReaderBuilder::new().flexible(true).delimiter(layout.delimiter).from_reader(text.as_bytes());
-    let line_of = |error: &csv::Error| error.position().map_or(1, csv::Position::line);
-    let header = reader.headers().map_err(|e| at(line_of(&e), e.to_string()))?.clone();
+    let mut rows = Rows::new(text, layout)?;
     let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(|e| at(line_of(&e), e.to_string()))? {
-        if record.len() != header.len() {
-            let line = record.position().map_or(1, |start| line_of_record(text, start));
-            let (found, wanted) = (plural(record.len(), "value"), plural(header.len(), "column"));
-            let message = format!("a row has {found}, but the header has {wanted}");
-            return Err(at(line, message));
-        }
-        take(&header, &record);
+    while rows.read(&mut record)? {
+        take(&record);
     }
-    Ok(header)
+    Ok(rows.header)
 }
 
 /// A record's position is that of the blank lines before it.
