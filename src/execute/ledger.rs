@@ -177,8 +177,11 @@ fn is_kept(node: &Node) -> bool {
 
 /// Hash of a node's code and of the configs that decide what its table holds.
 pub(super) fn fingerprint(node: &Node) -> String {
-    let config = ["materialized", "incremental_strategy", "event_time", "event_time_format", "unique_key"];
-    let config = config.map(|key| node.config.get(key).unwrap_or(&Value::Null).to_string());
+    let keys: &[&str] = match node.resource_type {
+        ResourceType::Seed => &["column_types", "delimiter", "quote_columns"],
+        _ => &["materialized", "incremental_strategy", "event_time", "event_time_format", "unique_key"],
+    };
+    let config: Vec<String> = keys.iter().map(|key| node.config.get(key).unwrap_or(&Value::Null).to_string()).collect();
     let parts = config.iter().map(String::as_bytes).chain([node.checksum.checksum.as_bytes()]);
     Fingerprint::of_parts(parts).to_hex()[..32].to_owned()
 }

@@ -12,9 +12,11 @@ mod ledger_coverage;
 #[cfg(test)]
 mod ledger_tests;
 mod modified;
+mod seed;
 mod values;
 
 pub use ledger::{Entry, EntryKind, EntryStatus, LEDGER_SCHEMA, LedgerTable, Recorded};
 pub use ledger_batches::{BatchFacts, BatchPlan, BatchWish, PlannedBatch, Restate, Why, plan_batches};
 pub use ledger_coverage::Coverage;
 pub use modified::{Aspect, Comparison, ComparisonRules};
+pub use seed::seed_is_unchanged;
