@@ -73,7 +73,7 @@ pub(super) fn located(error: &AdapterError, running: Option<&RunningCode>) -> Di
 fn with_help(diagnostic: Diagnostic, error: &AdapterError) -> Diagnostic {
     if let ErrorKind::Locked { pid } = error.kind {
         let who = pid.map_or_else(|| "the other process".to_owned(), |pid| format!("process {pid}"));
-        return diagnostic.help(format!("close {who} that holds the database, then run again"));
+        return diagnostic.help(format!("wait for {who} with --lock-wait SECONDS, or end it, then run again"));
     }
     match error.candidates.as_slice() {
         [] => Diagnostic { help: error.help.clone(), ..diagnostic },

@@ -35,6 +35,7 @@ impl Worker<'_> {
             return self.run_microbatch(node, outcome);
         }
         let database = Arc::clone(&self.database) as Arc<dyn Database>;
+        let node = &self.told_anew(node);
         let compiled = self.compile(outcome, None, || self.around.compiler.compile(node, Some(database)))?;
         if node.resource_type == ResourceType::Analysis {
             return Ok(());
@@ -47,6 +48,18 @@ impl Worker<'_> {
             _ => self.succeed(&scope, outcome)?,
         }
         Ok(())
+    }
+
+    /// A snapshot that is told anew says so in its config, where its materialization reads it.
+    fn told_anew(&self, node: &Arc<Node>) -> Arc<Node> {
+        match &self.settings.rebuild_from {
+            Some(query) if node.resource_type == ResourceType::Snapshot => {
+                let mut anew = (**node).clone();
+                anew.config.0.insert("rebuild_from".to_owned(), query.trim().trim_end_matches(';').into());
+                Arc::new(anew)
+            }
+            _ => Arc::clone(node),
+        }
     }
 
     /// Makes the node's relation in another state visible here.

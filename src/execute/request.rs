@@ -109,6 +109,8 @@ pub struct RunSettings {
     pub create_schemas: bool,
     /// Which batches of microbatch models are wanted.
     pub batches: BatchRequest,
+    /// The query of a change log, from which snapshots are told anew.
+    pub rebuild_from: Option<String>,
 }
 
 /// Which batches of microbatch models are wanted.
@@ -143,6 +145,7 @@ impl Default for RunSettings {
             clones: false,
             create_schemas: true,
             batches: BatchRequest::default(),
+            rebuild_from: None,
         }
     }
 }

@@ -161,3 +161,71 @@ fn snapshot_histories_have_neither_gaps_nor_overlaps() {
         panic!("{failure}");
     }
 }
+
+/// The versions of a snapshot with its times as numbers of steps, which is what two tellings of one history have in common.
+fn told(house: &House, table: &str, mode: &str) -> Vec<String> {
+    let step = |column: &str| format!("(select max(step) from shop.steps where seen <= {column}) as {column}");
+    let deleted = if mode == "new_record" { "dbt_is_deleted" } else { "'False'" };
+    let times = ["dbt_valid_from", "dbt_valid_to", "dbt_updated_at"].map(step).join(", ");
+    let rows = house.rows(&format!("select id, v, {times}, {deleted} as deleted from {table} order by all"));
+    rows.iter().map(|row| row.iter().map(Value::to_string).collect::<Vec<_>>().join("|")).collect()
+}
+
+#[test]
+fn a_snapshot_rebuilt_from_its_change_log_equals_one_that_ran_after_each_change() {
+    let cases = match ProptestConfig::default().cases {
+        256 => 4,
+        wanted => wanted,
+    };
+    let config = ProptestConfig { cases, max_shrink_iters: 30, failure_persistence: None, ..ProptestConfig::default() };
+    let history = prop::collection::vec(prop::collection::vec(change(), KEYS), 2..7);
+    let kinds: Vec<(&str, &str)> = ["timestamp", "check"]
+        .into_iter()
+        .flat_map(|s| ["ignore", "invalidate", "new_record"].map(|mode| (s, mode)))
+        .collect();
+    let run = TestRunner::new(config).run(&history, |history| {
+        let nodes = kinds.iter().map(|(strategy, mode)| snapshot_node(strategy, mode)).collect();
+        let house = house(nodes, Vec::new(), Vec::new());
+        house.rows("create schema if not exists shop");
+        house.rows("create table shop.steps (step integer, seen timestamp)");
+        house.rows("create table shop.log (id integer, v integer, changed timestamp, seen timestamp, gone boolean)");
+        let mut truth = Truth::default();
+        let runs = |settings: RunSettings| -> Result<(), TestCaseError> {
+            let outcome = house.run(RunSettings { threads: 2, ..settings });
+            let failed: Vec<_> = outcome.outcomes.iter().filter(|o| o.status.is_failure()).collect();
+            prop_assert!(failed.is_empty(), "{:?}", failed.first().map(|o| &o.diagnostics));
+            Ok(())
+        };
+        for (step, changes) in history.iter().enumerate() {
+            let now = house.rows("select now()::timestamp::varchar")[0][0].to_string();
+            truth.apply(changes, &now);
+            house.rows(&truth.sql());
+            house.rows(&format!("insert into shop.steps values ({step}, timestamp '{now}')"));
+            for key in changes.iter().enumerate().filter(|(_, c)| !matches!(c, Change::Keep)).map(|(key, _)| key) {
+                let logged = match truth.rows.get(&key) {
+                    Some((value, at)) => format!("({key}, {value}, timestamp '{at}', timestamp '{now}', false)"),
+                    None => format!("({key}, null, null, timestamp '{now}', true)"),
+                };
+                house.rows(&format!("insert into shop.log values {logged}"));
+            }
+            runs(RunSettings::default())?;
+        }
+        let tables = kinds.iter().map(|(strategy, mode)| (format!("shop.{strategy}_{mode}"), *mode));
+        let before: Vec<_> = tables.clone().map(|(table, mode)| told(&house, &table, mode)).collect();
+        let query = "select id, v, changed, seen as dbt_changed_at, gone as dbt_is_deleted from shop.log";
+        runs(RunSettings { rebuild_from: Some(query.to_owned()), ..RunSettings::default() })?;
+        for ((table, mode), before) in tables.zip(before) {
+            prop_assert_eq!(told(&house, &table, mode), before, "{}", table);
+        }
+        // What was rebuilt can be gone on with: nothing has changed since.
+        let count =
+            |house: &House| kinds.iter().map(|(s, m)| house.rows(&format!("from shop.{s}_{m}")).len()).sum::<usize>();
+        let rebuilt = count(&house);
+        runs(RunSettings::default())?;
+        prop_assert_eq!(count(&house), rebuilt, "a run after the rebuild added versions");
+        Ok(())
+    });
+    if let Err(failure) = run {
+        panic!("{failure}");
+    }
+}

@@ -16,9 +16,14 @@
     {{- run_hooks(pre_hooks, inside_transaction=False) -}}
     {{- run_hooks(pre_hooks, inside_transaction=True) -}}
 
+    {#- A rebuild begins with nothing. -#}
+    {%- set change_log = render(config.get('rebuild_from')) if config.get('rebuild_from') else none -%}
     {%- set strategy_macro = strategy_dispatch(config.get('strategy')) -%}
-    {%- set strategy = strategy_macro(model, 'snapshotted_data', 'source_data', model['config'], target_exists) -%}
+    {%- set strategy = strategy_macro(model, 'snapshotted_data', 'source_data', model['config'], target_exists and not change_log) -%}
 
+    {%- if change_log -%}
+        {%- do snapshot_rebuild(target_relation, target_exists, strategy, change_log, model['compiled_code']) -%}
+    {%- else -%}
     {%- do snapshot_refuse_duplicate_keys(target_relation, model['compiled_code'], strategy.unique_key) -%}
 
     {%- if not target_exists -%}
@@ -54,10 +59,11 @@
     {%- call statement('main') -%}
         {{ final_sql }}
     {%- endcall -%}
+    {%- endif -%}
 
     {%- do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(target_exists, full_refresh_mode=False)) -%}
     {%- do persist_docs(target_relation, model) -%}
-    {%- if not target_exists -%}
+    {%- if not target_exists and not change_log -%}
         {%- do create_indexes(target_relation) -%}
     {%- endif -%}
 
