@@ -103,6 +103,14 @@ pub trait Adapter: Send + Sync {
         Err(AdapterError::new(ErrorKind::Unsupported, format!("{} cannot check SQL without data", self.type_name())))
     }
 
+    /// Copies schemas of the target's database, as of one moment, into a database file that is not there yet; how many relations
+    /// that were. An error of kind `Unsupported` where the engine has no such files.
+    fn publish(&self, schemas: &[String], file: &Path) -> Result<usize, AdapterError> {
+        let _ = schemas;
+        let text = format!("{} cannot publish to {}", self.type_name(), file.display());
+        Err(AdapterError::new(ErrorKind::Unsupported, text))
+    }
+
     /// The connection's settings as `debug` shows them; nothing secret among them.
     fn describe(&self) -> Vec<(String, String)>;
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::adapters::{self, Adapter, AdapterError, ErrorKind};
 use crate::base::Value;
 use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::execute::connection_diagnostic;
 use crate::execute::event::{Event, EventSink, NoteLevel};
 use crate::files::{Env, Files};
 use crate::load::{Profile, RootConfig, YamlRenderer, load_root};
@@ -86,8 +87,7 @@ pub fn adapter_problem(error: &AdapterError) -> Diagnostic {
     };
     let problem = Diagnostic::error(code, error.labelled());
     match error.kind {
-        ErrorKind::Locked { pid: Some(pid) } => problem.help(format!("wait for process {pid}, or end it")),
-        ErrorKind::Locked { pid: None } => problem.help("wait for the process that holds the database, or end it"),
+        ErrorKind::Locked { .. } => connection_diagnostic(error),
         _ => problem,
     }
 }

@@ -13,8 +13,10 @@ mod earlier;
 mod event_time;
 mod inspect;
 mod json_text;
+mod lock_wait;
 mod log;
 mod project_facts;
+mod publish;
 mod query_comment;
 mod retry;
 mod session;
@@ -122,6 +124,7 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
         introspect: settings.which != Which::Compile || settings.bool("introspect"),
         write_json: settings.bool("write_json"),
         earlier: EarlierSettings::new(settings),
+        lock_wait: settings.lock_wait(),
         retry: None,
         cancel,
     };

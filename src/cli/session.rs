@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -30,6 +31,7 @@ use crate::stdlib;
 use super::code_writer::project_files;
 use super::context::open_adapter;
 use super::earlier::{Earlier, EarlierSettings, deferral};
+use super::lock_wait;
 use super::project_facts;
 use super::query_comment;
 
@@ -77,6 +79,8 @@ pub struct Inputs {
     pub write_json: bool,
     /// Earlier states.
     pub earlier: EarlierSettings,
+    /// How long to wait for a database that another process holds.
+    pub lock_wait: Duration,
     /// What `retry` does again, in place of a selection.
     pub retry: Option<Arc<RetryScope>>,
     /// Ctrl-C.
@@ -200,6 +204,11 @@ impl Session {
         shared.deferral = deferred.map_err(|problem| told(&inputs, &problem))?.map(Arc::new);
         shared.files = Some(Arc::new(project_files(&inputs, &tree)));
         Ok(Self { inputs, adapter, engine: parsed.engine, project, graph, shared: Arc::new(shared), tree })
+    }
+
+    /// Opens the database, waiting for another process if that is wanted.
+    pub fn open_database(&self) -> Step<()> {
+        lock_wait::wait(&self.inputs, &*self.adapter)
     }
 
     /// `target-path`.

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::{BatchKey, Clock as _, Dict, Interval, SystemClock, Value};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, WarningPolicy, codes};
@@ -243,6 +244,11 @@ impl Settings {
     /// The whole command line.
     pub fn invocation_line(&self) -> &str {
         &self.invocation.line
+    }
+
+    /// How long to wait for a database that another process holds.
+    pub fn lock_wait(&self) -> Duration {
+        Duration::from_secs(self.integer("lock_wait").and_then(|s| u64::try_from(s).ok()).unwrap_or_default())
     }
 
     /// What loading wants to know.

@@ -84,6 +84,13 @@ impl Files for MemoryFiles {
         Ok(())
     }
 
+    fn replace_file(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
+        let mut tree = self.tree_mut();
+        let bytes = tree.files.remove(&normalize(from)).ok_or_else(|| absent("replace", from))?;
+        tree.files.insert(normalize(to), bytes);
+        Ok(())
+    }
+
     fn create_dir(&self, path: &Path) -> Result<(), FilesError> {
         self.tree_mut().folders.insert(normalize(path));
         Ok(())

@@ -116,6 +116,9 @@ pub trait Files: Send + Sync {
     /// Renames a folder, at once; the new name must be free and on the same disk.
     fn rename_dir(&self, from: &Path, to: &Path) -> Result<(), FilesError>;
 
+    /// Puts a file in place of another, which need not be there, at once and for good: its content has reached the disk by then.
+    fn replace_file(&self, from: &Path, to: &Path) -> Result<(), FilesError>;
+
     /// Creates a folder and its parents.
     fn create_dir(&self, path: &Path) -> Result<(), FilesError>;
 

@@ -51,6 +51,11 @@ impl Files for RealFiles {
         fs::rename(from, to).map_err(|e| FilesError::io("rename", from, e))
     }
 
+    fn replace_file(&self, from: &Path, to: &Path) -> Result<(), FilesError> {
+        let synced = fs::OpenOptions::new().write(true).open(from).and_then(|file| file.sync_all());
+        synced.and_then(|()| fs::rename(from, to)).map_err(|e| FilesError::io("replace", to, e))
+    }
+
     fn create_dir(&self, path: &Path) -> Result<(), FilesError> {
         fs::create_dir_all(path).map_err(|e| FilesError::io("create", path, e))
     }
@@ -171,6 +176,10 @@ mod tests {
         assert_eq!(names(&root.join("c")), Vec::<String>::new());
         assert_eq!(names(&root.join("absent")), Vec::<String>::new());
         assert_eq!(files.read_text(&root.join("a/one.sql")).unwrap(), "one");
+        files.write_atomic(&root.join("a/new.sql"), b"uno").unwrap();
+        files.replace_file(&root.join("a/new.sql"), &root.join("a/one.sql")).unwrap();
+        assert_eq!(files.read_text(&root.join("a/one.sql")).unwrap(), "uno");
+        assert!(!files.is_file(&root.join("a/new.sql")));
         files.remove_dir(&root.join("c")).unwrap();
         assert!(files.is_file(&root.join("a/one.sql")));
     }

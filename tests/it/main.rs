@@ -9,3 +9,5 @@ mod column_lineage;
 mod incremental;
 mod package_source;
 mod redact;
+#[cfg(unix)]
+mod two_processes;

@@ -5,6 +5,7 @@
 //! * [`errors`]: texts of failures -> errors with a place
 //! * [`instance`]: the shared database; [`connection`]: the trait; [`catalog`], [`seeds`]: its longer methods
 //! * [`python`]: Python models in a process of their own
+//! * [`publish`]: schemas in a file for readers
 //! * [`shadow`]: binding without data, and where columns come from
 //! * [`timezone`]: time zones where the ICU extension is not linked in
 //!
@@ -17,6 +18,7 @@ mod engine;
 mod errors;
 mod fallback;
 mod instance;
+mod publish;
 mod python;
 mod secrets;
 mod seeds;
@@ -130,6 +132,11 @@ impl Adapter for DuckDb {
 
     fn shadow(&self) -> Result<Box<dyn Shadow>, AdapterError> {
         Ok(Box::new(DuckShadow::open(&self.options, &self.settings)?))
+    }
+
+    fn publish(&self, schemas: &[String], file: &Path) -> Result<usize, AdapterError> {
+        let mut connection = DuckConnection::new(self.instance()?, Arc::clone(&self.settings))?;
+        publish::publish(&mut connection, &self.settings.database, schemas, file)
     }
 
     fn describe(&self) -> Vec<(String, String)> {

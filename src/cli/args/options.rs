@@ -248,6 +248,13 @@ pub const OPTIONS: &[Opt] = &[
     .env()
     .project(),
     choice("indirect_selection", INDIRECT, "eager", "Which tests come along with selected nodes").env().project(),
+    opt(
+        "lock_wait",
+        Kind::Integer(0),
+        Default::Int(0),
+        "Seconds to wait for another process that holds the database, before giving up",
+    )
+    .env(),
     switch("version_check", true, "Compare require-dbt-version of the project").project(),
     switch("write_json", true, "Write artifacts to the target folder").project(),
     switch("introspect", true, "Let templates query the warehouse while they compile"),
@@ -307,6 +314,7 @@ pub const OPTIONS: &[Opt] = &[
     opt("start", Kind::Bound, Default::None, "Fill from here; without it, from the model's `begin`")
         .only(&[W::Backfill]),
     opt("end", Kind::Bound, Default::None, "Fill to here, exclusive; without it, until now").only(&[W::Backfill]),
+    text("rebuild_from", "A query of the changes of one snapshot, to tell its history anew from").only(&[W::Snapshot]),
     flag("restate", "Build batches again that are there already").only(&[W::Backfill]),
     flag("store_failures", "Keep the rows that fail tests, in tables").env().only(&[W::Build, W::Test]),
     switch("export_saved_queries", false, "").hidden().only(&[W::Build]),

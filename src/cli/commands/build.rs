@@ -16,6 +16,7 @@ use crate::node::dict::CompiledCode;
 use crate::node::previous::PreviousBatches;
 
 use crate::cli::args::Which;
+use crate::cli::publish::Publication;
 use crate::cli::session::{Session, Step, Stop, tell};
 use crate::cli::settings::Settings;
 use crate::cli::table::{Limits, text_table_within};
@@ -29,12 +30,18 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
 
 /// Runs what has been selected.
 pub fn run_selected(session: &Session, settings: &Settings, selection: &Selection) -> Step<u8> {
+    if settings.is_set("rebuild_from") {
+        exactly_one_snapshot(session, selection)?;
+    }
     let mode = match settings.which {
         Which::Build => ExecutionMode::Build,
         Which::Clone => ExecutionMode::Independent,
         _ => ExecutionMode::Topological,
     };
     let graph = ExecutionGraph::new(&session.graph, &session.project, selection, mode);
+    let publishes = matches!(settings.which, Which::Build | Which::Run | Which::Backfill);
+    let publication = if publishes { Publication::of(session)? } else { None };
+    session.open_database()?;
     session.write_manifest(&HashMap::new(), &HashMap::new())?;
     session.write_graph_summary()?;
     let threads = session.tree.profile.threads;
@@ -60,6 +67,7 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         clones: settings.which == Which::Clone,
         create_schemas: !freshness,
         batches: batches(session, settings),
+        rebuild_from: settings.text("rebuild_from").map(str::to_owned),
         ..RunSettings::default()
     };
     let request = RunRequest { surroundings: session.surroundings(), graph, settings: run };
@@ -75,6 +83,9 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
     if settings.which == Which::Seed && settings.bool("show") {
         show_seeds(session, &outcome);
     }
+    if let Some(publication) = publication.filter(|_| outcome.exit_code() == 0) {
+        publication.publish(session)?;
+    }
     Ok(outcome.exit_code())
 }
 
@@ -85,6 +96,22 @@ fn batches(session: &Session, settings: &Settings) -> BatchRequest {
     let results = |b: &PreviousBatches| BatchResults { successful: b.successful.clone(), failed: b.failed.clone() };
     let previous = retry.batches.iter().map(|(id, batches)| (id.clone(), results(batches)));
     BatchRequest { now: retry.started_at, previous: previous.collect(), ..request }
+}
+
+/// A change log tells of one snapshot.
+fn exactly_one_snapshot(session: &Session, selection: &Selection) -> Step<()> {
+    let selected = selection.iter().filter_map(|id| session.project.nodes.get(id));
+    let snapshots = selected.filter(|node| node.resource_type == ResourceType::Snapshot);
+    let mut names: Vec<&str> = snapshots.map(|node| node.name.as_str()).collect();
+    names.sort_unstable();
+    if names.len() == 1 {
+        return Ok(());
+    }
+    let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let message = format!("--rebuild-from tells the history of exactly one snapshot anew; selected: {found}");
+    let problem = Diagnostic::error(codes::SELECTION_EMPTY, message).help("name the snapshot with --select");
+    session.inputs.sink.emit(&Event::Problem(&problem));
+    Err(Stop(2))
 }
 
 /// `seed --show`: the first rows of every loaded seed.

@@ -13,6 +13,7 @@ use crate::cli::settings::Settings;
 /// Runs a macro with `--args`, or what `--sql` holds.
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let started = Instant::now();
+    session.open_database()?;
     session.write_manifest(&HashMap::new(), &HashMap::new())?;
     session.write_graph_summary()?;
     let arguments = settings.dict("args");

@@ -19,6 +19,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let as_json = settings.text("output") == Some("json");
     let quiet = settings.bool("quiet");
     let started = Instant::now();
+    session.open_database()?;
     let around = session.surroundings();
     let print = |name: Option<&str>, shown: &Shown<'_>| match show(&around, shown, limit) {
         Ok((outcome, table)) => {
