@@ -7,6 +7,7 @@ A project with views, tables, every incremental strategy, microbatch models, sna
 external files is built once with its first version of the data. A round starts from a copy of that, turns to the second version,
 starts one of the commands and kills it, one to three times. Then the same command runs once in peace. After it
 * every relation holds exactly what it holds after the command alone, external files included;
+* the published file, which is whole at any time, holds what the database holds, if the command publishes;
 * no relation, schema or file of an intermediate step is left;
 * the ledger tells of exactly the batches that are in the tables, and of nothing that is still running;
 * a hook that writes in its model's transaction has written as often as the ledger tells of the model;
@@ -47,7 +48,7 @@ models:
     "profiles.yml": """crash:
   target: dev
   outputs:
-    dev: {type: duckdb, path: crash.duckdb, threads: 4, external_root: out}
+    dev: {type: duckdb, path: crash.duckdb, threads: 4, external_root: out, publish: {path: public/read.duckdb, schemas: [main]}}
 """,
     "models/events.sql": f"""{{{{ config(materialized='table', event_time='id') }}}}
 select i as id, i % 7 as v, (i % 7) * {{{{ var('version') }}}} as w from range(0, {TOTAL}) t(i)
@@ -91,6 +92,7 @@ select * from {{ ref('people') }}
   - {name: kept, relation: ref('people'), config: {strategy: check, check_cols: all, unique_key: id}}
 """,
 }
+PUBLISHING = ("build", "run", "backfill")
 STABLE = {"dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to"}
 MICROBATCH = ("parallel", "ordered")
 COMMANDS = {
@@ -99,6 +101,10 @@ COMMANDS = {
     "full refresh": ["run", "--full-refresh"],
     "backfill": ["backfill", "--restate"],
     "snapshot": ["snapshot"],
+    "rebuild": ["snapshot", "--select", "kept", "--rebuild-from", """
+        select *, timestamp '2024-01-01' as dbt_changed_at, false as dbt_is_deleted from main.people
+        union all select id, name || '!', timestamp '2024-01-02', false from main.people where id % 2 = 0
+        union all select id, name, timestamp '2024-01-03', true from main.people where id % 5 = 0"""],
     "seed": ["seed"],
 }
 
@@ -123,8 +129,24 @@ def project(folder: pathlib.Path) -> None:
 
 def content(folder: pathlib.Path) -> dict:
     """All that relations and files hold, in a form that does not depend on when it was written."""
+    found = relations(folder, folder / "crash.duckdb")
+    for path in sorted((folder / "out").rglob("*")):
+        if path.is_file():
+            found[str(path.relative_to(folder))] = duckdb.sql(f"from read_parquet('{path}') order by all").fetchall()
+    return found
+
+
+def published(folder: pathlib.Path) -> list[str]:
+    """What is wrong with the published file. It is replaced as a whole, so it always opens and is of one version."""
+    found = relations(folder, folder / "public" / "read.duckdb")
+    versions = {row[-1] for row in found["main.a_view"][1]}
+    return [] if len(versions) == 1 else [f"published versions: {versions}"]
+
+
+def relations(folder: pathlib.Path, database: pathlib.Path) -> dict:
+    """The rows of all relations in a database, but for those of the hooks."""
     found = {}
-    with duckdb.connect(str(folder / "crash.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(database), read_only=True) as connection:
         os.chdir(folder)
         sql = "select table_schema, table_name from information_schema.tables where table_schema <> '_transform' order by all"
         for schema, name in connection.execute(sql).fetchall():
@@ -138,9 +160,6 @@ def content(folder: pathlib.Path) -> dict:
                 shown.append("dense_rank() over (partition by id order by dbt_valid_from) as place")
             rows = connection.execute(f'select {", ".join(shown)} from "{schema}"."{name}" order by all').fetchall()
             found[f"{schema}.{name}"] = (columns, rows)
-    for path in sorted((folder / "out").rglob("*")):
-        if path.is_file():
-            found[str(path.relative_to(folder))] = duckdb.sql(f"from read_parquet('{path}') order by all").fetchall()
     return found
 
 
@@ -174,6 +193,7 @@ def leftovers(folder: pathlib.Path) -> list[str]:
         found = [n for n in names if any(part in n for part in INTERMEDIATE)]
         running = connection.execute("select relation, kind from _transform.runs where status = 'running'").fetchall()
         found.extend(f"still running in the ledger: {r}" for r in running)
+    found.extend(str(p) for p in (folder / "public").iterdir() if p.name != "read.duckdb")
     found.extend(str(p) for p in (folder / "out").rglob("*") if p.name.startswith(".") or "tmp" in p.name or "stag" in p.name)
     return found
 
@@ -223,7 +243,7 @@ def one_round(program: Program, base: pathlib.Path, folder: pathlib.Path, comman
     kills, wrong = 0, []
     for delay in delays:
         kills += program.killed(folder, command, delay)
-        wrong.extend(f"after a kill: {p}" for p in disagreements(folder) + artifacts(folder, after=False))
+        wrong.extend(f"after a kill: {p}" for p in disagreements(folder) + artifacts(folder, after=False) + published(folder))
     try:
         program.run(folder, command)
     except RuntimeError as problem:
@@ -232,6 +252,8 @@ def one_round(program: Program, base: pathlib.Path, folder: pathlib.Path, comman
     for name in sorted(got.keys() | expected.keys()):
         if got.get(name) != expected.get(name):
             wrong.append(f"{name} differs: {str(got.get(name))[:300]} instead of {str(expected.get(name))[:300]}")
+    if command[0] in PUBLISHING and relations(folder, folder / "public" / "read.duckdb") != relations(folder, folder / "crash.duckdb"):
+        wrong.append("what is published is not what the database holds")
     wrong += disagreements(folder) + leftovers(folder) + artifacts(folder, after=True)
     litter = sum(1 for p in (folder / "target").rglob(".tmp-*"))
     return kills, wrong, litter
