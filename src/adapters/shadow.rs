@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::error::AdapterError;
 use crate::base::Relation;
 
 /// What happens to a column's value on its way, from least to most.
@@ -95,12 +96,55 @@ pub struct ShadowColumn {
 /// Where the columns of a query come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BoundLineage {
+    /// Every table that is read.
+    pub tables: BTreeSet<Relation>,
+    /// For each output column a number that stands for how it is computed from columns of tables: equal numbers, equal
+    /// computations, however they are written.
+    pub prints: Vec<u64>,
+    /// The same for what decides which rows come out.
+    pub rows_print: u64,
     /// For each output column, in order: the columns whose values are in it.
     pub values: Vec<BTreeMap<SourceColumn, EdgeKind>>,
     /// Columns that decide about rows.
     pub influence: BTreeSet<(SourceColumn, Influence)>,
     /// Pairs that a join holds equal.
     pub equal: BTreeSet<(SourceColumn, SourceColumn)>,
+    /// Conversions between text and other types that the engine made up.
+    pub casts: BTreeSet<ImplicitCast>,
+}
+
+impl BoundLineage {
+    /// The same with other names for some tables.
+    pub fn renamed(self, other: &dyn Fn(&Relation) -> Option<Relation>) -> Self {
+        let table = |r: Relation| other(&r).unwrap_or(r);
+        let column = |c: SourceColumn| SourceColumn { relation: table(c.relation), column: c.column };
+        let columns = |list: BTreeSet<SourceColumn>| list.into_iter().map(column).collect();
+        Self {
+            tables: self.tables.into_iter().map(table).collect(),
+            values: self
+                .values
+                .into_iter()
+                .map(|origins| origins.into_iter().map(|(c, kind)| (column(c), kind)).collect())
+                .collect(),
+            influence: self.influence.into_iter().map(|(c, how)| (column(c), how)).collect(),
+            equal: self.equal.into_iter().map(|(a, b)| (column(a), column(b))).collect(),
+            casts: self.casts.into_iter().map(|c| ImplicitCast { columns: columns(c.columns), ..c }).collect(),
+            ..self
+        }
+    }
+}
+
+/// A conversion that nobody wrote, between text and something else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImplicitCast {
+    /// The type before.
+    pub from: String,
+    /// The type after.
+    pub to: String,
+    /// Where it happens: `comparison` or `set operation`.
+    pub place: &'static str,
+    /// The columns that are converted.
+    pub columns: BTreeSet<SourceColumn>,
 }
 
 /// A bound query.
@@ -151,6 +195,19 @@ pub trait Shadow: Send {
     /// Makes an empty table, replacing one of that name.
     fn declare(&mut self, relation: &Relation, columns: &[ShadowColumn]) -> Result<(), BindError>;
 
-    /// Binds one query. Declares nothing.
+    /// Runs a definition that queries rely on: a macro, a type, a sequence.
+    fn define(&mut self, sql: &str) -> Result<(), BindError>;
+
+    /// Makes the database and the schema of a relation. `declare` does it as well; do it before forking, so that forks do
+    /// not race for it.
+    fn make_room(&mut self, relation: &Relation) -> Result<(), BindError>;
+
+    /// What two shadows have in common that give the same answers: the engine, its settings, how plans are read.
+    fn identity(&self) -> String;
+
+    /// A second worker on the same catalog: what one declares, the other reads.
+    fn fork(&self) -> Result<Box<dyn Shadow>, AdapterError>;
+
+    /// Binds one query. Declares nothing that another query can see.
     fn bind(&mut self, sql: &str) -> Result<Bound, BindError>;
 }

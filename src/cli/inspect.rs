@@ -3,15 +3,16 @@
 //! In: a session, the nodes of interest. Out: [`Checked`] over them and all their ancestors.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use crate::adapters::Connection;
-use crate::adapters::shadow::ShadowColumn;
+use crate::adapters::shadow::{Shadow, ShadowColumn};
+use crate::adapters::{AdapterError, Connection};
 use crate::base::NodeId;
 use crate::diag::{Diagnostic, codes};
 use crate::execute::event::Event;
-use crate::execute::{Code, compile_code, connection_diagnostic};
-use crate::lineage::{CheckRequest, Checked, SchemaLock, Schemas, check};
-use crate::node::{Language, Node, ResourceType};
+use crate::execute::{Surroundings, compile_code, connection_diagnostic};
+use crate::lineage::{CheckRequest, Checked, Remembered, SchemaLock, Schemas, check};
+use crate::node::{Detail, Language, Node, ResourceType};
 
 use super::session::{Session, Step, Stop, tell};
 
@@ -40,15 +41,56 @@ pub fn inspect(session: &Session, wanted: impl IntoIterator<Item = NodeId>) -> S
     locked(session, &order, &mut known)?;
     declared(session, &order, &mut known);
     seeds(session, &order, &mut known)?;
-    let code: HashMap<NodeId, _> = compile_code(&around, &order, session.tree.profile.threads)
-        .map_err(stop)?
-        .into_iter()
-        .collect::<Vec<Code>>()
-        .into_iter()
-        .collect();
-    let mut shadow = session.adapter.shadow().map_err(|e| stop(Box::new(connection_diagnostic(&e))))?;
+    let threads = session.tree.profile.threads;
+    let code = compile_code(&around, &order, threads).map_err(stop)?;
+    let code: HashMap<NodeId, _> = code.into_iter().map(|(id, code)| (id, (code.first, code.later))).collect();
+    let broken = |e: &AdapterError| stop(Box::new(connection_diagnostic(e)));
+    let mut shadow = session.adapter.shadow().map_err(|e| broken(&e))?;
+    definitions(session, &around, shadow.as_mut());
+    let workers =
+        std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS).min(order.len() / 8 + 1);
+    let mut shadows = (1..workers).map(|_| shadow.fork()).collect::<Result<Vec<_>, _>>().map_err(|e| broken(&e))?;
+    shadows.push(shadow);
+    let path = session.target_dir().join(Remembered::FILE);
+    let mut remembered = session.inputs.files.read_text(&path).map(|text| Remembered::parse(&text)).unwrap_or_default();
     let request = CheckRequest { project: &session.project, order: &order, compiled: &code, known: &known };
-    Ok(Inspected { checked: check(&request, shadow.as_mut()), sources })
+    let checked = check(&request, &mut shadows, &mut remembered);
+    if let Some(text) = remembered.text().filter(|_| session.inputs.write_json) {
+        // A target that cannot be written to costs time, nothing else.
+        let _ = session.inputs.files.write_atomic(&path, text.as_bytes());
+    }
+    Ok(Inspected { checked, sources })
+}
+
+/// More would wait for each other in the catalog.
+const MOST_WORKERS: usize = 8;
+
+/// Macros, types and sequences that `on-run-start` makes: queries may use them.
+fn definitions(session: &Session, around: &Surroundings, shadow: &mut dyn Shadow) {
+    let mut hooks: Vec<&Arc<Node>> = session
+        .project
+        .nodes
+        .values()
+        .filter(|n| n.resource_type == ResourceType::Operation && n.name.contains("-on-run-start-"))
+        .collect();
+    hooks.sort_by_key(|node| {
+        let index = if let Detail::Operation { index } = node.detail { index } else { None };
+        (node.package == session.project.info.name, node.package.clone(), index)
+    });
+    let ids: Vec<NodeId> = hooks.into_iter().map(|n| n.id.clone()).collect();
+    if ids.is_empty() {
+        return;
+    }
+    for (_, code) in compile_code(around, &ids, 1).unwrap_or_default() {
+        let Ok(compiled) = code.first else { continue };
+        let words: Vec<String> = compiled.code.code.split_whitespace().take(5).map(str::to_lowercase).collect();
+        let defines = words.first().is_some_and(|w| w == "create")
+            && words.iter().skip(1).any(|w| ["macro", "function", "type", "sequence"].contains(&w.as_str()));
+        if defines {
+            // What the shadow cannot make is missed by the queries that use it.
+            let _ = shadow.define(&compiled.code.code);
+        }
+    }
 }
 
 /// What the warehouse has of sources, of seeds, and of nodes that read themselves or cannot be bound, in one catalog query.

@@ -103,6 +103,7 @@ registry! {
     CHECK_TABLE = "T311" "a table that does not exist";
     CHECK_SQL = "T312" "SQL that the engine cannot bind";
     SCHEMA_DRIFT = "T313" "a source that differs from schemas.lock";
+    IMPLICIT_CAST = "T314" "text and another type meet without a cast";
     // T4xx: graph
     REF_NOT_FOUND = "T401" "a ref to nothing";
     REF_DISABLED = "T402" "a ref to a disabled resource";

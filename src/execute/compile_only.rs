@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use chrono::Utc;
 
-use crate::base::NodeId;
+use crate::base::{NodeId, RelationKind};
 use crate::compile::Compiled;
 use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::Database;
@@ -37,18 +37,46 @@ pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> R
 }
 
 /// A node's code, or why there is none.
-pub type Code = (NodeId, Result<Compiled, Box<Diagnostic>>);
+#[derive(Clone, Debug)]
+pub struct NodeCode {
+    /// Of a first run: what is incremental has no table yet.
+    pub first: Result<Compiled, Box<Diagnostic>>,
+    /// Of later runs, where that is another.
+    pub later: Option<Result<Compiled, Box<Diagnostic>>>,
+}
 
-/// The code of nodes with the way back to their files; nothing is written. Those without code are left out.
-pub fn compile_code(around: &Surroundings, ids: &[NodeId], threads: usize) -> Result<Vec<Code>, Box<Diagnostic>> {
+/// The code of nodes and unit tests with the way back to their files; nothing is written. Those without code are left out.
+pub fn compile_code(
+    around: &Surroundings,
+    ids: &[NodeId],
+    threads: usize,
+) -> Result<Vec<(NodeId, NodeCode)>, Box<Diagnostic>> {
     over_nodes(around, ids, threads, |worker, id| {
-        let node = around.project.nodes.get(id).filter(|n| n.resource_type != ResourceType::Seed)?;
+        let database = || Some(Arc::clone(&worker.database) as Arc<dyn Database>);
+        let caught = |compile: &dyn Fn() -> Result<Compiled, Box<Diagnostic>>| {
+            let compiled = catch_unwind(AssertUnwindSafe(compile))
+                .unwrap_or_else(|payload| Err(Box::new(panic_diagnostic(payload.as_ref()))));
+            worker.database.reset();
+            compiled
+        };
         worker.database.turn_to(Some(id.as_str()), None);
-        let compile = || around.compiler.compile(node, Some(Arc::clone(&worker.database) as Arc<dyn Database>));
-        let compiled = catch_unwind(AssertUnwindSafe(compile))
-            .unwrap_or_else(|payload| Err(Box::new(panic_diagnostic(payload.as_ref()))));
-        worker.database.reset();
-        Some((id.clone(), compiled))
+        if let Some(test) = around.project.unit_tests.get(id) {
+            let first = caught(&|| around.compiler.compile_unit_test(test, database()));
+            return Some((id.clone(), NodeCode { first, later: None }));
+        }
+        let node = around.project.nodes.get(id).filter(|n| n.resource_type != ResourceType::Seed)?;
+        let compile = || around.compiler.compile(node, database());
+        if node.config.materialized() != "incremental" {
+            return Some((id.clone(), NodeCode { first: caught(&compile), later: None }));
+        }
+        let table = |kind| worker.database.pretend(Some((node.relation.clone(), kind)));
+        table(None);
+        let first = caught(&compile);
+        table(Some(RelationKind::Table));
+        let later = caught(&compile);
+        worker.database.pretend(None);
+        let same = matches!((&first, &later), (Ok(a), Ok(b)) if a.code.code == b.code.code);
+        Some((id.clone(), NodeCode { first, later: (!same).then_some(later) }))
     })
 }
 

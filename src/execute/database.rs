@@ -37,6 +37,8 @@ struct Focus {
     journal: Journal,
     /// The ledger's row that the next commit after the node's main statement carries.
     pending: Option<Pending>,
+    /// A relation that is said to exist, or not to, whatever the warehouse has.
+    pretended: Option<(Relation, Option<RelationKind>)>,
 }
 
 /// One worker's connection.
@@ -108,6 +110,11 @@ impl WorkerDatabase {
             }
         }
         Ok(())
+    }
+
+    /// Says of a relation that it exists, or that it does not, whatever the warehouse has; until the next call.
+    pub(super) fn pretend(&self, relation: Option<(Relation, Option<RelationKind>)>) {
+        lock(&self.focus).pretended = relation;
     }
 
     /// Why the statements' comment cannot be made, if it cannot.
@@ -328,6 +335,11 @@ impl Database for WorkerDatabase {
     }
 
     fn get_relation(&self, wanted: &Relation) -> Answer<Option<(Relation, RelationKind)>> {
+        if let Some((relation, kind)) = &lock(&self.focus).pretended
+            && relation.key() == wanted.key()
+        {
+            return Ok(kind.map(|kind| (relation.clone(), kind)));
+        }
         let wanted = self.complete(wanted);
         let (database, schema) =
             (wanted.database.clone().unwrap_or_default(), wanted.schema.clone().unwrap_or_default());

@@ -55,7 +55,7 @@ mod worker;
 
 pub use cache::RelationCache;
 pub use cancel::CancelFlag;
-pub use compile_only::{Code, compile_code, compile_inline, compile_nodes};
+pub use compile_only::{NodeCode, compile_code, compile_inline, compile_nodes};
 pub use database::WorkerDatabase;
 pub use event::{Event, EventSink, NoSink, NoteLevel};
 pub use failure::{connection_diagnostic, diagnostic};

@@ -2,28 +2,39 @@
 //!
 //! In: compiled nodes, columns of what lies outside, a shadow. Out: [`Checked`]. One bad node does not hide the next: its
 //! children are bound against the columns that the warehouse has of it, or are named as not checkable.
+//!
+//! Nodes of one level of the DAG are bound side by side, each worker with a fork of the shadow. What was bound before with
+//! the same code and the same columns of its parents is taken from [`Remembered`], and tables are declared only once
+//! somebody who must be bound reads them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
-use crate::adapters::shadow::{BindError, BindProblem, Shadow, ShadowColumn};
-use crate::base::NodeId;
+use crate::adapters::shadow::{BindError, BindProblem, Bound, Shadow, ShadowColumn};
+use crate::base::{NodeId, Relation};
 use crate::compile::Compiled;
-use crate::diag::{Code, Diagnostic, Span, codes, nearest};
+use crate::diag::{Code, Diagnostic, codes};
 use crate::node::{Language, Node, Project, ResourceType};
 
 use super::columns::{NodeLineage, Relations, approximate};
+use super::contract;
+use super::objection::{diagnostic, first_line};
+use super::remembered::{Answer, Key, Remembered};
 use super::schemas::Schemas;
+use super::share::share;
+
+/// The code of a node, or why there is none.
+pub type CodeOf = Result<Compiled, Box<Diagnostic>>;
 
 /// What to check, and what is known.
 pub struct CheckRequest<'a> {
     /// The project.
     pub project: &'a Project,
-    /// Nodes in the order of the DAG: what is to be checked, and all ancestors.
+    /// Nodes and unit tests in the order of the DAG: what is to be checked, and all ancestors.
     pub order: &'a [NodeId],
-    /// Their code, or why there is none.
-    pub compiled: &'a HashMap<NodeId, Result<Compiled, Box<Diagnostic>>>,
+    /// Their code as of a first run, and that of later runs where it is another.
+    pub compiled: &'a HashMap<NodeId, (CodeOf, Option<CodeOf>)>,
     /// Columns in the warehouse, of seeds' files, of the lock.
     pub known: &'a Schemas,
 }
@@ -65,100 +76,263 @@ const SNAPSHOT_COLUMNS: [(&str, &str); 4] = [
     ("dbt_valid_to", "TIMESTAMP"),
 ];
 
-/// Checks the nodes of a request.
-pub fn check(request: &CheckRequest<'_>, shadow: &mut dyn Shadow) -> Checked {
-    let relations = Relations::new(request.project);
-    let mut checked = Checked::default();
-    for id in request.order {
-        let found = if let Some(source) = request.project.sources.get(id) {
-            outside(request.known.get(&source.relation).map(<[_]>::to_vec), "its columns are not known")
-        } else if let Some(node) = request.project.nodes.get(id) {
-            if node.resource_type == ResourceType::Seed {
-                outside(request.known.get(&node.relation).map(<[_]>::to_vec), "its columns are not known")
-            } else {
-                inside(request, node, shadow, &relations, &checked)
-            }
-        } else {
-            continue;
-        };
-        if let Some(columns) = &found.columns
-            && let Some(relation) = relation_of(request.project, id)
-            && let Err(error) = shadow.declare(relation, columns)
-        {
-            let verdict = Verdict::Unchecked(format!("its columns cannot be declared: {}", error.message));
-            checked.nodes.insert(id.clone(), NodeCheck { verdict, ..found });
-            continue;
+type Done = HashMap<NodeId, NodeCheck>;
+
+/// Checks the nodes of a request on the shadow and its forks.
+pub fn check(request: &CheckRequest<'_>, shadows: &mut [Box<dyn Shadow>], remembered: &mut Remembered) -> Checked {
+    let mut done = Done::new();
+    if let Some(first) = shadows.first_mut() {
+        make_rooms(request, first.as_mut());
+        let run = Run { request, relations: Relations::new(request.project), identity: first.identity() };
+        let mut declared = HashSet::new();
+        for level in levels(request) {
+            run.level(&level, shadows, &mut done, &mut declared, remembered);
         }
-        checked.nodes.insert(id.clone(), found);
     }
-    checked
+    let nodes = request.order.iter().filter_map(|id| Some((id.clone(), done.remove(id)?))).collect();
+    Checked { nodes }
 }
 
-fn relation_of<'p>(project: &'p Project, id: &NodeId) -> Option<&'p crate::base::Relation> {
+/// Databases and schemas, once, before workers could race for them.
+fn make_rooms(request: &CheckRequest<'_>, shadow: &mut dyn Shadow) {
+    let mut seen = HashSet::new();
+    for relation in request.order.iter().filter_map(|id| relation_of(request.project, id)) {
+        let (database, schema, _) = relation.key();
+        if seen.insert((database, schema)) {
+            // A failure shows when something in there is declared.
+            let _ = shadow.make_room(relation);
+        }
+    }
+}
+
+/// The nodes by their distance from what has no parents.
+fn levels<'r>(request: &CheckRequest<'r>) -> Vec<Vec<&'r NodeId>> {
+    let mut level_of: HashMap<&NodeId, usize> = HashMap::new();
+    let mut levels: Vec<Vec<&NodeId>> = Vec::new();
+    for id in request.order {
+        let parents: &[NodeId] = match (request.project.nodes.get(id), request.project.unit_tests.get(id)) {
+            (Some(node), _) => &node.depends_on,
+            (None, Some(test)) => std::slice::from_ref(&test.tested_node),
+            (None, None) => &[],
+        };
+        let level = parents.iter().filter_map(|p| level_of.get(p)).max().map_or(0, |l| l + 1);
+        level_of.insert(id, level);
+        if levels.len() <= level {
+            levels.resize_with(level + 1, Vec::new);
+        }
+        levels[level].push(id);
+    }
+    levels
+}
+
+/// Something that must be bound.
+struct Job<'r> {
+    node: &'r Node,
+    /// The id under which the result is kept: the node's, or that of a unit test of it.
+    id: &'r NodeId,
+    first: &'r Compiled,
+    later: Option<&'r Compiled>,
+    key: Key,
+    known: Option<Answer>,
+}
+
+struct Run<'r> {
+    request: &'r CheckRequest<'r>,
+    relations: Relations<'r>,
+    identity: String,
+}
+
+impl<'r> Run<'r> {
+    fn level(
+        &self,
+        level: &[&'r NodeId],
+        shadows: &mut [Box<dyn Shadow>],
+        done: &mut Done,
+        declared: &mut HashSet<NodeId>,
+        remembered: &mut Remembered,
+    ) {
+        let (mut jobs, mut found) = (Vec::new(), Vec::new());
+        for id in level {
+            match self.prepare(id, done, remembered) {
+                Some(Ok(job)) => jobs.push(job),
+                Some(Err(check)) => found.push(((*id).clone(), check)),
+                None => {}
+            }
+        }
+        // Tables that somebody now reads.
+        let wanted: Vec<NodeId> = jobs
+            .iter()
+            .filter(|job| job.known.is_none() || job.later.is_some())
+            .flat_map(|job| readable_parents(self.request.project, job.node, done))
+            .map(|(id, _)| id)
+            .filter(|id| declared.insert(id.clone()))
+            .collect();
+        let done_before = &*done;
+        share(shadows, &wanted, |shadow, id| {
+            let columns = done_before.get(id).and_then(|c| c.columns.as_deref());
+            if let (Some(columns), Some(relation)) = (columns, relation_of(self.request.project, id)) {
+                // What cannot be declared is missed by those who read it.
+                let _ = shadow.declare(relation, columns);
+            }
+        });
+        let results = share(shadows, &jobs, |shadow, job| self.bind(shadow, job, done_before));
+        for (job, (check, answer)) in jobs.into_iter().zip(results) {
+            if let Some(answer) = answer {
+                remembered.add(job.key, answer);
+            }
+            found.push((job.id.clone(), check));
+        }
+        done.extend(found);
+    }
+
+    /// What can be said without binding, or the work to do; nothing of what is no node.
+    fn prepare(&self, id: &'r NodeId, done: &Done, remembered: &mut Remembered) -> Option<Result<Job<'r>, NodeCheck>> {
+        let (project, known) = (self.request.project, self.request.known);
+        if let Some(source) = project.sources.get(id) {
+            return Some(Err(outside(known.get(&source.relation))));
+        }
+        let test = project.unit_tests.get(id);
+        let node = project.nodes.get(test.map_or(id, |t| &t.tested_node))?;
+        if node.resource_type == ResourceType::Seed {
+            return Some(Err(outside(known.get(&node.relation))));
+        }
+        // What the warehouse has of the node serves its children where binding fails.
+        let built = known.get(&node.relation).filter(|_| node.is_relational() && test.is_none());
+        let fallback = |verdict| Some(Err(NodeCheck { verdict, columns: built.map(<[_]>::to_vec), lineage: None }));
+        if node.language == Language::Python {
+            return fallback(Verdict::Unchecked("it is written in Python".into()));
+        }
+        if test.is_some() && done.get(&node.id).is_some_and(|n| n.verdict != Verdict::Good) {
+            return fallback(Verdict::Unchecked(format!("{} itself cannot be bound", node.name)));
+        }
+        let (first, later) = match self.request.compiled.get(id) {
+            Some((Ok(first), later)) => (first, later),
+            Some((Err(problem), _)) if asks_the_warehouse(problem.code) => {
+                return fallback(Verdict::Unchecked(format!(
+                    "its template asks the warehouse: {}",
+                    first_line(&problem.message)
+                )));
+            }
+            Some((Err(problem), _)) => return fallback(Verdict::Failed(problem.clone())),
+            None => return fallback(Verdict::Unchecked("it has no SQL".into())),
+        };
+        let later = match later {
+            Some(Ok(later)) => Some(later),
+            Some(Err(problem)) if !asks_the_warehouse(problem.code) => {
+                return fallback(Verdict::Failed(problem.clone()));
+            }
+            _ => None,
+        };
+        let parents = readable_parents(project, node, done);
+        let parents: Vec<(Relation, &[ShadowColumn])> =
+            parents.iter().filter_map(|(id, columns)| Some((relation_of(project, id)?.clone(), *columns))).collect();
+        let own = built.map(|columns| (node.relation.clone(), columns));
+        let sql = [Some(first), later].map(|c| c.map_or("", |c| c.code.code.as_str()));
+        let key = Key::of(&self.identity, sql, parents.iter().chain(own.as_ref()));
+        Some(Ok(Job { node, id, first, later, known: remembered.get(&key), key }))
+    }
+
+    fn bind(&self, shadow: &mut dyn Shadow, job: &Job<'_>, done: &Done) -> (NodeCheck, Option<Answer>) {
+        let (node, project) = (job.node, self.request.project);
+        let built = self.request.known.get(&node.relation).filter(|_| node.is_relational());
+        let fallback = |verdict| NodeCheck { verdict, columns: built.map(<[_]>::to_vec), lineage: None };
+        let objects = |compiled: &Compiled, error: &BindError| match because_of(project, node, error, done) {
+            Some(why) => fallback(Verdict::Unchecked(why)),
+            None => fallback(Verdict::Failed(Box::new(diagnostic(project, node, compiled, error)))),
+        };
+        if let Some(answer) = &job.known {
+            return (self.finished(shadow, job, answer.clone()), None);
+        }
+        let bound = match self.attempt(shadow, job, job.first, done) {
+            Ok(bound) => bound,
+            Err(error) => return (objects(job.first, &error), None),
+        };
+        if let Some(later) = job.later {
+            // Later runs read the table that is there, or the one that the first run makes.
+            let _ = shadow.declare(&node.relation, built.unwrap_or(&bound.columns));
+            if let Err(error) = self.attempt(shadow, job, later, done) {
+                return (objects(later, &error), None);
+            }
+        }
+        let parents = readable_parents(project, node, done);
+        let (lineage, keep) = match bound.lineage {
+            Ok(found) => {
+                let allowed: HashSet<_> = parents.iter().filter_map(|(id, _)| relation_of(project, id)).collect();
+                let expected =
+                    |r: &Relation| r.key() == node.relation.key() || allowed.iter().any(|a| a.key() == r.key());
+                let keep = found.tables.iter().all(expected);
+                (self.relations.lineage(found), keep)
+            }
+            Err(why) => (approximate(&parents, bound.columns.len(), why), false),
+        };
+        let answer = Answer { columns: bound.columns, lineage };
+        (self.finished(shadow, job, answer.clone()), keep.then_some(answer))
+    }
+
+    /// Binds; a table that the project does not name, but has or knows, is declared when it is missed.
+    fn attempt(
+        &self,
+        shadow: &mut dyn Shadow,
+        job: &Job<'_>,
+        compiled: &Compiled,
+        done: &Done,
+    ) -> Result<Bound, BindError> {
+        let mut tried: HashSet<String> = HashSet::new();
+        loop {
+            let error = match shadow.bind(&compiled.code.code) {
+                Ok(bound) => return Ok(bound),
+                Err(error) => error,
+            };
+            let missing = error.name.clone().filter(|_| error.problem == BindProblem::MissingRelation);
+            let Some(name) = missing.filter(|name| tried.insert(name.clone())) else { return Err(error) };
+            let name = name.rsplit('.').next().unwrap_or_default().trim_matches('"').to_lowercase();
+            let (project, known) = (self.request.project, self.request.known);
+            let own = std::iter::once((&job.node.id, &job.node.relation)).filter(|_| job.node.is_relational());
+            let nodes = project.nodes.iter().filter(|(_, n)| n.is_relational()).map(|(id, n)| (id, &n.relation));
+            let all = own.chain(nodes).chain(project.sources.iter().map(|(id, s)| (id, &s.relation)));
+            for (id, relation) in all.filter(|(_, r)| r.key().2 == name) {
+                let columns = done.get(id).and_then(|c| c.columns.as_deref()).or_else(|| known.get(relation));
+                if let Some(columns) = columns {
+                    let _ = shadow.declare(relation, columns);
+                }
+            }
+        }
+    }
+
+    /// What a good query gives, with what the node adds and what its contract says.
+    fn finished(&self, shadow: &mut dyn Shadow, job: &Job<'_>, answer: Answer) -> NodeCheck {
+        let (node, mut columns, mut lineage) = (job.node, answer.columns, answer.lineage);
+        if job.id != &node.id {
+            return NodeCheck { verdict: Verdict::Good, columns: Some(columns), lineage: Some(lineage) };
+        }
+        if let Some(problem) = contract::broken(node, &columns, shadow) {
+            let verdict = Verdict::Failed(Box::new(problem));
+            return NodeCheck { verdict, columns: Some(columns), lineage: Some(lineage) };
+        }
+        if node.resource_type == ResourceType::Snapshot {
+            columns.extend(SNAPSHOT_COLUMNS.map(|(name, data_type)| ShadowColumn {
+                name: snapshot_name(node, name),
+                data_type: data_type.into(),
+            }));
+            lineage.values.resize(columns.len(), Vec::new());
+        }
+        NodeCheck { verdict: Verdict::Good, columns: Some(columns), lineage: Some(lineage) }
+    }
+}
+
+fn relation_of<'p>(project: &'p Project, id: &NodeId) -> Option<&'p Relation> {
     match project.sources.get(id) {
         Some(source) => Some(&source.relation),
         None => project.nodes.get(id).filter(|n| n.is_relational()).map(|n| &n.relation),
     }
 }
 
-fn outside(columns: Option<Vec<ShadowColumn>>, why: &str) -> NodeCheck {
-    let verdict = if columns.is_some() { Verdict::Good } else { Verdict::Unchecked(why.to_owned()) };
-    NodeCheck { verdict, columns, lineage: None }
-}
-
-fn inside(
-    request: &CheckRequest<'_>,
-    node: &Node,
-    shadow: &mut dyn Shadow,
-    relations: &Relations<'_>,
-    checked: &Checked,
-) -> NodeCheck {
-    // What the warehouse has of the node serves its children where binding fails, and an incremental model itself.
-    let built = request.known.get(&node.relation).filter(|_| node.is_relational());
-    let fallback = |verdict| NodeCheck { verdict, columns: built.map(<[_]>::to_vec), lineage: None };
-    if node.language == Language::Python {
-        return fallback(Verdict::Unchecked("it is written in Python".into()));
-    }
-    let compiled = match request.compiled.get(&node.id) {
-        Some(Ok(compiled)) => compiled,
-        Some(Err(problem)) if asks_the_warehouse(problem.code) => {
-            return fallback(Verdict::Unchecked(format!(
-                "its template asks the warehouse: {}",
-                first_line(&problem.message)
-            )));
-        }
-        Some(Err(problem)) => return fallback(Verdict::Failed(problem.clone())),
-        None => return fallback(Verdict::Unchecked("it has no SQL".into())),
+fn outside(columns: Option<&[ShadowColumn]>) -> NodeCheck {
+    let verdict = match columns {
+        Some(_) => Verdict::Good,
+        None => Verdict::Unchecked("its columns are not known".to_owned()),
     };
-    if let Some(columns) = built {
-        // A failure to declare shows when the query reads it.
-        let _ = shadow.declare(&node.relation, columns);
-    }
-    match shadow.bind(&compiled.code.code) {
-        Ok(bound) => {
-            let width = bound.columns.len();
-            let mut lineage = match bound.lineage {
-                Ok(found) => relations.lineage(found),
-                Err(why) => {
-                    let parents: Vec<(NodeId, &[ShadowColumn])> = readable_parents(request.project, node, checked);
-                    approximate(&parents, width, why)
-                }
-            };
-            let mut columns = bound.columns;
-            if node.resource_type == ResourceType::Snapshot {
-                columns.extend(SNAPSHOT_COLUMNS.map(|(name, data_type)| ShadowColumn {
-                    name: snapshot_name(node, name),
-                    data_type: data_type.into(),
-                }));
-                lineage.values.resize(columns.len(), Vec::new());
-            }
-            NodeCheck { verdict: Verdict::Good, columns: Some(columns), lineage: Some(lineage) }
-        }
-        Err(error) => match because_of(request.project, node, &error, checked) {
-            Some(why) => fallback(Verdict::Unchecked(why)),
-            None => fallback(Verdict::Failed(Box::new(diagnostic(request.project, node, compiled, &error)))),
-        },
-    }
+    NodeCheck { verdict, columns: columns.map(<[_]>::to_vec), lineage: None }
 }
 
 /// The name that a snapshot's column has by `snapshot_meta_column_names`.
@@ -168,14 +342,14 @@ fn snapshot_name(node: &Node, name: &str) -> String {
 }
 
 /// Parents whose columns are known; of ephemeral ones their parents.
-fn readable_parents<'c>(project: &Project, node: &Node, checked: &'c Checked) -> Vec<(NodeId, &'c [ShadowColumn])> {
+fn readable_parents<'c>(project: &Project, node: &Node, done: &'c Done) -> Vec<(NodeId, &'c [ShadowColumn])> {
     let mut found = Vec::new();
     let mut open: Vec<&NodeId> = node.depends_on.iter().collect();
     while let Some(id) = open.pop() {
         match project.nodes.get(id) {
             Some(parent) if parent.is_ephemeral() => open.extend(&parent.depends_on),
             _ => {
-                let columns = checked.nodes.get(id).and_then(|c| c.columns.as_deref());
+                let columns = done.get(id).and_then(|c| c.columns.as_deref());
                 found.extend(columns.map(|c| (id.clone(), c)));
             }
         }
@@ -186,7 +360,7 @@ fn readable_parents<'c>(project: &Project, node: &Node, checked: &'c Checked) ->
 }
 
 /// Why the fault is not the node's own: a parent without columns, an engine that must see data.
-fn because_of(project: &Project, node: &Node, error: &BindError, checked: &Checked) -> Option<String> {
+fn because_of(project: &Project, node: &Node, error: &BindError, done: &Done) -> Option<String> {
     if error.problem == BindProblem::Dynamic {
         return Some("its columns depend on data (a pivot without an IN list)".into());
     }
@@ -196,7 +370,7 @@ fn because_of(project: &Project, node: &Node, error: &BindError, checked: &Check
             open.extend(&parent.depends_on);
             continue;
         }
-        let unknown = checked.nodes.get(id).is_some_and(|c| c.columns.is_none());
+        let unknown = done.get(id).is_some_and(|c| c.columns.is_none());
         // Only a missing table can be the parent's fault.
         if unknown && error.problem == BindProblem::MissingRelation {
             let name = project.nodes.get(id).map(|n| n.name.clone());
@@ -209,66 +383,4 @@ fn because_of(project: &Project, node: &Node, error: &BindError, checked: &Check
 
 fn asks_the_warehouse(code: Code) -> bool {
     [codes::DATABASE_ERROR, codes::DATABASE_OPEN, codes::DATABASE_LOCKED, codes::COMPILER_ERROR].contains(&code)
-}
-
-/// Nodes and sources whose names are like that of a table, as one writes them.
-fn near_nodes(project: &Project, name: &str) -> Vec<String> {
-    let name = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
-    let nodes =
-        project.nodes.values().filter(|n| n.is_refable()).map(|n| (n.name.as_str(), format!("ref('{}')", n.name)));
-    let sources =
-        project.sources.values().map(|s| (s.name.as_str(), format!("source('{}', '{}')", s.source_name, s.name)));
-    let all: Vec<(&str, String)> = nodes.chain(sources).collect();
-    let exact = all.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
-    let near = nearest(name, all.iter().map(|(n, _)| *n));
-    let near = near.iter().flat_map(|found| all.iter().filter(move |(n, _)| n == found));
-    let mut found: Vec<String> = exact.chain(near).map(|(_, written)| written.clone()).collect();
-    found.dedup();
-    found.truncate(3);
-    found
-}
-
-fn diagnostic(project: &Project, node: &Node, compiled: &Compiled, error: &BindError) -> Diagnostic {
-    let code = match error.problem {
-        BindProblem::MissingColumn => codes::CHECK_COLUMN,
-        BindProblem::MissingRelation => codes::CHECK_TABLE,
-        _ => codes::CHECK_SQL,
-    };
-    let message = match (&error.problem, &error.name) {
-        (BindProblem::MissingColumn, Some(name)) => format!("there is no column '{name}' to read in {}", node.name),
-        (BindProblem::MissingRelation, Some(name)) => format!("{} reads '{name}', which no node makes", node.name),
-        _ => format!("{} cannot run: {}", node.name, first_line(&error.message)),
-    };
-    let template = &node.template;
-    let whole = || Span::new(&template.file, template.range.start..template.range.start);
-    let declared = node.generic_test().and_then(|t| t.span.clone());
-    let located = error.span.as_ref().filter(|_| declared.is_none()).and_then(|range| {
-        let (span, exactness) = compiled.locate(range.start)?;
-        Some(match exactness {
-            crate::jinja::Exactness::Exact => {
-                let end = (span.start + range.len()).min(span.file.text.len());
-                let end =
-                    (span.start..=end).rev().find(|at| span.file.text.is_char_boundary(*at)).unwrap_or(span.start);
-                Span::new(&span.file, span.start..end.max(span.start + 1).min(span.file.text.len()))
-            }
-            _ => span,
-        })
-    });
-    let problem =
-        Diagnostic::error(code, message).at(located.or(declared).unwrap_or_else(whole)).node(node.id.as_str());
-    let candidates = match (&error.problem, &error.name) {
-        (BindProblem::MissingRelation, Some(name)) => near_nodes(project, name),
-        _ => error.candidates.clone(),
-    };
-    match candidates.as_slice() {
-        [] => match error.message.split_once('\n') {
-            Some((_, rest)) if !rest.trim().is_empty() => problem.note(rest.trim().to_owned()),
-            _ => problem,
-        },
-        names => problem.help(format!("did you mean {}?", names.join(", "))),
-    }
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-use crate::adapters::shadow::{BoundLineage, EdgeKind, Influence, ShadowColumn, SourceColumn};
+use crate::adapters::shadow::{BoundLineage, EdgeKind, ImplicitCast, Influence, ShadowColumn, SourceColumn};
 use crate::base::{NodeId, Relation};
 use crate::node::Project;
 
@@ -44,6 +44,12 @@ pub struct NodeLineage {
     pub equal: BTreeSet<(ColumnId, ColumnId)>,
     /// Why the edges are a guess on the safe side, if they are.
     pub approximate: Option<String>,
+    /// For each column a number that stands for how it is computed; empty where the engine does not say.
+    pub prints: Vec<u64>,
+    /// The same for which rows come out.
+    pub rows_print: u64,
+    /// Conversions between text and other types that nobody wrote, in words.
+    pub casts: Vec<String>,
 }
 
 /// Nodes by the relation they are in.
@@ -76,8 +82,17 @@ impl<'p> Relations<'p> {
             influence: bound.influence.iter().filter_map(|(c, how)| Some((self.column(c)?, *how))).collect(),
             equal: bound.equal.iter().filter_map(|(a, b)| Some((self.column(a)?, self.column(b)?))).collect(),
             approximate: None,
+            prints: bound.prints,
+            rows_print: bound.rows_print,
+            casts: bound.casts.iter().map(in_words).collect(),
         }
     }
+}
+
+fn in_words(cast: &ImplicitCast) -> String {
+    let name = |c: &SourceColumn| format!("{}.{}", c.relation.identifier.as_deref().unwrap_or_default(), c.column);
+    let columns: Vec<String> = cast.columns.iter().map(name).collect();
+    format!("{} ({}) becomes {} in a {}", columns.join(", "), cast.from, cast.to, cast.place)
 }
 
 /// Every column of every parent in every column: too much, but nothing is missing.

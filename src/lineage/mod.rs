@@ -9,10 +9,15 @@
 
 mod check;
 mod columns;
+mod contract;
 mod graph;
+mod objection;
+mod remembered;
 mod schemas;
+mod share;
 
-pub use check::{CheckRequest, Checked, NodeCheck, Verdict, check};
+pub use check::{CheckRequest, Checked, CodeOf, NodeCheck, Verdict, check};
 pub use columns::{ColumnId, Edge, NodeLineage};
 pub use graph::{ColumnGraph, Direction, Hop};
+pub use remembered::Remembered;
 pub use schemas::{Drift, SchemaLock, Schemas};

@@ -1,6 +1,7 @@
 //! Columns of queries and where they come from, as the engine's binder sees it: `lineage/<name>.txt`.
 //!
-//! A file begins with its tables, one a line: `table o: id INTEGER, amount DECIMAL(10,2)`. Then come queries, each
+//! A file begins with its tables, one a line: `table o: id INTEGER, amount DECIMAL(10,2)`, and with statements that
+//! queries rely on: `define create macro ...`. Then come queries, each
 //! after a line `== title`, and after each what is expected of it: a line `name TYPE <- origins` a column, then
 //! `~ filter|join|group|order: columns` and `= a, b` for what decides about rows. An origin is `o.id`, with the kind of
 //! the edge before it unless the value is copied: `sum(o.amount)` is `aggregate o.amount`. `UPDATE=1` rewrites what is
@@ -29,7 +30,11 @@ fn declare(shadow: &mut dyn Shadow, line: &str) {
             '(' => depth += 1,
             ')' => depth -= 1,
             ',' if depth == 0 => {
-                let (name, data_type) = columns[start..i].trim().split_once(' ').expect("name and type");
+                let column = columns[start..i].trim();
+                let (name, data_type) = match column.strip_prefix('"') {
+                    Some(quoted) => quoted.split_once("\" ").expect("name and type"),
+                    None => column.split_once(' ').expect("name and type"),
+                };
                 found.push(ShadowColumn { name: name.to_owned(), data_type: data_type.to_owned() });
                 start = i + 1;
             }
@@ -71,6 +76,10 @@ fn expectation(bound: &Bound) -> String {
                     writeln!(out, "~ {}: {}", how.as_str(), columns.join(", ")).expect("text");
                 }
             }
+            for cast in &lineage.casts {
+                let columns: Vec<String> = cast.columns.iter().map(shown).collect();
+                writeln!(out, "? {}: {} {} as {}", cast.place, columns.join(", "), cast.from, cast.to).expect("text");
+            }
             for (a, b) in &lineage.equal {
                 writeln!(out, "= {}, {}", shown(a), shown(b)).expect("text");
             }
@@ -85,6 +94,9 @@ fn run(text: &str) -> String {
     let head = parts.next().unwrap_or_default();
     for line in head.lines().filter(|l| l.starts_with("table ")) {
         declare(shadow.as_mut(), line);
+    }
+    for line in head.lines().filter_map(|l| l.strip_prefix("define ")) {
+        shadow.define(line).unwrap_or_else(|e| panic!("{line}: {}", e.message));
     }
     let mut out = head.to_owned();
     for part in parts {

@@ -334,6 +334,7 @@ pub const OPTIONS: &[Opt] = &[
     opt("args", Kind::Yaml, Default::NoKeys, "The macro's arguments, as a YAML mapping").only(&[W::RunOperation]),
     switch("clean_project_files_only", true, "Delete only folders inside the project").only(&[W::Clean]),
     flag("upgrade", "Choose the newest versions again, although package-lock.yml fits the list").only(&[W::Deps]),
+    flag("check", "Bind all SQL first; run nothing if something in the selection cannot run").only(&[W::Run, W::Build]),
     flag("lock", "Write schemas.lock: the columns of every source, for checks without a warehouse").only(&[W::Check]),
     opt("column", Kind::Positional(true), Default::None, "The column, as model.column; a model for all its columns")
         .only(&[W::Lineage]),

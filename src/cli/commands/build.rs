@@ -15,6 +15,7 @@ use crate::node::ResourceType;
 use crate::node::dict::CompiledCode;
 use crate::node::previous::PreviousBatches;
 
+use super::check;
 use crate::cli::args::Which;
 use crate::cli::publish::Publication;
 use crate::cli::session::{Session, Step, Stop, tell};
@@ -25,6 +26,9 @@ use crate::cli::table::{Limits, text_table_within};
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let request = settings.selection_request().ok_or(Stop(2))?;
     let selection = session.select(&request)?;
+    if settings.bool("check") {
+        check::before_running(session, &selection)?;
+    }
     run_selected(session, settings, &selection)
 }
 

@@ -5,11 +5,12 @@ use serde_json::{Value as Json, json};
 use crate::base::NodeId;
 use crate::cli::inspect::inspect;
 use crate::cli::json_text;
-use crate::cli::session::{Session, Step, Stop};
+use crate::cli::session::{Session, Step, Stop, tell as told_as_warning};
 use crate::cli::settings::Settings;
 use crate::diag::{Diagnostic, codes};
 use crate::execute::NoteLevel;
 use crate::execute::event::Event;
+use crate::graph::Selection;
 use crate::lineage::{NodeCheck, SchemaLock, Verdict};
 
 /// Checks.
@@ -23,6 +24,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let of_selection = |(id, _): &(&NodeId, &NodeCheck)| selection.contains(id);
     let results: Vec<_> = inspected.checked.nodes.iter().filter(of_selection).collect();
     let failed = results.iter().filter(|(_, n)| matches!(n.verdict, Verdict::Failed(_))).count();
+    doubtful(session, &results)?;
     if settings.text("output") == Some("json") {
         let text = json_text::indented(&as_json(&results));
         session.inputs.sink.emit(&Event::Printed { message: &text });
@@ -30,6 +32,42 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         tell(session, &results);
     }
     Ok(u8::from(failed > 0))
+}
+
+/// Checks what is about to run; every problem is told, and nothing runs if there is one.
+pub fn before_running(session: &Session, selection: &Selection) -> Step<()> {
+    let inspected = inspect(session, selection.iter().cloned())?;
+    let of_selection = |(id, _): &(&NodeId, &NodeCheck)| selection.contains(id);
+    let results: Vec<_> = inspected.checked.nodes.iter().filter(of_selection).collect();
+    let mut failed = 0;
+    for (_, node) in &results {
+        if let Verdict::Failed(problem) = &node.verdict {
+            failed += 1;
+            session.inputs.sink.emit(&Event::Problem(problem));
+        }
+    }
+    if failed == 0 {
+        return Ok(());
+    }
+    let message = format!("Checked {} nodes: {failed} failed; nothing has run", results.len());
+    session.inputs.sink.emit(&Event::Note { level: NoteLevel::Info, message: &message });
+    Err(Stop(1))
+}
+
+/// Warns of conversions that nobody wrote.
+fn doubtful(session: &Session, results: &[(&NodeId, &NodeCheck)]) -> Step<()> {
+    for (id, node) in results {
+        let casts = node.lineage.as_ref().map_or(&[][..], |l| l.casts.as_slice());
+        let Some(model) = session.project.nodes.get(*id).filter(|n| n.is_refable()) else { continue };
+        for cast in casts {
+            let problem = Diagnostic::warning(codes::IMPLICIT_CAST, format!("in {}, {cast}", model.name))
+                .at(model.template.span())
+                .node(id.as_str())
+                .help("write the cast that you mean");
+            told_as_warning(&session.inputs, problem.into())?;
+        }
+    }
+    Ok(())
 }
 
 fn tell(session: &Session, results: &[(&NodeId, &NodeCheck)]) {

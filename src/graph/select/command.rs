@@ -46,7 +46,7 @@ impl Command {
             Self::Snapshot => &[T::Snapshot],
             Self::Clone => &[T::Model, T::Seed, T::Snapshot],
             Self::SourceFreshness => &[T::Source],
-            Self::Check => &[T::Model, T::Snapshot, T::Test, T::Analysis],
+            Self::Check => &[T::Model, T::Snapshot, T::Test, T::UnitTest, T::Analysis],
             Self::Compile | Self::Show | Self::DocsGenerate => {
                 &[T::Model, T::Seed, T::Snapshot, T::Test, T::Analysis, T::Operation]
             }

@@ -1,34 +1,47 @@
 //! The shadow catalog on DuckDB: an instance in memory with empty tables, and the binder's own plan.
 //!
-//! * [`types`]: types in the plan's JSON -> SQL; [`plan`]: the walk from plan to lineage
+//! * [`types`]: types in the plan's JSON -> SQL; [`plan`]: the walk from plan to lineage; [`print`]: how a column is
+//!   computed, as a number; [`casts`]: conversions that nobody wrote
+//! * [`splice`]: readers of files, whose plan cannot be written down, become tables first
 //!
 //! Views are never made: a view is expanded at each reading, which doubles the work with every level of a diamond. Empty
 //! tables cost the same at any depth.
 
+mod casts;
 mod plan;
+mod print;
+mod splice;
 mod types;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use super::connection::DuckConnection;
+use super::engine;
 use super::instance::Instance;
 use super::settings::{Settings, literal};
-use crate::adapters::shadow::{BindError, BindProblem, Bound, Shadow, ShadowColumn};
+use crate::adapters::shadow::{BindError, BindProblem, Bound, BoundLineage, Shadow, ShadowColumn};
 use crate::adapters::{AdapterError, Connection, Fetch};
 use crate::base::{Dict, Relation, Value};
 
 /// The prefix that makes a query a statement which names its columns.
 const PREFIX: &str = "create table __transform_bound as\n";
 
+/// Raise it when the walk gives other answers for the same plan: what is remembered of former ones is then forgotten.
+const READING: &str = "1";
+
 /// The shadow of one target.
 pub(super) struct DuckShadow {
     connection: DuckConnection,
     databases: HashSet<String>,
     schemas: HashSet<(String, String)>,
+    home: String,
+    options: String,
+    /// Readers of files by their text, as written: the table that stands for each.
+    readers: HashMap<String, Option<String>>,
 }
 
 impl DuckShadow {
@@ -46,20 +59,27 @@ impl DuckShadow {
         let instance = Arc::new(Instance::open(&settings)?);
         let connection = DuckConnection::new(instance, settings)?;
         let databases = ["memory", "system", "temp"].map(str::to_owned).into();
-        let mut shadow = Self { connection, databases, schemas: HashSet::new() };
+        let [database, schema] = [&target.database, &target.schema].map(|n| quoted(n));
+        let home = format!("use {database}.{schema}");
+        let mut shadow = Self {
+            connection,
+            databases,
+            schemas: HashSet::new(),
+            home: home.clone(),
+            options: Value::Map(own).to_string(),
+            readers: HashMap::new(),
+        };
         shadow.connection.execute(
             "set threads = 1; set autoinstall_known_extensions = false; set autoload_known_extensions = false",
             Fetch::None,
         )?;
-        let home = Relation::new(target.database.as_str(), target.schema.as_str(), "");
-        shadow.make_room(&home)?;
-        let [database, schema] = [&target.database, &target.schema].map(|n| quoted(n));
-        shadow.connection.execute(&format!("use {database}.{schema}"), Fetch::None)?;
+        shadow.room(&Relation::new(target.database.as_str(), target.schema.as_str(), ""))?;
+        shadow.connection.execute(&home, Fetch::None)?;
         Ok(shadow)
     }
 
     /// The database and the schema of a relation, in memory.
-    fn make_room(&mut self, relation: &Relation) -> Result<(), AdapterError> {
+    fn room(&mut self, relation: &Relation) -> Result<(), AdapterError> {
         let (database, schema, _) = relation.key();
         if !database.is_empty() && self.databases.insert(database.clone()) {
             let sql = format!("attach if not exists ':memory:' as {}", quoted(&database));
@@ -78,7 +98,12 @@ impl DuckShadow {
             "select json_serialize_plan({}, skip_null := true, skip_empty := true, skip_default := true)",
             literal(&format!("{PREFIX}{sql}"))
         );
-        let table = self.connection.execute(&wanted, Fetch::All).map_err(|e| refused(&e))?.table;
+        self.json(&wanted)
+    }
+
+    /// The JSON that a query gives in one value.
+    fn json(&mut self, wanted: &str) -> Result<Json, BindError> {
+        let table = self.connection.execute(wanted, Fetch::All).map_err(|e| refused(&e))?.table;
         let text = match table.rows.into_iter().next().and_then(|row| row.into_iter().next()) {
             Some(Value::Str(text)) => text,
             _ => String::new(),
@@ -98,9 +123,95 @@ impl DuckShadow {
     }
 }
 
+impl DuckShadow {
+    /// Binds a query whose plan cannot be written down as it is: with tables in place of readers of files.
+    fn bind_spliced(&mut self, sql: &str, why: String) -> Result<Bound, BindError> {
+        let columns = self.describe(sql)?;
+        let lineage = self.spliced_lineage(sql, &columns).unwrap_or(Err(why));
+        Ok(Bound { columns, lineage })
+    }
+
+    fn spliced_lineage(&mut self, sql: &str, columns: &[ShadowColumn]) -> Option<Result<BoundLineage, String>> {
+        let wanted = format!(
+            "select json_serialize_sql({}, skip_null := true, skip_empty := true, skip_default := true)",
+            literal(sql)
+        );
+        let tree = self.json(&wanted).ok()?;
+        let mut pieces = splice::readers(&tree, sql);
+        let mut stands_for = BTreeMap::new();
+        for piece in &mut pieces {
+            let splice::Replacement::Reader { text, alias } = &piece.with else { continue };
+            let table = self.reader(text)?;
+            stands_for.insert(table.clone(), text.clone());
+            let alias = alias.as_deref().map(|a| format!(" as {}", quoted(a))).unwrap_or_default();
+            piece.with = splice::Replacement::Text(format!("memory.main.{table}{alias}"));
+        }
+        if pieces.is_empty() {
+            return None;
+        }
+        let text = splice::apply(sql, &pieces);
+        let answer = self.plan(&text).ok()?;
+        let [plan] = answer.get("plans").and_then(Json::as_array).map_or(&[][..], Vec::as_slice) else { return None };
+        let names: Vec<ShadowColumn> = plan::columns(plan)?;
+        if names != columns {
+            return None;
+        }
+        let lineage = plan::lineage(plan, columns.len(), &format!("{PREFIX}{text}"));
+        Some(lineage.map(|found| found.renamed(&|relation| original(relation, &stands_for))))
+    }
+
+    /// The table that stands for a reader, made at its first appearance.
+    fn reader(&mut self, text: &str) -> Option<String> {
+        if let Some(known) = self.readers.get(text) {
+            return known.clone();
+        }
+        let mut print = print::Print::default();
+        let name = format!("__transform_file_{:016x}", print.text(text).number());
+        let made = self.describe(&format!("select * from {text}")).ok().and_then(|columns| {
+            self.declare(&Relation::new("memory", "main", name.as_str()), &columns).ok()?;
+            Some(name)
+        });
+        self.readers.insert(text.to_owned(), made.clone());
+        made
+    }
+}
+
+/// The reader behind a table that stands for one, as a relation whose name is the reader's text.
+fn original(relation: &Relation, stands_for: &BTreeMap<String, String>) -> Option<Relation> {
+    let text = stands_for.get(relation.identifier.as_deref()?)?;
+    Some(Relation { identifier: Some(text.clone()), ..Relation::default() })
+}
+
 impl Shadow for DuckShadow {
+    fn define(&mut self, sql: &str) -> Result<(), BindError> {
+        self.connection.execute(sql, Fetch::None).map(drop).map_err(|e| refused(&e))
+    }
+
+    fn make_room(&mut self, relation: &Relation) -> Result<(), BindError> {
+        self.room(relation).map_err(|e| refused(&e))
+    }
+
+    fn identity(&self) -> String {
+        format!("{} {READING} {} {}", engine::version(), self.home, self.options)
+    }
+
+    fn fork(&self) -> Result<Box<dyn Shadow>, AdapterError> {
+        let instance = Arc::clone(self.connection.instance());
+        let settings = Arc::new(self.connection.settings().clone());
+        let mut connection = DuckConnection::new(instance, settings)?;
+        connection.execute(&self.home, Fetch::None)?;
+        Ok(Box::new(Self {
+            connection,
+            databases: self.databases.clone(),
+            schemas: self.schemas.clone(),
+            home: self.home.clone(),
+            options: self.options.clone(),
+            readers: HashMap::new(),
+        }))
+    }
+
     fn declare(&mut self, relation: &Relation, columns: &[ShadowColumn]) -> Result<(), BindError> {
-        self.make_room(relation).map_err(|e| refused(&e))?;
+        self.make_room(relation)?;
         let list: Vec<String> = columns.iter().map(|c| format!("{} {}", quoted(&c.name), c.data_type)).collect();
         let sql = format!("create or replace table {} ({})", relation.quoted(), list.join(", "));
         self.connection.execute(&sql, Fetch::None).map_err(|e| refused(&e))?;
@@ -117,7 +228,7 @@ impl Shadow for DuckShadow {
                 return Err(BindError { problem: BindProblem::Dynamic, ..other(first_line(text)) });
             }
             if is_unserializable(kind, text) {
-                return Ok(Bound { columns: self.describe(sql)?, lineage: Err(first_line(text)) });
+                return self.bind_spliced(sql, first_line(text));
             }
             return Err(objection(&answer, sql.len()));
         }
@@ -129,7 +240,7 @@ impl Shadow for DuckShadow {
             Some(columns) => columns,
             None => self.describe(sql)?,
         };
-        let lineage = plan::lineage(plan, columns.len());
+        let lineage = plan::lineage(plan, columns.len(), &format!("{PREFIX}{sql}"));
         Ok(Bound { columns, lineage })
     }
 }
