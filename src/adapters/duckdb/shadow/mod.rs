@@ -273,6 +273,19 @@ fn objection(answer: &Json, len: usize) -> BindError {
         _ => text("candidates").split(',').map(str::trim).filter(|c| !c.is_empty()).map(str::to_owned).collect(),
     };
     let name = Some(text("name")).filter(|n| !n.is_empty()).map(str::to_owned);
+    // Where the table is named, the engine says it in words only.
+    let (problem, name) = match message.split_once(" does not have a column named \"") {
+        Some((_, rest)) if problem == BindProblem::Other => {
+            (BindProblem::MissingColumn, rest.split('"').next().map(str::to_owned))
+        }
+        _ => (problem, name),
+    };
+    let candidates = match message.split_once("Candidate bindings:") {
+        Some((_, list)) if problem == BindProblem::MissingColumn && candidates.is_empty() => {
+            list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+        }
+        _ => candidates,
+    };
     BindError { problem, message, name, span: place(answer, len), candidates }
 }
 
