@@ -109,7 +109,7 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
     let inputs = Inputs {
         load: settings.load_request(),
         flags: settings.flags_dict(),
-        args: without_secrets(settings.args_dict(), &secrets(&env)),
+        args: without_secrets(settings.args_dict(), &secrets(settings, &env)),
         sink: Arc::clone(&sink),
         log,
         env,
@@ -144,10 +144,13 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
     code
 }
 
-/// Values of secret variables.
-fn secrets(env: &Env) -> Vec<String> {
-    let secret = env.vars().filter(|(name, value)| name.starts_with(SECRET_PREFIX) && !value.trim().is_empty());
-    secret.map(|(_, value)| value.to_owned()).collect()
+/// Values of secret variables, of the environment and of the command line.
+fn secrets(settings: &Settings, env: &Env) -> Vec<String> {
+    let given = settings.load_request().vars;
+    let given = given.iter().map(|(name, value)| (name.as_str(), value.to_string()));
+    let all = env.vars().map(|(name, value)| (name, value.to_owned())).chain(given);
+    let secret = all.filter(|(name, value)| name.starts_with(SECRET_PREFIX) && !value.trim().is_empty());
+    secret.map(|(_, value)| value).collect()
 }
 
 /// The arguments as artifacts keep them.
@@ -171,7 +174,7 @@ fn reporter(
     invocation_id: &str,
 ) -> Arc<dyn EventSink> {
     let mut shared = Shared::new(Arc::clone(clock), invocation_id, std::process::id());
-    shared.secrets = secrets(env);
+    shared.secrets = secrets(settings, env);
     if let Some(width) = settings.integer("printer_width").and_then(|w| usize::try_from(w).ok()) {
         shared.printer_width = width;
     }
@@ -237,7 +240,7 @@ fn again_in(again: &retry::Again, inputs: Inputs) -> CommandResult {
     let inputs = Inputs {
         load: settings.load_request(),
         flags: settings.flags_dict(),
-        args: without_secrets(settings.args_dict(), &secrets(&inputs.env)),
+        args: without_secrets(settings.args_dict(), &secrets(settings, &inputs.env)),
         log: Arc::new(log::EventLog { sink: Arc::clone(&inputs.sink), warnings: Arc::clone(&warnings) }),
         warnings,
         empty: settings.bool("empty"),

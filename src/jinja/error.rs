@@ -177,6 +177,12 @@ pub(super) fn diagnose(
     };
     if diagnostic.span.is_none() {
         diagnostic.span = primary;
+    } else {
+        // It knows its place in the project: the way through built-in macros tells nobody anything.
+        let registry = &engine.registry;
+        let is_own = |id: &MacroId| !registry.internal_packages().contains(&registry.entry(*id).package);
+        levels.retain(|(_, id)| id.as_ref().is_none_or(is_own));
+        frames.retain(is_own);
     }
     add_stack(diagnostic, &levels, &frames, engine)
 }

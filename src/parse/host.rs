@@ -115,7 +115,11 @@ fn from_static(calls: &[StaticCall], shared: &SharedContext, package: &str) -> O
                 captured.config = call.kwargs.iter().map(|(k, v)| (super::config::canonical(k), v.clone())).collect();
             }
             ("var", Some(args)) if args.len() == 1 => {
-                shared.vars.lookup(package, &args[0])?;
+                // A text may be a template, which may refer to anything.
+                let value = shared.vars.lookup(package, &args[0])?;
+                if value.as_str().is_some_and(|text| text.contains('{')) {
+                    return None;
+                }
                 captured.vars.insert(args[0].clone());
             }
             _ => return None,

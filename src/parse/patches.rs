@@ -114,10 +114,8 @@ impl Patches {
         let mut value = rendered.to_dict();
         let Some(name) = value.get("name").filter(|n| !n.is_null()).map(Value::to_string) else { return };
         let mut raw = node.to_dict();
-        if !matches!(section, "sources" | "macros" | "exposures") {
-            if is_described(section) {
-                said_twice(node, diagnostics);
-            }
+        if matches!(section, "models" | "seeds" | "snapshots" | "analyses" | "data_tests" | "functions") {
+            said_twice(node, diagnostics);
             move_to_config(&mut value);
             move_to_config(&mut raw);
         }

@@ -14,7 +14,7 @@ use super::methods::config_value;
 
 /// The warning for a part of the command line that selects nothing.
 pub(super) fn nothing_matched(evaluator: &Evaluator<'_>, raw: &str, parts: &[SelectionSpec]) -> Diagnostic {
-    let message = format!("the selection criterion '{raw}' does not match any enabled nodes");
+    let message = format!("The selection criterion '{raw}' does not match any enabled nodes");
     let mut warning = Diagnostic::warning(codes::SELECTION_EMPTY, message);
     let mut near: Vec<String> = Vec::new();
     let mut all_match = true;

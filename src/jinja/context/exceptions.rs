@@ -243,7 +243,11 @@ impl ExceptionsObject {
             "raise_contract_error" => {
                 let [yaml, sql] = bind(method, args, ["yaml_columns", "sql_columns"])?;
                 let (yaml, sql) = (required(method, "yaml_columns", yaml)?, required(method, "sql_columns", sql)?);
-                self.raise(codes::CONTRACT, contract_message(&columns(&yaml)?, &columns(&sql)?))
+                let mut broken =
+                    Diagnostic::error(codes::CONTRACT, contract_message(&columns(&yaml)?, &columns(&sql)?));
+                // The contract is in the properties, the check of it in a macro that nobody wrote.
+                broken.span = self.0.facts.node.as_ref().and_then(|n| n.patch.as_ref()).map(|patch| patch.span.clone());
+                Err(self.0.raise(broken))
             }
             "raise_duplicate_keys" | "raise_duplicate_snapshot_keys" | "raise_rebuild_needed" => {
                 self.about_incrementals(method, args)
