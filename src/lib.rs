@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! floor 3  outlets      cli  report  artifacts
-//! floor 2  pipeline     load ─> parse ─> graph ─> compile ─> lineage, state ─> execute
+//! floor 2  pipeline     load ─> parse ─> graph ─> compile ─> lineage, state ─> plan ─> execute
 //! floor 1  languages    jinja   sql   stdlib   adapters (duckdb, fake)
 //!          and engines
 //! floor 0  vocabulary   base  diag  files  node
@@ -38,6 +38,7 @@ pub mod lineage;
 pub mod load;
 pub mod node;
 pub mod parse;
+pub mod plan;
 pub mod report;
 pub mod sql;
 pub mod state;

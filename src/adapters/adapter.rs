@@ -111,6 +111,9 @@ pub trait Adapter: Send + Sync {
         Err(AdapterError::new(ErrorKind::Unsupported, text))
     }
 
+    /// The same target, only to be looked at: nothing is written, and a warehouse that is not there yet is an empty one.
+    fn for_reading(&self) -> Result<std::sync::Arc<dyn Adapter>, AdapterError>;
+
     /// The connection's settings as `debug` shows them; nothing secret among them.
     fn describe(&self) -> Vec<(String, String)>;
 }
@@ -159,6 +162,13 @@ pub trait Connection: Send {
     /// Tables and views of one schema.
     fn list_relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, AdapterError> {
         self.list_all_relations(&[(database.to_owned(), schema.to_owned())])
+    }
+
+    /// How many rows the catalog believes the tables of some schemas have; those of which it believes nothing are left out. No
+    /// data is read.
+    fn row_estimates(&mut self, schemas: &[(String, String)]) -> Result<Vec<(Relation, u64)>, AdapterError> {
+        let _ = schemas;
+        Ok(Vec::new())
     }
 
     /// The columns of a relation, in order; none if it does not exist.

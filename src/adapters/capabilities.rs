@@ -15,4 +15,6 @@ pub struct Capabilities {
     pub persistent: bool,
     /// Whether statements are wrapped in transactions at all: profiles may switch it off.
     pub transactions: bool,
+    /// The strategy of incremental models that name none, in dbt's words.
+    pub default_incremental_strategy: &'static str,
 }

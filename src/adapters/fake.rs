@@ -38,6 +38,7 @@ impl Default for FakeAdapter {
             cross_database_transactions: false,
             persistent: true,
             transactions: true,
+            default_incremental_strategy: "append",
         };
         Self { script: Arc::default(), capabilities, options: Dict::new() }
     }
@@ -134,6 +135,10 @@ impl Adapter for FakeAdapter {
     }
 
     fn interrupt_all(&self) {}
+
+    fn for_reading(&self) -> Result<Arc<dyn Adapter>, AdapterError> {
+        Ok(Arc::new(self.clone()))
+    }
 
     fn describe(&self) -> Vec<(String, String)> {
         Vec::new()

@@ -10,8 +10,8 @@ use crate::adapters::{AdapterError, Connection};
 use crate::base::NodeId;
 use crate::diag::{Diagnostic, codes};
 use crate::execute::event::Event;
-use crate::execute::{Surroundings, compile_code, connection_diagnostic};
-use crate::lineage::{CheckRequest, Checked, Remembered, SchemaLock, Schemas, check};
+use crate::execute::{NodeCode, Surroundings, compile_code, connection_diagnostic};
+use crate::lineage::{CheckRequest, Checked, Leaves, Remembered, SchemaLock, Schemas, check};
 use crate::node::{Detail, Language, Node, ResourceType};
 
 use super::session::{Session, Step, Stop, tell};
@@ -31,7 +31,23 @@ pub fn inspect(session: &Session, wanted: impl IntoIterator<Item = NodeId>) -> S
         all.extend(session.graph.ancestors(&id, None).into_iter().cloned());
         all.insert(id);
     }
-    let order = session.graph.sort_topologically(&all);
+    let whole = Scope { renders: &|_| true, adds: &|_| None, leaves: &|_, _| None };
+    inspect_these(session, &all, &whole)
+}
+
+/// How much of the project is bound, and as of which run.
+pub struct Scope<'a> {
+    /// Whether a node's query is bound; the warehouse knows the columns of the others.
+    pub renders: &'a dyn Fn(&NodeId) -> bool,
+    /// Whether a model now adds to its table or is built anew; none for both.
+    pub adds: &'a dyn Fn(&NodeId) -> Option<bool>,
+    /// What relations keep that do not follow their queries.
+    pub leaves: Leaves<'a>,
+}
+
+/// Binds the nodes of a set, in the order of the DAG.
+pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_>) -> Step<Inspected> {
+    let order = session.graph.sort_topologically(all);
     let around = session.surroundings();
     let stop = |problem: Box<Diagnostic>| {
         session.inputs.sink.emit(&Event::Problem(&problem));
@@ -42,8 +58,14 @@ pub fn inspect(session: &Session, wanted: impl IntoIterator<Item = NodeId>) -> S
     declared(session, &order, &mut known);
     seeds(session, &order, &mut known)?;
     let threads = session.tree.profile.threads;
-    let code = compile_code(&around, &order, threads).map_err(stop)?;
-    let code: HashMap<NodeId, _> = code.into_iter().map(|(id, code)| (id, (code.first, code.later))).collect();
+    let rendered: Vec<NodeId> = order.iter().filter(|id| (scope.renders)(id)).cloned().collect();
+    let faces = |id: NodeId, code: NodeCode| match (scope.adds)(&id) {
+        None => (id, (code.first, code.later)),
+        Some(true) => (id, (code.later.unwrap_or(code.first), None)),
+        Some(false) => (id, (code.first, None)),
+    };
+    let code = compile_code(&around, &rendered, threads).map_err(stop)?;
+    let code: HashMap<NodeId, _> = code.into_iter().map(|(id, code)| faces(id, code)).collect();
     let broken = |e: &AdapterError| stop(Box::new(connection_diagnostic(e)));
     let mut shadow = session.adapter.shadow().map_err(|e| broken(&e))?;
     definitions(session, &around, shadow.as_mut());
@@ -53,7 +75,8 @@ pub fn inspect(session: &Session, wanted: impl IntoIterator<Item = NodeId>) -> S
     shadows.push(shadow);
     let path = session.target_dir().join(Remembered::FILE);
     let mut remembered = session.inputs.files.read_text(&path).map(|text| Remembered::parse(&text)).unwrap_or_default();
-    let request = CheckRequest { project: &session.project, order: &order, compiled: &code, known: &known };
+    let request =
+        CheckRequest { project: &session.project, order: &order, compiled: &code, known: &known, leaves: scope.leaves };
     let checked = check(&request, &mut shadows, &mut remembered);
     if let Some(text) = remembered.text().filter(|_| session.inputs.write_json) {
         // A target that cannot be written to costs time, nothing else.

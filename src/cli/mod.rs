@@ -15,6 +15,7 @@ mod inspect;
 mod json_text;
 mod lock_wait;
 mod log;
+mod plan_facts;
 mod project_facts;
 mod publish;
 mod query_comment;
@@ -213,7 +214,10 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
             }
         }
         which => {
-            let ended = Session::open(inputs, &renderer).and_then(|session| match which {
+            let open = Session::open(inputs, &renderer);
+            let open = if settings.plans() { open.and_then(Session::for_reading) } else { open };
+            let ended = open.and_then(|session| match which {
+                Which::Plan => commands::plan::run(&session, settings),
                 Which::Backfill => commands::backfill::run(&session, settings),
                 Which::List => commands::list::run(&session, settings),
                 Which::Parse => commands::parse::run(&session),

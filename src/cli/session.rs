@@ -29,7 +29,7 @@ use crate::parse::{InternalPackage, ParseRequest, TreeVars, Yaml, parse};
 use crate::stdlib;
 
 use super::code_writer::project_files;
-use super::context::open_adapter;
+use super::context::{adapter_problem, open_adapter};
 use super::earlier::{Earlier, EarlierSettings, deferral};
 use super::lock_wait;
 use super::project_facts;
@@ -209,6 +209,15 @@ impl Session {
     /// Opens the database, waiting for another process if that is wanted.
     pub fn open_database(&self) -> Step<()> {
         lock_wait::wait(&self.inputs, &*self.adapter)
+    }
+
+    /// The same session on a warehouse that is only looked at.
+    pub fn for_reading(mut self) -> Step<Self> {
+        self.adapter = self.adapter.for_reading().map_err(|error| {
+            self.inputs.sink.emit(&Event::Problem(&adapter_problem(&error)));
+            Stop(2)
+        })?;
+        Ok(self)
     }
 
     /// `target-path`.

@@ -13,8 +13,8 @@ use crate::execute::BatchRequest;
 use crate::files::{Env, Files};
 use crate::graph::{IndirectSelection, SelectionRequest};
 use crate::load::{self, EmbeddedDefault, LoadRequest};
+use crate::plan::BatchWish;
 use crate::report::{LogFormat, LogLevel, ReportSettings};
-use crate::state::BatchWish;
 
 use super::args::{Default, Invocation, Kind, OPTIONS, Opt, PROJECT_ONLY, Which};
 use super::event_time;
@@ -148,6 +148,11 @@ impl Settings {
     /// `--sample`.
     pub fn sample(&self) -> Option<Interval> {
         self.value("sample").as_map().and_then(event_time::interval)
+    }
+
+    /// Whether nodes are only planned.
+    pub fn plans(&self) -> bool {
+        self.which == Which::Plan || self.bool("dry_run")
     }
 
     /// Which batches of microbatch models are wanted.
@@ -325,7 +330,8 @@ impl Settings {
     /// `args` of run_results.json and `invocation_args_dict`: lower-case names, without what is unset and without switches
     /// that dbt mentions only when they are on.
     pub fn args_dict(&self) -> Dict {
-        const ONLY_IF_ON: [&str; 8] = [
+        const ONLY_IF_ON: [&str; 9] = [
+            "dry_run",
             "debug",
             "full_refresh",
             "fail_fast",
@@ -361,7 +367,11 @@ impl Settings {
         let log_path = self.project_dir.join(log_path).to_string_lossy().into_owned();
         named.insert("log_path".to_owned(), log_path.into());
         // Macros and tools see a run: that is what it is to them.
-        let which = if self.which == Which::Backfill { Which::Run } else { self.which };
+        let which = match self.which {
+            Which::Backfill => Which::Run,
+            Which::Plan => Which::Build,
+            which => which,
+        };
         named.insert("which".to_owned(), which.as_str().into());
         named.insert("invocation_command".to_owned(), self.invocation.line.as_str().into());
         named

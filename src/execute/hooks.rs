@@ -13,8 +13,9 @@ use crate::diag::Diagnostic;
 use crate::jinja::TemplateSource;
 use crate::jinja::context::host::{AdapterResponse, Database, ExecuteOptions};
 use crate::jinja::context::{NodeScope, render};
+use crate::node::Node;
 use crate::node::dict;
-use crate::node::{Detail, Node, ResourceType};
+use crate::plan;
 
 use super::code::RunningCode;
 use super::database::WorkerDatabase;
@@ -33,25 +34,12 @@ pub(super) enum Phase<'a> {
 }
 
 impl Phase<'_> {
-    fn name(self) -> &'static str {
+    fn planned(self) -> plan::Phase {
         match self {
-            Self::Start => "on-run-start",
-            Self::End(_) => "on-run-end",
+            Self::Start => plan::Phase::Start,
+            Self::End(_) => plan::Phase::End,
         }
     }
-}
-
-/// The hooks of a phase: packages by name, the root project last, then by position.
-fn hooks_of(around: &Surroundings, phase: &str) -> Vec<Arc<Node>> {
-    let marker = format!("-{phase}-");
-    let is_hook = |node: &&Arc<Node>| node.resource_type == ResourceType::Operation && node.name.contains(&marker);
-    let mut hooks: Vec<Arc<Node>> = around.project.nodes.values().filter(is_hook).cloned().collect();
-    let root = &around.project.info.name;
-    hooks.sort_by_key(|node| {
-        let index = if let Detail::Operation { index } = node.detail { index } else { None };
-        (node.package == *root, node.package.clone(), index)
-    });
-    hooks
 }
 
 /// Runs the hooks of a phase. One that cannot even be rendered ends the whole run: `Err` has what ran before it.
@@ -60,7 +48,7 @@ pub(super) fn run(
     database: &Arc<WorkerDatabase>,
     phase: Phase<'_>,
 ) -> Result<Vec<NodeOutcome>, (Vec<NodeOutcome>, Box<Diagnostic>)> {
-    let hooks = hooks_of(around, phase.name());
+    let hooks = plan::run_hooks(&around.project, phase.planned());
     let (total, mut outcomes, mut broken) = (hooks.len(), Vec::new(), false);
     for (position, node) in hooks.iter().enumerate() {
         let facts = Arc::new(NodeFacts::of_node(node, Some(around.adapter.default_database())));

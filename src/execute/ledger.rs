@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use crate::base::{Fingerprint, Interval, NodeId, Relation, Value};
+use crate::base::{Interval, NodeId, Relation};
 use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::{Database, ExecuteOptions};
 use crate::node::{Node, ResourceType};
-use crate::state::{Entry, EntryKind, EntryStatus, LedgerTable};
+use crate::state::{Entry, EntryKind, EntryStatus, LedgerTable, fingerprint};
 
 use super::database::WorkerDatabase;
 use super::event::Event;
@@ -173,17 +173,6 @@ impl Pending {
 /// Whether runs of a node are recorded.
 fn is_kept(node: &Node) -> bool {
     node.is_relational()
-}
-
-/// Hash of a node's code and of the configs that decide what its table holds.
-pub(super) fn fingerprint(node: &Node) -> String {
-    let keys: &[&str] = match node.resource_type {
-        ResourceType::Seed => &["column_types", "delimiter", "quote_columns"],
-        _ => &["materialized", "incremental_strategy", "event_time", "event_time_format", "unique_key"],
-    };
-    let config: Vec<String> = keys.iter().map(|key| node.config.get(key).unwrap_or(&Value::Null).to_string()).collect();
-    let parts = config.iter().map(String::as_bytes).chain([node.checksum.checksum.as_bytes()]);
-    Fingerprint::of_parts(parts).to_hex()[..32].to_owned()
 }
 
 /// The first moment of the invocation, to the microsecond.

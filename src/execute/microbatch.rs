@@ -6,19 +6,18 @@
 
 use std::sync::Arc;
 
-use crate::base::{BatchKey, BatchSize, Interval, RelationKind, Value};
+use crate::base::{BatchKey, BatchSize, Interval, Value};
 use crate::compile::Batch;
 use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::Database as _;
 use crate::jinja::names_used;
 use crate::node::{Microbatch, Node};
-use crate::state::{
-    BatchFacts, BatchPlan, BatchWish, EntryKind, EntryStatus, LedgerTable, PlannedBatch, Recorded, Why, plan_batches,
-};
+use crate::plan::{BatchFacts, BatchPlan, BatchWish, PlannedBatch, Why, adds_to, full_refresh, plan_batches};
+use crate::state::{EntryKind, EntryStatus, LedgerTable, Recorded, fingerprint};
 
 use super::batch_set::BatchSet;
 use super::event::{Event, NoteLevel, plural};
-use super::ledger::{complete, fingerprint, to_micros};
+use super::ledger::{complete, to_micros};
 use super::outcome::{BatchResults, NodeOutcome, Status};
 use super::worker::{Worker, timed};
 
@@ -37,10 +36,10 @@ impl Worker<'_> {
 
     fn run_batches(&self, node: &Arc<Node>, config: &Microbatch, outcome: &mut NodeOutcome) -> Step<()> {
         let existing = self.database.get_relation(&complete(self.around, node)).map_err(|e| e.into_diagnostic())?;
-        let is_table = existing.as_ref().is_some_and(|(_, kind)| *kind == RelationKind::Table);
         let previous = self.settings.batches.previous.get(&node.id);
         // What an earlier run has built of a table stays, even if that run was a full refresh.
-        let incremental = is_table && (previous.is_some() || !self.is_full_refresh(node));
+        let anew = previous.is_none() && self.is_full_refresh(node);
+        let incremental = adds_to(existing.map(|(_, kind)| kind), anew);
         let plan = match previous {
             Some(previous) => BatchPlan {
                 batches: previous.failed.iter().map(|i| PlannedBatch { interval: *i, why: Why::Asked }).collect(),
@@ -72,8 +71,7 @@ impl Worker<'_> {
     }
 
     fn is_full_refresh(&self, node: &Node) -> bool {
-        let flag = || self.around.shared.flags.get("FULL_REFRESH").is_some_and(Value::is_truthy);
-        node.config.bool("full_refresh").unwrap_or_else(flag)
+        full_refresh(&node.config, self.around.shared.flags.get("FULL_REFRESH").is_some_and(Value::is_truthy))
     }
 
     /// Asks the ledger, decides, and says what is not obvious.

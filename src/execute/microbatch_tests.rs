@@ -11,7 +11,7 @@ use super::tests::{House, house_on, node};
 use super::*;
 use crate::base::{BatchKey, Interval, Value};
 use crate::node::ResourceType;
-use crate::state::BatchWish;
+use crate::plan::BatchWish;
 
 /// Ids 0 to 99 in batches of ten.
 const LAST: i64 = 99;

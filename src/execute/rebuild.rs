@@ -9,12 +9,10 @@ use crate::base::Value;
 use crate::diag::{Diagnostic, Span, codes};
 use crate::jinja::context::host::Database as _;
 use crate::node::Node;
+use crate::plan::{Rebuild, rebuild};
 
 use super::outcome::NodeOutcome;
 use super::worker::Worker;
-
-/// The value of `on_schema_change` that allows it.
-const MODE: &str = "full_refresh";
 
 impl Worker<'_> {
     /// Runs a node. If its table would have to be rebuilt and may be, everything begins again as a full refresh of this one
@@ -35,15 +33,16 @@ impl Worker<'_> {
         if refusal.code != codes::REBUILD_NEEDED {
             return Err(refusal);
         }
-        if node.config.str("on_schema_change") != Some(MODE) {
-            return Err(refusal);
-        }
-        if node.config.bool("full_refresh") == Some(false) {
-            return Err(Box::new(refusal.note("the model has `full_refresh: false`, which forbids to rebuild it")));
+        match rebuild(&node.config) {
+            Rebuild::Anew => {}
+            Rebuild::Refused => return Err(refusal),
+            Rebuild::Forbidden => {
+                return Err(Box::new(refusal.note("the model has `full_refresh: false`, which forbids to rebuild it")));
+            }
         }
         let _ = self.database.rollback();
         let reason = refusal.message.lines().skip(1).collect::<Vec<_>>().join("; ");
-        let words = format!("Rebuilding {} (on_schema_change: {MODE}): {reason}", node.name);
+        let words = format!("Rebuilding {} (on_schema_change: full_refresh): {reason}", node.name);
         self.around.shared.log.log(&words, true, Some(&node.id));
         let mut anew = (**node).clone();
         anew.config.0.insert("full_refresh".to_owned(), Value::Bool(true));

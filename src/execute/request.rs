@@ -15,7 +15,7 @@ use crate::graph::ExecutionGraph;
 use crate::jinja::Engine;
 use crate::jinja::context::SharedContext;
 use crate::node::{Node, Project};
-use crate::state::BatchWish;
+use crate::plan::BatchWish;
 
 use super::cancel::CancelFlag;
 use super::event::EventSink;

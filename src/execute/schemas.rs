@@ -9,29 +9,11 @@ use crate::base::{NodeId, Relation, Value};
 use crate::diag::Diagnostic;
 use crate::jinja::context::host::Database;
 use crate::jinja::context::{Argument, NodeScope, RelationObject, call_named};
-use crate::node::{Node, Project, ResourceType};
+use crate::node::Project;
+use crate::plan::{distinct_schemas, missing_schemas, writes};
 
 use super::database::WorkerDatabase;
 use super::request::Surroundings;
-
-/// Distinct (database, schema) pairs, case aside, in order of appearance.
-fn distinct<'a>(nodes: impl Iterator<Item = &'a Arc<Node>>, default_database: &str) -> Vec<(String, String)> {
-    let mut seen = HashSet::new();
-    let pair = |node: &Arc<Node>| {
-        let schema = node.relation.schema.clone()?;
-        Some((node.relation.database.clone().unwrap_or_else(|| default_database.to_owned()), schema))
-    };
-    nodes.filter_map(pair).filter(|(d, s)| seen.insert((d.to_lowercase(), s.to_lowercase()))).collect()
-}
-
-/// Whether a node leaves a relation.
-fn writes(node: &Node, all_tests_store: bool) -> bool {
-    let stores = || match node.config.str("store_failures_as") {
-        Some(kind) => kind != "ephemeral",
-        None => node.config.bool("store_failures").unwrap_or(all_tests_store),
-    };
-    node.is_relational() || (node.resource_type == ResourceType::Test && stores())
-}
 
 fn store_failures(around: &Surroundings) -> bool {
     around.shared.flags.get("STORE_FAILURES").is_some_and(Value::is_truthy)
@@ -40,7 +22,7 @@ fn store_failures(around: &Surroundings) -> bool {
 /// Every schema of the project.
 pub(super) fn of_project(project: &Project, around: &Surroundings) -> Vec<(String, String)> {
     let all = store_failures(around);
-    distinct(project.nodes.values().filter(|node| writes(node, all)), around.adapter.default_database())
+    distinct_schemas(project.nodes.values().filter(|node| writes(node, all)), around.adapter.default_database())
 }
 
 /// Creates the schemas that are missing for these nodes.
@@ -49,18 +31,17 @@ pub(super) fn create_missing<'a>(
     database: &Arc<WorkerDatabase>,
     ids: impl Iterator<Item = &'a NodeId>,
 ) -> Result<(), Box<Diagnostic>> {
-    let all = store_failures(around);
-    let nodes = ids.filter_map(|id| around.project.nodes.get(id)).filter(|node| writes(node, all));
+    let nodes = ids.filter_map(|id| around.project.nodes.get(id));
     let mut existing: BTreeMap<String, HashSet<String>> = BTreeMap::new();
-    for (name, schema) in distinct(nodes, around.adapter.default_database()) {
+    let exists = |name: &str, schema: &str| -> Result<bool, Box<Diagnostic>> {
         let folded = name.to_lowercase();
         if !existing.contains_key(&folded) {
-            let schemas = database.list_schemas(Some(&name)).map_err(|e| Box::new(e.into_diagnostic()))?;
+            let schemas = database.list_schemas(Some(name)).map_err(|e| Box::new(e.into_diagnostic()))?;
             existing.insert(folded.clone(), schemas.iter().map(|s| s.to_lowercase()).collect());
         }
-        if existing.get(&folded).is_some_and(|schemas| schemas.contains(&schema.to_lowercase())) {
-            continue;
-        }
+        Ok(existing.get(&folded).is_some_and(|schemas| schemas.contains(&schema.to_lowercase())))
+    };
+    for (name, schema) in missing_schemas(nodes, around.adapter.default_database(), store_failures(around), exists)? {
         create(around, database, name, schema)?;
     }
     Ok(())

@@ -27,6 +27,9 @@ use super::share::share;
 /// The code of a node, or why there is none.
 pub type CodeOf = Result<Compiled, Box<Diagnostic>>;
 
+/// The columns that a node's relation has for its readers, given those of its query; none where these are the same.
+pub type Leaves<'a> = &'a (dyn Fn(&Node, &[ShadowColumn]) -> Option<Vec<ShadowColumn>> + Sync);
+
 /// What to check, and what is known.
 pub struct CheckRequest<'a> {
     /// The project.
@@ -37,6 +40,8 @@ pub struct CheckRequest<'a> {
     pub compiled: &'a HashMap<NodeId, (CodeOf, Option<CodeOf>)>,
     /// Columns in the warehouse, of seeds' files, of the lock.
     pub known: &'a Schemas,
+    /// What relations keep that do not follow their queries.
+    pub leaves: Leaves<'a>,
 }
 
 /// What became of a node.
@@ -176,9 +181,13 @@ impl<'r> Run<'r> {
             }
         });
         let results = share(shadows, &jobs, |shadow, job| self.bind(shadow, job, done_before));
-        for (job, (check, answer)) in jobs.into_iter().zip(results) {
+        for (job, (mut check, answer)) in jobs.into_iter().zip(results) {
             if let Some(answer) = answer {
                 remembered.add(job.key, answer);
+            }
+            let left = check.columns.as_deref().filter(|_| check.verdict == Verdict::Good && job.id == &job.node.id);
+            if let Some(left) = left.and_then(|columns| (self.request.leaves)(job.node, columns)) {
+                check.columns = Some(left);
             }
             found.push((job.id.clone(), check));
         }

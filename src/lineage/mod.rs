@@ -16,7 +16,7 @@ mod remembered;
 mod schemas;
 mod share;
 
-pub use check::{CheckRequest, Checked, CodeOf, NodeCheck, Verdict, check};
+pub use check::{CheckRequest, Checked, CodeOf, Leaves, NodeCheck, Verdict, check};
 pub use columns::{ColumnId, Edge, NodeLineage};
 pub use graph::{ColumnGraph, Direction, Hop};
 pub use remembered::Remembered;

@@ -20,6 +20,7 @@ mod junit;
 pub mod lineage;
 mod messages;
 mod node_info;
+pub mod plan;
 mod render_diagnostic;
 mod settings;
 mod style;

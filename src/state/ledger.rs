@@ -5,9 +5,12 @@
 //! A row is written in the transaction of the change that it records: both are there, or neither. Rows are never deleted; those
 //! of a table that was rebuilt get the status `replaced`.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use crate::base::{BatchKey, Interval, Relation, Table, Value};
+use crate::base::{BatchKey, Fingerprint, Interval, Relation, Table, Value};
+use crate::node::{Node, ResourceType};
 
 /// The schema of the ledger.
 pub const LEDGER_SCHEMA: &str = "_transform";
@@ -203,10 +206,43 @@ impl LedgerTable {
         )
     }
 
+    /// Asks for the code that whole relations were last built with: one row a relation and code.
+    pub fn built_with(&self) -> String {
+        format!(
+            "select relation, fingerprint, cast(max(finished_at) as varchar) as finished_at from {} \
+             where kind in ('model', 'seed') and status = 'success' group by relation, fingerprint",
+            self.table
+        )
+    }
+
+    /// What [`LedgerTable::built_with`] answered: the newest fingerprint by relation.
+    pub fn fingerprints(table: &Table) -> HashMap<String, String> {
+        let mut newest: HashMap<String, (String, String)> = HashMap::new();
+        for row in &table.rows {
+            let [Value::Str(relation), Value::Str(fingerprint), Value::Str(at)] = row.as_slice() else { continue };
+            let known = newest.get(relation).is_some_and(|(_, known)| known >= at);
+            if !known {
+                newest.insert(relation.clone(), (fingerprint.clone(), at.clone()));
+            }
+        }
+        newest.into_iter().map(|(relation, (fingerprint, _))| (relation, fingerprint)).collect()
+    }
+
     /// What [`LedgerTable::read`] answered. Rows that make no sense are left out.
     pub fn recorded(table: &Table) -> Vec<Recorded> {
         table.rows.iter().filter_map(|row| recorded(row)).collect()
     }
+}
+
+/// Hash of a node's code and of the configs that decide what its table holds.
+pub fn fingerprint(node: &Node) -> String {
+    let keys: &[&str] = match node.resource_type {
+        ResourceType::Seed => &["column_types", "delimiter", "quote_columns"],
+        _ => &["materialized", "incremental_strategy", "event_time", "event_time_format", "unique_key"],
+    };
+    let config: Vec<String> = keys.iter().map(|key| node.config.get(key).unwrap_or(&Value::Null).to_string()).collect();
+    let parts = config.iter().map(String::as_bytes).chain([node.checksum.checksum.as_bytes()]);
+    Fingerprint::of_parts(parts).to_hex()[..32].to_owned()
 }
 
 fn recorded(row: &[Value]) -> Option<Recorded> {

@@ -8,6 +8,7 @@ mod cases;
 mod column_lineage;
 mod incremental;
 mod package_source;
+mod plan_agrees;
 mod redact;
 #[cfg(unix)]
 mod two_processes;

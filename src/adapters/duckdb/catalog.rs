@@ -39,6 +39,27 @@ pub(super) fn relations(
     Ok(connection.query(&sql)?.rows.into_iter().filter_map(relation).collect())
 }
 
+/// How many rows the tables of some schemas have, by the catalog's own count.
+pub(super) fn row_estimates(
+    connection: &mut DuckConnection,
+    schemas: &[(String, String)],
+) -> Result<Vec<(Relation, u64)>, AdapterError> {
+    if schemas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select database_name, schema_name, table_name, estimated_size::bigint from duckdb_tables() \
+         where {} and estimated_size is not null",
+        within(schemas)
+    );
+    let estimate = |row: Vec<Value>| {
+        let [database, schema, name, rows] = <[Value; 4]>::try_from(row).ok()?;
+        let relation = Relation::new(text(Some(database))?, text(Some(schema))?, text(Some(name))?);
+        Some((relation, u64::try_from(rows.as_i64()?).ok()?))
+    };
+    Ok(connection.query(&sql)?.rows.into_iter().filter_map(estimate).collect())
+}
+
 /// A relation's columns. `DESCRIBE` looks up one name; a scan of `duckdb_columns()` grows with the warehouse.
 pub(super) fn columns(connection: &mut DuckConnection, relation: &Relation) -> Result<Vec<ColumnInfo>, AdapterError> {
     let table = match connection.query(&format!("describe {}", relation.quoted())) {

@@ -276,6 +276,10 @@ impl Connection for DuckConnection {
         catalog::relations(self, schemas)
     }
 
+    fn row_estimates(&mut self, schemas: &[(String, String)]) -> Result<Vec<(Relation, u64)>, AdapterError> {
+        catalog::row_estimates(self, schemas)
+    }
+
     fn columns(&mut self, relation: &Relation) -> Result<Vec<ColumnInfo>, AdapterError> {
         catalog::columns(self, relation)
     }

@@ -66,6 +66,7 @@ impl DuckDb {
             cross_database_transactions: false,
             persistent: settings.is_persistent(),
             transactions: settings.transactions,
+            default_incremental_strategy: "delete+insert",
         };
         Ok(Self { options: options.clone(), settings: Arc::new(settings), capabilities, instance: Mutex::new(None) })
     }
@@ -137,6 +138,12 @@ impl Adapter for DuckDb {
     fn publish(&self, schemas: &[String], file: &Path) -> Result<usize, AdapterError> {
         let mut connection = DuckConnection::new(self.instance()?, Arc::clone(&self.settings))?;
         publish::publish(&mut connection, &self.settings.database, schemas, file)
+    }
+
+    fn for_reading(&self) -> Result<Arc<dyn Adapter>, AdapterError> {
+        let settings = Arc::new(self.settings.for_reading(&self.options)?);
+        let (options, capabilities) = (self.options.clone(), self.capabilities.clone());
+        Ok(Arc::new(Self { options, settings, capabilities, instance: Mutex::new(None) }))
     }
 
     fn describe(&self) -> Vec<(String, String)> {

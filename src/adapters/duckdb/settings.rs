@@ -113,6 +113,28 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The same, but nothing can be written. A local file that is not there yet is an empty database of its name.
+    pub(super) fn for_reading(&self, options: &Dict) -> Result<Self, AdapterError> {
+        let mut settings = self.clone();
+        let reads_only = |(key, _): &(String, String)| key.eq_ignore_ascii_case("access_mode");
+        if self.is_persistent() && scheme(&self.path).is_none() && !Path::new(&self.path).exists() {
+            let name = derived_name(&self.path).replace('"', "\"\"");
+            settings.path = ":memory:".to_owned();
+            settings.config.retain(|entry| !reads_only(entry));
+            settings.attach = vec![(format!("ATTACH ':memory:' AS \"{name}\""), self.path.clone())];
+            settings.session.insert(0, format!("USE \"{name}\""));
+        } else {
+            settings.attach.clear();
+            if self.is_persistent() && !settings.config.iter().any(reads_only) {
+                settings.config.push(("access_mode".to_owned(), "READ_ONLY".to_owned()));
+            }
+        }
+        for attachment in dicts(options, "attach")? {
+            settings.attach.push(attach_sql(&attached_for_reading(attachment, &self.base_dir), &self.base_dir)?);
+        }
+        Ok(settings)
+    }
+
     /// What a session in another process of the same engine runs first, as far as it can.
     pub(super) fn python_setup(&self) -> Vec<String> {
         let load = self.extensions.iter().map(|e| format!("LOAD '{}'", e.name.replace('\'', "''")));
@@ -123,6 +145,30 @@ impl Settings {
     pub(super) fn is_persistent(&self) -> bool {
         !self.path.starts_with(":memory:")
     }
+}
+
+/// An entry of `attach`, read only; in memory where its file is not there yet.
+fn attached_for_reading(entry: &Dict, base_dir: &Path) -> Dict {
+    let mut entry = entry.clone();
+    let path = entry.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let file = path.strip_prefix("ducklake:").unwrap_or(&path);
+    let local = scheme(file).is_none() && !file.starts_with(":memory:") && !file.contains('=');
+    if local && !Path::new(&resolved(file, base_dir)).exists() {
+        let alias =
+            attachment_alias(&entry).filter(|a| !a.is_empty()).map_or_else(|| derived_name(&path), str::to_owned);
+        return [("path", ":memory:".to_owned()), ("alias", alias)]
+            .into_iter()
+            .map(|(key, text)| (key.to_owned(), Value::from(text)))
+            .collect();
+    }
+    if file.starts_with(":memory:") {
+        return entry;
+    }
+    if let Some(Value::Map(options)) = entry.get_mut("options") {
+        options.shift_remove("read_only");
+    }
+    entry.insert("read_only".to_owned(), Value::Bool(true));
+    entry
 }
 
 /// A problem with an option's form.

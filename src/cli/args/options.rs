@@ -168,7 +168,8 @@ impl Opt {
     pub fn applies_to(&self, which: Which) -> bool {
         match self.scope {
             Scope::Global => true,
-            Scope::Only(commands) => commands.contains(&which),
+            // A plan is of a build.
+            Scope::Only(commands) => commands.contains(&which) || (which == W::Plan && commands.contains(&W::Build)),
         }
     }
 
@@ -209,6 +210,7 @@ const SELECTING: &[Which] = &[
     W::SourceFreshness,
     W::List,
 ];
+const RUNNING: &[Which] = &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot];
 const TYPED: &[Which] = &[W::Build, W::Test, W::Clone, W::List];
 
 /// All options. Names repeat only where subcommands differ, never within one.
@@ -324,6 +326,8 @@ pub const OPTIONS: &[Opt] = &[
     text("inline_direct", "A query without Jinja to run as it is").only(&[W::Show]),
     opt("limit", Kind::Integer(i64::MIN), Default::Int(5), "How many rows to show; -1 for all").only(&[W::Show]),
     choice("output", &["text", "json"], "text", "Format of the result").only(&[W::Compile, W::Check, W::Show]),
+    flag("dry_run", "Show what would be done, and why, as `plan` does; nothing is changed").only(RUNNING),
+    opt("output", Kind::Choice(&["text", "json"]), Default::None, "Format of the plan").only(RUNNING),
     choice("output", &["text", "json", "mermaid", "dot"], "text", "Format of the result").only(&[W::Lineage]),
     choice("output", &["selector", "name", "path", "json"], "selector", "What to print of each resource")
         .only(&[W::List]),

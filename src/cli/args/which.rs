@@ -43,6 +43,8 @@ pub enum Which {
     Check,
     /// `lineage`.
     Lineage,
+    /// `plan`.
+    Plan,
     /// `init`.
     Init,
     /// `explain`.
@@ -51,8 +53,9 @@ pub enum Which {
 
 impl Which {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Build,
+        Self::Plan,
         Self::Run,
         Self::Backfill,
         Self::Test,
@@ -79,6 +82,7 @@ impl Which {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Build => "build",
+            Self::Plan => "plan",
             Self::Run => "run",
             Self::Backfill => "backfill",
             Self::Test => "test",
@@ -114,6 +118,7 @@ impl Which {
     pub(super) fn about(self) -> &'static str {
         match self {
             Self::Build => "Build seeds, models and snapshots and test each of them before its children are built",
+            Self::Plan => "Show what build would do with every node, and why; nothing is changed",
             Self::Run => "Build models",
             Self::Backfill => "Fill or rewrite the history of microbatch models, batch by batch",
             Self::Test => "Run data tests and unit tests",
@@ -140,7 +145,7 @@ impl Which {
     /// The command under the name that node selection knows, if it selects nodes.
     pub fn selecting(self) -> Option<Command> {
         match self {
-            Self::Build => Some(Command::Build),
+            Self::Build | Self::Plan => Some(Command::Build),
             Self::Run | Self::Backfill => Some(Command::Run),
             Self::Test => Some(Command::Test),
             Self::Seed => Some(Command::Seed),

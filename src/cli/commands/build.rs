@@ -37,6 +37,9 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
     if settings.is_set("rebuild_from") {
         exactly_one_snapshot(session, selection)?;
     }
+    if settings.plans() {
+        return super::plan::run_selected(session, settings, selection);
+    }
     let mode = match settings.which {
         Which::Build => ExecutionMode::Build,
         Which::Clone => ExecutionMode::Independent,

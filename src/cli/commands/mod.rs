@@ -13,6 +13,7 @@ pub mod init;
 pub mod lineage;
 pub mod list;
 pub mod parse;
+pub mod plan;
 pub mod run_operation;
 pub mod show;
 #[cfg(test)]

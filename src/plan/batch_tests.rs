@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::{BatchKey, Dict, Interval, Value};
 use crate::node::{Config, Microbatch};
+use crate::state::{EntryKind, EntryStatus, LedgerTable, Recorded};
 
 fn key(text: &str) -> BatchKey {
     BatchKey::parse(text).unwrap()

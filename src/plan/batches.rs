@@ -17,8 +17,8 @@ use chrono::{DateTime, Utc};
 use crate::base::{BatchKey, Interval};
 use crate::node::Microbatch;
 
-use super::ledger::{EntryKind, EntryStatus, Recorded};
-use super::ledger_coverage::Coverage;
+use super::coverage::Coverage;
+use crate::state::{EntryKind, EntryStatus, Recorded};
 
 /// What the user asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
