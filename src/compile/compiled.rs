@@ -5,10 +5,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::diag::Span;
+use crate::diag::{Diagnostic, Span, codes};
 use crate::jinja::{Exactness, SpanMap};
-use crate::node::Node;
 use crate::node::dict::CompiledCode;
+use crate::node::{Language, Node, ResourceType};
 
 /// Where a piece of compiled SQL comes from.
 #[derive(Clone, Debug)]
@@ -55,9 +55,29 @@ pub struct Compiled {
     /// The SQL; `path` is none until the file is written.
     pub code: Arc<CompiledCode>,
     pub(super) map: CodeMap,
+    /// Whether the node's own code says nothing.
+    pub(super) blank: bool,
 }
 
 impl Compiled {
+    /// A model without SQL would fail in the database, with words that do not help. Materializations of the user's own may
+    /// need none.
+    pub fn require_sql(&self) -> Result<(), Box<Diagnostic>> {
+        let node = &self.node;
+        let is_model = node.resource_type == ResourceType::Model && node.language == Language::Sql;
+        if !self.blank || !is_model || !matches!(node.config.materialized(), "view" | "table" | "incremental") {
+            return Ok(());
+        }
+        let message = format!("{} has no SQL after rendering", node.id);
+        let help = if node.template.text().trim().is_empty() {
+            "write a SELECT, or delete the file"
+        } else {
+            "every branch of the template must give a SELECT; set `enabled: false` to leave the model out"
+        };
+        let diagnostic = Diagnostic::error(codes::SQL_EMPTY, message).at(node.template.span()).node(node.id.as_str());
+        Err(Box::new(diagnostic.help(help)))
+    }
+
     /// The place in the project that a byte of the final SQL comes from: the node's own file, or that of an inlined parent.
     /// None for what compiling itself put there (`with`, commas, brackets).
     pub fn locate(&self, offset: usize) -> Option<(Span, Exactness)> {

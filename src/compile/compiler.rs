@@ -75,7 +75,7 @@ impl fmt::Debug for Compiler {
 impl Compiler {
     /// A compiler for a parsed project.
     pub fn new(project: Arc<Project>, engine: Engine, shared: Arc<SharedContext>, settings: CompileSettings) -> Self {
-        let lookup = Lookup::new(&project.info.name, &project.nodes, &project.sources, &project.disabled);
+        let lookup = Lookup::new(&project);
         let names = Names {
             lookup,
             policy: shared.quote_policy(),
@@ -210,7 +210,6 @@ impl Compiler {
             scope = batch.apply(scope);
         }
         let (own, origin) = self.own_code(&node, scope).map_err(in_node)?;
-        check_not_empty(&node, &own)?;
         let mut ctes = Vec::new();
         if self.settings.inject_ephemeral_ctes {
             for id in resolver.inlined() {
@@ -275,28 +274,14 @@ pub(super) fn template_of(node: &Node) -> TemplateSource {
 pub(super) fn assemble(node: Arc<Node>, own: &str, origin: &Arc<Origin>, ctes: &[Cte]) -> Compiled {
     let (code, map) = inject(own, origin, ctes);
     let extra_ctes = ctes.iter().map(|cte| (cte.id.to_string(), cte.text.clone())).collect();
-    Compiled { node, code: Arc::new(CompiledCode { code, extra_ctes, ..CompiledCode::default() }), map }
+    let blank = is_blank(own);
+    Compiled { node, code: Arc::new(CompiledCode { code, extra_ctes, ..CompiledCode::default() }), map, blank }
 }
 
 /// The diagnostic, naming the node if it names none.
 pub(super) fn named(mut diagnostic: Diagnostic, id: &str) -> Diagnostic {
     diagnostic.node.get_or_insert_with(|| id.to_owned());
     diagnostic
-}
-
-/// A model without SQL would fail in the database, with words that do not help.
-fn check_not_empty(node: &Node, code: &str) -> Result<(), Box<Diagnostic>> {
-    if node.resource_type != ResourceType::Model || node.language != Language::Sql || !is_blank(code) {
-        return Ok(());
-    }
-    let message = format!("{} has no SQL after rendering", node.id);
-    let help = if node.template.text().trim().is_empty() {
-        "write a SELECT, or delete the file"
-    } else {
-        "every branch of the template must give a SELECT; set `enabled: false` to leave the model out"
-    };
-    let diagnostic = Diagnostic::error(codes::SQL_EMPTY, message).at(node.template.span()).node(node.id.as_str());
-    Err(Box::new(diagnostic.help(help)))
 }
 
 /// A config of a few keys.

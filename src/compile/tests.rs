@@ -267,12 +267,13 @@ fn problems_have_codes_and_places() {
     for (id, expected, place) in [
         ("model.shop.late", codes::REF_NOT_CAPTURED, "models/late.sql:1:18"),
         ("model.shop.gone", codes::REF_NOT_FOUND, "models/gone.sql:1:18"),
-        ("model.shop.nothing", codes::SQL_EMPTY, "models/nothing.sql:1:1"),
     ] {
         let problem = compile(&compiler, id).unwrap_err();
         assert_eq!((problem.code, problem.node.as_deref()), (expected, Some(id)));
         assert_eq!(problem.span.as_ref().map(ToString::to_string).as_deref(), Some(place), "{problem:?}");
     }
+    let nothing = compile(&compiler, "model.shop.nothing").unwrap().require_sql().unwrap_err();
+    assert_eq!((nothing.code, nothing.node.as_deref()), (codes::SQL_EMPTY, Some("model.shop.nothing")));
     let late = compile(&compiler, "model.shop.late").unwrap_err();
     assert!(late.help.unwrap().contains("-- depends_on: {{ ref('base') }}"));
     assert_eq!(code(&compiler, "analysis.shop.notes"), "-- nothing");

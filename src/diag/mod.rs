@@ -53,6 +53,8 @@ pub struct Diagnostic {
     pub node: Option<String>,
     /// Which of dbt's warnings this is, where the code alone does not say so.
     pub warning: Option<Warning>,
+    /// What dbt's structured log says about the warning, by dbt's names.
+    pub facts: Vec<(&'static str, String)>,
 }
 
 impl Diagnostic {
@@ -68,6 +70,7 @@ impl Diagnostic {
             help: None,
             node: None,
             warning: None,
+            facts: Vec::new(),
         }
     }
 

@@ -77,6 +77,7 @@ warnings! {
     NO_NODES_FOR_SELECTION_CRITERIA = "NoNodesForSelectionCriteria" "M030";
     NO_NODES_SELECTED = "NoNodesSelected" "Q038";
     NO_NODE_FOR_YAML_KEY = "NoNodeForYamlKey" "I058";
+    PACKAGE_NODE_DEPENDS_ON_ROOT_PROJECT_NODE = "PackageNodeDependsOnRootProjectNode" "I077";
     PROJECT_FLAGS_MOVED_DEPRECATION = "ProjectFlagsMovedDeprecation" "D013";
     RESOURCE_NAMES_WITH_SPACES_DEPRECATION = "ResourceNamesWithSpacesDeprecation" "D015";
     SNAPSHOT_TIMESTAMP_WARNING = "SnapshotTimestampWarning" "Q043";
@@ -98,6 +99,13 @@ impl Diagnostic {
     #[must_use]
     pub fn named(mut self, warning: Warning) -> Self {
         self.warning = Some(warning);
+        self
+    }
+
+    /// Says something under the name that dbt's structured log has for it.
+    #[must_use]
+    pub fn fact(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.facts.push((name, value.into()));
         self
     }
 

@@ -75,6 +75,7 @@ impl Worker<'_> {
         let database = Arc::clone(&self.database) as Arc<dyn Database>;
         let compile = || self.around.compiler.compile_batch(&set.node, batch, Some(database));
         let compiled = self.compile(outcome, Some(&batch.label), compile)?;
+        compiled.require_sql()?;
         let code = outcome_code(&compiled, outcome);
         let incremental = set.incremental || !first;
         let mut pending = self.ledger.as_ref().and_then(|ledger| ledger.entry(&set.node, Some(batch.interval)));

@@ -40,6 +40,7 @@ impl Worker<'_> {
         if node.resource_type == ResourceType::Analysis {
             return Ok(());
         }
+        compiled.require_sql()?;
         let code = outcome_code(&compiled, outcome);
         let pending = self.pending(&compiled.node);
         let scope = self.materialize(&compiled.node, Some(code), pending, outcome, |scope| scope)?;

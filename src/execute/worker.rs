@@ -226,6 +226,7 @@ impl Worker<'_> {
         }
         outcome.status = Status::NoOp;
         outcome.message = Some("NO-OP".to_owned());
+        outcome.failures = Some(0);
         Ok(())
     }
 

@@ -155,10 +155,14 @@ impl Edges {
         self.children.resize(first_gate + gate_of.len(), Vec::new());
         for (model, unit_tests) in by_model {
             self.children[model].retain(|c| !unit_tests.contains(c));
-            for unit_test in &unit_tests {
-                self.children[*unit_test].push(model);
+            // One after another: after the first that does not pass, the others are skipped with the model.
+            for pair in unit_tests.windows(2) {
+                self.children[pair[0]].push(pair[1]);
             }
-            self.children[gate_of[&model]] = unit_tests;
+            if let (Some(first), Some(last)) = (unit_tests.first(), unit_tests.last()) {
+                self.children[*last].push(model);
+                self.children[gate_of[&model]] = vec![*first];
+            }
         }
     }
 

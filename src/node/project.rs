@@ -35,6 +35,9 @@ pub struct ProjectInfo {
     pub quoting: Dict,
     /// `target` as Jinja shows it, without secrets.
     pub target: Dict,
+    /// Whether `ref` in a package looks there before it looks in the root project
+    /// (`require_ref_searches_node_package_before_root`).
+    pub own_package_first: bool,
     /// Seconds since 1970 when parsing began.
     pub created_at: f64,
 }

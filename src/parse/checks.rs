@@ -200,7 +200,7 @@ fn unknown_groups(project: &Project, diagnostics: &mut Diagnostics) {
         let Some(group) = node.group().filter(|g| !names.contains(g)) else { continue };
         let mut problem = Diagnostic::error(
             codes::CONFIG_INVALID,
-            format!("{} is in the group '{group}', which does not exist", node.id),
+            format!("Invalid group '{group}' of {}: there is no such group", node.id),
         )
         .at(node.patch.as_ref().map_or_else(|| node.template.span(), |p| p.span.clone()));
         problem = match crate::diag::nearest(group, names.iter().copied()).first() {

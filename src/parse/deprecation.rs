@@ -7,7 +7,7 @@ use chrono::{DateTime, FixedOffset, Local, NaiveDate, NaiveDateTime, NaiveTime, 
 
 use crate::base::Value;
 use crate::diag::{Diagnostic, Diagnostics, codes, warnings};
-use crate::node::{Node, Project, ResourceType};
+use crate::node::{ModelDetail, Node, Project, ResourceType};
 
 use super::checks::place;
 use super::resolve::place_of;
@@ -22,6 +22,11 @@ fn shown(date: DateTime<FixedOffset>) -> String {
     date.to_rfc3339_opts(if whole { SecondsFormat::Secs } else { SecondsFormat::Micros }, false)
 }
 
+/// A version of a model as text; empty if it has none.
+fn version_of(node: &Node, which: impl Fn(&ModelDetail) -> &Value) -> String {
+    node.model().map(which).filter(|version| !version.is_null()).map(ToString::to_string).unwrap_or_default()
+}
+
 /// Models whose `deprecation_date` has come, and models that read one with such a date.
 pub(super) fn warn(project: &Project, now: DateTime<Utc>, diagnostics: &mut Diagnostics) {
     let dated = |node: &Node| moment(&node.model()?.deprecation_date);
@@ -33,7 +38,11 @@ pub(super) fn warn(project: &Project, now: DateTime<Utc>, diagnostics: &mut Diag
         let (name, past, shown) = (node.search_name(), date < now, shown(date));
         if past {
             let message = format!("Model {name} has passed its deprecation date of {shown}");
-            let problem = Diagnostic::warning(codes::DEPRECATED, message).named(warnings::DEPRECATED_MODEL);
+            let problem = Diagnostic::warning(codes::DEPRECATED, message)
+                .named(warnings::DEPRECATED_MODEL)
+                .fact("model_name", node.name.as_str())
+                .fact("model_version", version_of(node, |m| &m.version))
+                .fact("deprecation_date", shown.as_str());
             diagnostics.push(problem.at(place(node)).node(node.id.to_string()).help("disable or remove the model"));
         }
         let model = node.model().filter(|m| !m.version.is_null() && m.version != m.latest_version);
@@ -49,6 +58,12 @@ pub(super) fn warn(project: &Project, now: DateTime<Utc>, diagnostics: &mut Diag
                 format!("While compiling '{}': Found a reference to {name}, which {verdict} '{shown}'", reader.name);
             let problem = Diagnostic::warning(codes::DEPRECATED, message)
                 .named(warning)
+                .fact("model_name", reader.name.as_str())
+                .fact("ref_model_package", node.package.as_str())
+                .fact("ref_model_name", node.name.as_str())
+                .fact("ref_model_version", version_of(node, |m| &m.version))
+                .fact("ref_model_latest_version", version_of(node, |m| &m.latest_version))
+                .fact("ref_model_deprecation_date", shown.as_str())
                 .at(place_of(&reader.template.span(), "ref", &node.name))
                 .node(reader.id.to_string());
             diagnostics.push(match &newer {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::base::NodeId;
-use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::diag::{Diagnostic, Diagnostics, codes, warnings};
 use crate::load::{YamlNode, YamlValue};
-use crate::node::{Disabled, Node, Project, ResourceType};
+use crate::node::{Disabled, Node, Project, RefCall, ResourceType};
 
 use super::assemble::Cx;
 use super::resolve::{Found, Lookup, place_of};
@@ -18,7 +18,7 @@ use super::semantic;
 
 /// Links everything.
 pub fn link(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnostics) {
-    let lookup = Lookup::new(cx.root(), &project.nodes, &project.sources, &project.disabled);
+    let lookup = Lookup::new(project);
     let linked: Vec<(Linked, Vec<Diagnostic>)> =
         project.nodes.values().par_bridge_ordered(|n| link_node(cx, n, &lookup));
     let mut dropped = Vec::new();
@@ -107,6 +107,7 @@ fn link_node(cx: &Cx<'_>, node: &Arc<Node>, lookup: &Lookup) -> (Linked, Vec<Dia
         if let Found::Enabled(target) = &found {
             push(&mut linked.depends_on, &target.id);
             problems.extend(access(cx, node, target));
+            problems.extend(inverted(cx, node, target, call));
             continue;
         }
         let span = place_of(&node.template.span(), "ref", &call.name);
@@ -125,6 +126,24 @@ fn link_node(cx: &Cx<'_>, node: &Arc<Node>, lookup: &Lookup) -> (Linked, Vec<Dia
     }
     let result = if dropped { Linked::Dropped(node.id.clone()) } else { Linked::Node(Arc::new(linked)) };
     (result, problems)
+}
+
+/// A node of a package that reads a node of the root project without saying so: the package cannot know that it is there.
+fn inverted(cx: &Cx<'_>, node: &Node, target: &Node, call: &RefCall) -> Option<Diagnostic> {
+    let root = cx.root();
+    if node.package == root || target.package != root || call.package.as_deref() == Some(root) {
+        return None;
+    }
+    let message = format!("{} reads {} of the root project, and cycles may come of it", node.id, target.id);
+    let problem = Diagnostic::warning(codes::DEPRECATED, message)
+        .named(warnings::PACKAGE_NODE_DEPENDS_ON_ROOT_PROJECT_NODE)
+        .at(place_of(&node.template.span(), "ref", &call.name))
+        .node(node.id.to_string())
+        .help("set `flags: {require_ref_searches_node_package_before_root: true}` in dbt_project.yml")
+        .fact("node_name", node.name.as_str())
+        .fact("package_name", node.package.as_str())
+        .fact("root_project_unique_id", target.id.as_str());
+    Some(problem)
 }
 
 /// Reports a broken call. A test of a disabled node is silently disabled, one of a missing node with a warning.

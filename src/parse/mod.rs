@@ -180,6 +180,8 @@ pub fn parse(request: &ParseRequest<'_>) -> (Parsed, Diagnostics) {
     (Parsed { project, engine }, diagnostics)
 }
 
+const OWN_PACKAGE_FIRST: &str = "REQUIRE_REF_SEARCHES_NODE_PACKAGE_BEFORE_ROOT";
+
 fn info(request: &ParseRequest<'_>, created_at: f64) -> ProjectInfo {
     let tree = request.tree;
     ProjectInfo {
@@ -188,6 +190,7 @@ fn info(request: &ParseRequest<'_>, created_at: f64) -> ProjectInfo {
         adapter_type: request.shared.adapter.adapter_type.clone(),
         quoting: request.shared.quoting.clone(),
         target: request.shared.target.clone(),
+        own_package_first: request.shared.flags.get(OWN_PACKAGE_FIRST).is_some_and(Value::is_truthy),
         created_at,
     }
 }

@@ -3,14 +3,12 @@
 //! In: all nodes with their calls. Out: lookups by dbt's search order ([`Lookup`]), and for every call the parent or a
 //! diagnostic. Rules: `core/dbt/contracts/graph/manifest.py` (`resolve_ref`), `core/dbt/context/providers.py`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
-
-use indexmap::IndexMap;
 
 use crate::base::{NodeId, Value};
 use crate::diag::{Diagnostic, Span, codes, nearest};
-use crate::node::{Disabled, Node, RefCall, Source};
+use crate::node::{Disabled, Node, Project, RefCall, Source};
 
 /// What a call means.
 #[derive(Clone, Debug)]
@@ -27,6 +25,7 @@ pub enum Found<T> {
 #[derive(Debug, Default)]
 pub struct Lookup {
     root: String,
+    own_first: bool,
     nodes: HashMap<String, Vec<Arc<Node>>>,
     sources: HashMap<(String, String), Vec<Arc<Source>>>,
     disabled_nodes: HashMap<String, Vec<Arc<Node>>>,
@@ -35,21 +34,17 @@ pub struct Lookup {
 
 impl Lookup {
     /// An index over a project's resources.
-    pub fn new(
-        root: &str,
-        nodes: &IndexMap<NodeId, Arc<Node>>,
-        sources: &IndexMap<NodeId, Arc<Source>>,
-        disabled: &BTreeMap<NodeId, Vec<Disabled>>,
-    ) -> Self {
-        let mut lookup = Self { root: root.to_owned(), ..Self::default() };
-        for node in nodes.values().filter(|n| n.is_refable()) {
+    pub fn new(project: &Project) -> Self {
+        let (root, own_first) = (project.info.name.clone(), project.info.own_package_first);
+        let mut lookup = Self { root, own_first, ..Self::default() };
+        for node in project.nodes.values().filter(|n| n.is_refable()) {
             lookup.nodes.entry(node.name.clone()).or_default().push(Arc::clone(node));
         }
-        for source in sources.values() {
+        for source in project.sources.values() {
             let key = (source.source_name.clone(), source.name.clone());
             lookup.sources.entry(key).or_default().push(Arc::clone(source));
         }
-        for resource in disabled.values().flatten() {
+        for resource in project.disabled.values().flatten() {
             match resource {
                 Disabled::Node(n) if n.is_refable() => {
                     lookup.disabled_nodes.entry(n.name.clone()).or_default().push(Arc::clone(n));
@@ -63,8 +58,8 @@ impl Lookup {
         lookup
     }
 
-    /// What a `ref` means, seen from a package: an explicit package only; else the root project for its own nodes, then
-    /// the node's own package, then any.
+    /// What a `ref` means, seen from a package: an explicit package only; else the root project, then the node's own
+    /// package (or these two the other way round), then any.
     pub fn reference(&self, call: &RefCall, from_package: &str) -> Found<Node> {
         let of = |index: &HashMap<String, Vec<Arc<Node>>>| -> Option<Arc<Node>> {
             let candidates = index.get(&call.name)?;
@@ -76,7 +71,11 @@ impl Lookup {
             };
             match call.package.as_deref() {
                 Some(package) => pick(Some(package)),
-                None => pick(Some(&self.root)).or_else(|| pick(Some(from_package))).or_else(|| pick(None)),
+                None => {
+                    let [first, second] =
+                        if self.own_first { [from_package, &self.root] } else { [self.root.as_str(), from_package] };
+                    pick(Some(first)).or_else(|| pick(Some(second))).or_else(|| pick(None))
+                }
             }
         };
         match (of(&self.nodes), of(&self.disabled_nodes)) {

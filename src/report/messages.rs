@@ -491,7 +491,7 @@ fn problem(diagnostic: &Diagnostic) -> Message {
 /// A problem as structured facts.
 pub(super) fn problem_data(diagnostic: &Diagnostic) -> Map<String, Json> {
     let position = diagnostic.span.as_ref().map(|s| s.position());
-    object([
+    let mut data = object([
         ("msg", json!(diagnostic.message)),
         ("diagnostic_code", json!(diagnostic.code.as_str())),
         ("file", json!(diagnostic.span.as_ref().map(|s| s.file.path.clone()))),
@@ -500,5 +500,7 @@ pub(super) fn problem_data(diagnostic: &Diagnostic) -> Map<String, Json> {
         ("notes", json!(diagnostic.notes)),
         ("help", json!(diagnostic.help)),
         ("node_id", json!(diagnostic.node)),
-    ])
+    ]);
+    data.extend(diagnostic.facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+    data
 }

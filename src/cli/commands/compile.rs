@@ -22,7 +22,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let threads = session.tree.profile.threads;
     let ids: Vec<_> = selection.iter().cloned().collect();
     super::build::started(session, threads, ids.len());
-    let outcome = compile_nodes(&session.surroundings(), &ids, threads).map_err(|problem| {
+    let mut outcome = compile_nodes(&session.surroundings(), &ids, threads).map_err(|problem| {
         session.inputs.sink.emit(&Event::Problem(&problem));
         Stop(2)
     })?;
@@ -30,6 +30,10 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         for problem in &result.diagnostics {
             session.inputs.sink.emit(&Event::Problem(problem));
         }
+    }
+    // Unless something is selected, ephemeral models are compiled as parts of their readers only.
+    if request.select.is_empty() {
+        outcome.outcomes.retain(|result| !result.node.is_ephemeral || result.status.is_failure());
     }
     // What was selected by its name is shown, as dbt does.
     let named = |result: &&NodeOutcome| request.select.iter().any(|word| word.contains(&result.node.name));

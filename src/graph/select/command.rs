@@ -39,7 +39,7 @@ impl Command {
     /// What the command takes when the user does not say.
     pub fn default_types(self) -> &'static [T] {
         match self {
-            Self::Build => &[T::Model, T::Seed, T::Snapshot, T::Test, T::UnitTest],
+            Self::Build => &[T::Model, T::Seed, T::Snapshot, T::Test, T::UnitTest, T::Exposure, T::SavedQuery],
             Self::Run => &[T::Model],
             Self::Test => &[T::Test, T::UnitTest],
             Self::Seed => &[T::Seed],
@@ -66,12 +66,11 @@ impl Command {
         }
     }
 
-    /// What the command can be asked to take. Exposures, saved queries and functions are in dbt's `build` only to be
-    /// reported as doing nothing, so they come when asked for.
+    /// What the command can be asked to take.
     pub fn all_types(self) -> Vec<T> {
         let mut types = self.default_types().to_vec();
         match self {
-            Self::Build => types.extend([T::Exposure, T::SavedQuery, T::Function]),
+            Self::Build => types.push(T::Function),
             Self::List => types.push(T::Analysis),
             _ => {}
         }

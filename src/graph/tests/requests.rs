@@ -172,9 +172,9 @@ fn each_command_takes_its_resource_types() {
     assert_eq!(kinds(Command::Test, &[], &[]), "test unit_test");
     assert_eq!(kinds(Command::Test, &[], &["unit_test"]), "test");
     assert_eq!(kinds(Command::Test, &["model"], &[]), "");
-    assert_eq!(kinds(Command::Build, &[], &[]), "model seed snapshot test unit_test");
+    assert_eq!(kinds(Command::Build, &[], &[]), "exposure model saved_query seed snapshot test unit_test");
     assert_eq!(kinds(Command::Build, &["all"], &["test"]), "exposure model saved_query seed snapshot unit_test");
-    assert_eq!(kinds(Command::Build, &["default"], &["model", "seed"]), "snapshot test unit_test");
+    assert_eq!(kinds(Command::Build, &["default"], &["model", "seed"]), "exposure saved_query snapshot test unit_test");
     assert_eq!(kinds(Command::Compile, &[], &[]), "analysis model seed snapshot test");
     assert_eq!(kinds(Command::Clone, &[], &[]), "model seed snapshot");
     assert_eq!(kinds(Command::SourceFreshness, &[], &[]), "source");

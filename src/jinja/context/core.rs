@@ -85,8 +85,11 @@ impl Core {
     /// The database; an error where this render has none.
     pub(super) fn database(&self, purpose: &str) -> Result<&Arc<dyn Database>, Error> {
         self.database.as_ref().ok_or_else(|| {
-            let message = format!("{purpose} needs a database, and none is open here");
-            raise(Diagnostic::error(codes::JINJA_RUNTIME, message))
+            let message =
+                format!("connection never acquired for thread: {purpose} needs a database, and none is open here");
+            raise(
+                Diagnostic::error(codes::JINJA_RUNTIME, message).help("`--introspect` lets templates ask the database"),
+            )
         })
     }
 
