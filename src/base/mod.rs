@@ -12,6 +12,9 @@ mod table;
 mod value;
 
 pub use batch::{BatchGrid, BatchKey, BatchSize, Grain, Interval};
+/// Bytes of stack for threads that walk what users nest: YAML, expressions, values. Only what is used is ever taken.
+pub const DEEP_STACK: usize = 256 << 20;
+
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use fingerprint::Fingerprint;
 pub use id::NodeId;

@@ -30,7 +30,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::base::{Clock, Dict, SystemClock, Value};
+use crate::base::{Clock, DEEP_STACK, Dict, SystemClock, Value};
 use crate::diag::{Diagnostic, codes};
 use crate::execute::CancelFlag;
 use crate::execute::event::{Event, EventSink};
@@ -49,6 +49,21 @@ const EXIT_TROUBLE: u8 = 2;
 
 /// Runs a command line; the first argument is the program. The exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // What users nest, and how deep, is theirs to say: the default stacks end at a hundred levels of YAML.
+    let _ = rayon::ThreadPoolBuilder::new().stack_size(DEEP_STACK).build_global();
+    let work = {
+        let arguments = arguments.clone();
+        move || run_here(arguments)
+    };
+    match std::thread::Builder::new().name("main".to_owned()).stack_size(DEEP_STACK).spawn(work) {
+        Ok(thread) => thread.join().unwrap_or(EXIT_TROUBLE),
+        // No room for such a stack: the one that is there has to do.
+        Err(_) => run_here(arguments),
+    }
+}
+
+fn run_here(arguments: Vec<OsString>) -> u8 {
     let invocation = match args::parse(arguments) {
         Ok(Request::Version) => {
             // A closed pipe is nobody's fault.

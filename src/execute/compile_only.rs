@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use chrono::Utc;
 
-use crate::base::{NodeId, RelationKind};
+use crate::base::{DEEP_STACK, NodeId, RelationKind};
 use crate::compile::Compiled;
 use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::Database;
@@ -111,12 +111,14 @@ fn over_nodes<R: Send>(
     };
     let results: Vec<Result<(), Box<Diagnostic>>> = std::thread::scope(|scope| {
         let work = &work;
-        let threads = (1..=threads.clamp(1, ids.len().max(1))).map(|number| scope.spawn(move || work(number)));
-        let threads: Vec<_> = threads.collect();
+        let spawn =
+            |number| std::thread::Builder::new().stack_size(DEEP_STACK).spawn_scoped(scope, move || work(number));
+        // With fewer threads than wanted the work is done all the same, by those that could be started.
+        let threads: Vec<_> = (1..=threads.clamp(1, ids.len().max(1))).filter_map(|n| spawn(n).ok()).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, Result<(), Box<Diagnostic>>>| {
             thread.join().unwrap_or_else(|payload| Err(Box::new(panic_diagnostic(payload.as_ref()))))
         };
-        threads.into_iter().map(join).collect()
+        if threads.is_empty() { vec![work(1)] } else { threads.into_iter().map(join).collect() }
     });
     results.into_iter().collect::<Result<(), _>>()?;
     let mut results = done.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::base::NodeId;
+use crate::base::{DEEP_STACK, NodeId};
 use crate::diag::{Diagnostic, codes};
 use crate::graph::{Outcome, Queue, Skipped};
 
@@ -126,7 +126,8 @@ pub(super) fn work(
     std::thread::scope(|scope| {
         for number in 1..=request.settings.threads.clamp(1, most) {
             let (pool, name) = (&pool, format!("Thread-{number} (worker)"));
-            let spawned = std::thread::Builder::new().name(name.clone()).spawn_scoped(scope, move || pool.worker(name));
+            let builder = std::thread::Builder::new().name(name.clone()).stack_size(DEEP_STACK);
+            let spawned = builder.spawn_scoped(scope, move || pool.worker(name));
             if let Err(error) = spawned
                 && number == 1
             {

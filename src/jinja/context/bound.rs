@@ -10,14 +10,14 @@ use minijinja::{Error, State};
 
 /// A method bound to its object.
 #[derive(Debug)]
-pub(super) struct BoundMethod {
+pub(in crate::jinja) struct BoundMethod {
     target: Value,
     name: String,
 }
 
 impl BoundMethod {
     /// A callable for `target.name`.
-    pub(super) fn value(target: Value, name: &str) -> Value {
+    pub(in crate::jinja) fn value(target: Value, name: &str) -> Value {
         Value::from_object(Self { target, name: name.to_owned() })
     }
 }

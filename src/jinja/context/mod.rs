@@ -9,7 +9,7 @@
 
 mod adapter;
 mod args;
-mod bound;
+pub(in crate::jinja) mod bound;
 mod bridge;
 mod builtins;
 mod call;

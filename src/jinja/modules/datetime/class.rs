@@ -11,8 +11,25 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::strptime::strptime;
 use super::{PyDate, PyDateTime, PyTime, PyTimeDelta, Zone, date, iso, time};
+use crate::jinja::context::bound::BoundMethod;
 use crate::jinja::pylib::arguments::{bind, integer, none_bound, string};
 use crate::jinja::values::{type_error, type_name, value_error};
+
+/// Methods that may be handed over without being called: `try_or_compiler_error(message, datetime.strptime, ...)`.
+const METHODS: [&str; 12] = [
+    "strptime",
+    "strftime",
+    "now",
+    "utcnow",
+    "today",
+    "combine",
+    "fromisoformat",
+    "fromordinal",
+    "fromtimestamp",
+    "utcfromtimestamp",
+    "isoformat",
+    "weekday",
+];
 
 /// A class of the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +108,10 @@ impl Class {
                 Value::from_object(PyTimeDelta { micros: 1 })
             }
             (_, "__name__") => Value::from(self.name()),
-            _ => return None,
+            _ => {
+                let method = METHODS.iter().find(|m| **m == key)?;
+                BoundMethod::value(Value::from_object(self), method)
+            }
         })
     }
 
