@@ -4,7 +4,7 @@
 //! enforces it. The file list tells the data flow.
 //!
 //! ```text
-//! floor 3  outlets      cli  report  artifacts
+//! floor 3  outlets      cli  report  artifacts  docs
 //! floor 2  pipeline     load ─> parse ─> graph ─> compile ─> lineage, state ─> plan ─> execute
 //! floor 1  languages    jinja   sql   stdlib   adapters (duckdb, fake)
 //!          and engines
@@ -14,7 +14,7 @@
 //! A command reads like that list: [`load`] turns a folder into a `SourceTree`, [`parse`] turns it into a
 //! [`node::Project`] and the macro engine, [`graph`] orders and selects, [`compile`] renders SQL, [`lineage`] binds it
 //! without data, [`state`] knows what is already built, [`execute`] runs the rest and tells what happens as events,
-//! [`report`] and [`artifacts`] show and keep it.
+//! [`report`], [`artifacts`] and [`docs`] show and keep it.
 //!
 //! Rules
 //! * One room per big dependency: minijinja in [`jinja`], DuckDB in [`adapters`], clap in [`cli`].
@@ -30,6 +30,7 @@ pub mod base;
 pub mod cli;
 pub mod compile;
 pub mod diag;
+pub mod docs;
 pub mod execute;
 pub mod files;
 pub mod graph;

@@ -2,13 +2,15 @@
 //!
 //! In: relations and columns read from the engine, or an earlier file. Out: [`Catalog`].
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value as Json;
 
-use crate::base::{Dict, Value};
+use crate::base::{Dict, NodeId, Relation, Table, Value};
 use crate::files::{Files, FilesError};
+use crate::node::Project;
 
 use super::wire::{Section, WireDict};
 use super::{Artifact, ArtifactKind, Metadata};
@@ -150,6 +152,66 @@ pub enum CatalogError {
     /// The file is not JSON.
     #[error("catalog.json is not JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+/// What the engine says of the relations in some schemas, given to the nodes and sources of a project that are there: rows
+/// as `Connection::catalog` returns them, one a column. Of several nodes with one relation the last has it, as in dbt;
+/// every source has it.
+pub fn catalog_tables(rows: &Table, project: &Project, wanted: &dyn Fn(&NodeId) -> bool) -> CatalogTables {
+    let nodes: HashMap<_, &NodeId> = project.nodes.iter().map(|(id, n)| (n.relation.key(), id)).collect();
+    let mut sources: HashMap<_, Vec<&NodeId>> = HashMap::new();
+    for (id, source) in &project.sources {
+        sources.entry(source.relation.key()).or_default().push(id);
+    }
+    let mut found = CatalogTables::default();
+    for table in relations(rows) {
+        let key = Relation {
+            database: table.database.clone(),
+            schema: Some(table.schema.clone()),
+            identifier: Some(table.name.clone()),
+        }
+        .key();
+        let of = |id: &NodeId| CatalogTable { unique_id: id.to_string(), ..table.clone() };
+        found.0.extend(nodes.get(&key).filter(|id| wanted(id)).map(|id| of(id)));
+        found.1.extend(sources.get(&key).into_iter().flatten().filter(|id| wanted(id)).map(|id| of(id)));
+    }
+    found
+}
+
+/// The engine's rows, put together to relations in their order.
+fn relations(rows: &Table) -> Vec<CatalogTable> {
+    let position = |name: &str| rows.column_index(name).unwrap_or(usize::MAX);
+    let names = ["table_database", "table_schema", "table_name", "table_type", "table_comment", "table_owner"];
+    let [database, schema, name, kind, comment, owner] = names.map(position);
+    let [column, index, data_type, column_comment] =
+        ["column_name", "column_index", "column_type", "column_comment"].map(position);
+    let mut found: Vec<CatalogTable> = Vec::new();
+    for row in &rows.rows {
+        let cell = |at: usize| row.get(at).filter(|v| !v.is_null()).map(Value::to_string);
+        let text = |at: usize| cell(at).unwrap_or_default();
+        let same = |t: &CatalogTable| t.database == cell(database) && t.schema == text(schema) && t.name == text(name);
+        if !found.last().is_some_and(same) {
+            found.push(CatalogTable {
+                unique_id: String::new(),
+                kind: text(kind),
+                database: cell(database),
+                schema: text(schema),
+                name: text(name),
+                comment: cell(comment),
+                owner: cell(owner),
+                columns: Vec::new(),
+            });
+        }
+        if let Some(table) = found.last_mut() {
+            table.columns.push(CatalogColumn {
+                name: text(column),
+                data_type: text(data_type),
+                index: row.get(index).and_then(Value::as_i64).unwrap_or_default(),
+                comment: cell(column_comment),
+            });
+        }
+    }
+    found
 }
 
 /// The relations of an earlier file: nodes, then sources. What the file lacks stays empty.

@@ -28,7 +28,7 @@ use serde::Serialize;
 use crate::base::{Dict, Value};
 use crate::files::{Files, FilesError};
 
-pub use catalog::{Catalog, CatalogColumn, CatalogError, CatalogTable};
+pub use catalog::{Catalog, CatalogColumn, CatalogError, CatalogTable, CatalogTables, catalog_tables};
 pub use graph_summary::GraphSummary;
 pub use manifest::Manifest;
 pub use paths::{Subfolder, batch_path, node_path, unit_test_path};

@@ -214,6 +214,7 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
     let cx = CommandContext { settings, files, env, renderer: &renderer, events: &*sink };
     match settings.which {
         Which::Deps => commands::deps::run(&cx),
+        Which::DocsServe => commands::docs_serve::run(&cx, &inputs.cancel),
         Which::Clean => commands::clean::run(&cx),
         Which::Debug => commands::debug::run(&cx),
         Which::Init => commands::init::run(&cx),
@@ -239,6 +240,9 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
                 Which::Compile => commands::compile::run(&session, settings),
                 Which::Check => commands::check::run(&session, settings),
                 Which::Lineage => commands::lineage::run(&session, settings),
+                Which::DocsGenerate => commands::docs_generate::run(&session, settings),
+                Which::DocsPublish => commands::docs_generate::run_publish(&session, settings),
+                Which::DocsGraph => commands::docs_graph::run(&session, settings),
                 Which::Show => commands::show::run(&session, settings),
                 Which::RunOperation => commands::run_operation::run(&session, settings),
                 _ => commands::build::run(&session, settings),

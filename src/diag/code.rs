@@ -136,6 +136,7 @@ registry! {
     UNSUPPORTED = "T605" "a feature that is not supported";
     INTERRUPTED = "T606" "an interrupted run";
     PYTHON_FAILED = "T607" "a Python model that failed";
+    DOCS_SERVE = "T608" "a site that cannot be served";
     // T7xx: earlier states
     STATE_MISSING = "T701" "a state that is not there";
     STATE_UNREADABLE = "T702" "a state that cannot be read";

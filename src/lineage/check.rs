@@ -270,7 +270,7 @@ impl<'r> Run<'r> {
                 let expected =
                     |r: &Relation| r.key() == node.relation.key() || allowed.iter().any(|a| a.key() == r.key());
                 let keep = found.tables.iter().all(expected);
-                (self.relations.lineage(found), keep)
+                (self.relations.lineage(found, &node.depends_on), keep)
             }
             Err(why) => (approximate(&parents, bound.columns.len(), why), false),
         };

@@ -54,33 +54,41 @@ pub struct NodeLineage {
 
 /// Nodes by the relation they are in.
 pub(super) struct Relations<'p> {
-    by_key: HashMap<(String, String, String), &'p NodeId>,
+    by_key: HashMap<(String, String, String), Vec<&'p NodeId>>,
 }
 
 impl<'p> Relations<'p> {
     pub(super) fn new(project: &'p Project) -> Self {
         let nodes = project.nodes.iter().filter(|(_, n)| n.is_relational()).map(|(id, n)| (n.relation.key(), id));
         let sources = project.sources.iter().map(|(id, s)| (s.relation.key(), id));
-        Self { by_key: nodes.chain(sources).collect() }
+        let mut by_key: HashMap<_, Vec<&NodeId>> = HashMap::new();
+        nodes.chain(sources).for_each(|(key, id)| by_key.entry(key).or_default().push(id));
+        Self { by_key }
     }
 
-    fn node(&self, relation: &Relation) -> Option<&'p NodeId> {
-        self.by_key.get(&relation.key()).copied()
+    /// The node in a relation. A source may be declared over what a node builds: then it is the one that the reader names.
+    fn node(&self, relation: &Relation, parents: &[NodeId]) -> Option<&'p NodeId> {
+        let all = self.by_key.get(&relation.key())?;
+        all.iter().find(|id| parents.contains(id)).or_else(|| all.first()).copied()
     }
 
-    fn column(&self, column: &SourceColumn) -> Option<ColumnId> {
-        Some(ColumnId { node: self.node(&column.relation)?.clone(), column: column.column.clone() })
+    fn column(&self, column: &SourceColumn, parents: &[NodeId]) -> Option<ColumnId> {
+        Some(ColumnId { node: self.node(&column.relation, parents)?.clone(), column: column.column.clone() })
     }
 
     /// The engine's word in nodes of the project. A table that belongs to no node has no place in the graph.
-    pub(super) fn lineage(&self, bound: BoundLineage) -> NodeLineage {
+    pub(super) fn lineage(&self, bound: BoundLineage, parents: &[NodeId]) -> NodeLineage {
         let edges = |origins: std::collections::BTreeMap<SourceColumn, EdgeKind>| {
-            origins.iter().filter_map(|(c, kind)| Some(Edge { from: self.column(c)?, kind: *kind })).collect()
+            origins.iter().filter_map(|(c, kind)| Some(Edge { from: self.column(c, parents)?, kind: *kind })).collect()
         };
         NodeLineage {
             values: bound.values.into_iter().map(edges).collect(),
-            influence: bound.influence.iter().filter_map(|(c, how)| Some((self.column(c)?, *how))).collect(),
-            equal: bound.equal.iter().filter_map(|(a, b)| Some((self.column(a)?, self.column(b)?))).collect(),
+            influence: bound.influence.iter().filter_map(|(c, how)| Some((self.column(c, parents)?, *how))).collect(),
+            equal: bound
+                .equal
+                .iter()
+                .filter_map(|(a, b)| Some((self.column(a, parents)?, self.column(b, parents)?)))
+                .collect(),
             approximate: None,
             prints: bound.prints,
             rows_print: bound.rows_print,

@@ -10,6 +10,7 @@
 mod check;
 mod columns;
 mod contract;
+mod descriptions;
 mod graph;
 mod objection;
 mod remembered;
@@ -18,6 +19,7 @@ mod share;
 
 pub use check::{CheckRequest, Checked, CodeOf, Leaves, NodeCheck, Verdict, check};
 pub use columns::{ColumnId, Edge, NodeLineage};
+pub use descriptions::{InheritedDescription, inherited_description};
 pub use graph::{ColumnGraph, Direction, Hop};
 pub use remembered::Remembered;
 pub use schemas::{Drift, SchemaLock, Schemas};

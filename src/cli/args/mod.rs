@@ -87,16 +87,20 @@ pub fn command() -> Command {
         .arg(version)
         .args(OPTIONS.iter().filter(|o| matches!(o.scope, Scope::Global)).flat_map(arguments));
     let mut source = Command::new("source").about("Check sources").subcommand_required(true);
+    let mut docs = Command::new("docs").about("Generate or serve the documentation site").subcommand_required(true);
     for which in Which::ALL {
         let own = OPTIONS.iter().filter(|o| !matches!(o.scope, Scope::Global) && o.applies_to(which));
         let command = Command::new(which.as_str()).about(which.about()).args(own.flat_map(arguments));
         match which {
             Which::SourceFreshness => source = source.subcommand(command.alias("snapshot-freshness")),
+            Which::DocsGenerate | Which::DocsServe | Which::DocsPublish | Which::DocsGraph => {
+                docs = docs.subcommand(command);
+            }
             Which::List => root = root.subcommand(command.visible_alias("ls")),
             _ => root = root.subcommand(command),
         }
     }
-    root.subcommand(source)
+    root.subcommand(source).subcommand(docs)
 }
 
 /// Id of the `--no-` form.

@@ -195,6 +195,9 @@ const SELECTING_BUT_LIST: &[Which] = &[
     W::Check,
     W::Show,
     W::SourceFreshness,
+    W::DocsGenerate,
+    W::DocsPublish,
+    W::DocsGraph,
 ];
 const SELECTING: &[Which] = &[
     W::Build,
@@ -209,9 +212,13 @@ const SELECTING: &[Which] = &[
     W::Show,
     W::SourceFreshness,
     W::List,
+    W::DocsGenerate,
+    W::DocsPublish,
+    W::DocsGraph,
 ];
 const RUNNING: &[Which] = &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot];
 const TYPED: &[Which] = &[W::Build, W::Test, W::Clone, W::List];
+const DOCS: &[Which] = &[W::DocsGenerate, W::DocsPublish];
 
 /// All options. Names repeat only where subcommands differ, never within one.
 pub const OPTIONS: &[Opt] = &[
@@ -329,6 +336,7 @@ pub const OPTIONS: &[Opt] = &[
     flag("dry_run", "Show what would be done, and why, as `plan` does; nothing is changed").only(RUNNING),
     opt("output", Kind::Choice(&["text", "json"]), Default::None, "Format of the plan").only(RUNNING),
     choice("output", &["text", "json", "mermaid", "dot"], "text", "Format of the result").only(&[W::Lineage]),
+    choice("output", &["mermaid", "dot"], "mermaid", "Format of the graph").only(&[W::DocsGraph]),
     choice("output", &["selector", "name", "path", "json"], "selector", "What to print of each resource")
         .only(&[W::List]),
     text("output", "Where to write sources.json").short('o').only(&[W::SourceFreshness]),
@@ -353,6 +361,16 @@ pub const OPTIONS: &[Opt] = &[
     opt("project_name", Kind::Positional(true), Default::None, "Name of the project and of its folder")
         .only(&[W::Init]),
     flag("skip_profile_setup", "Write no profiles.yml").short('s').only(&[W::Init]),
+    opt("compile", Kind::Switch, Default::Bool(true), "Compile the project: without it there is no lineage of columns")
+        .only(DOCS),
+    flag("empty_catalog", "Ask the warehouse for nothing: catalog.json without relations").only(DOCS),
+    flag("static", "Write the site as the one file static_index.html, too").only(&[W::DocsGenerate]),
+    flag("single_file", "Write the site as one HTML file, without others beside it").only(DOCS),
+    opt("dir", Kind::Positional(true), Default::None, "The folder to publish to").only(&[W::DocsPublish]),
+    opt("port", Kind::Integer(0), Default::Int(8080), "The port to listen on; 0 for any that is free")
+        .only(&[W::DocsServe]),
+    opt("host", Kind::Text, Default::Text("127.0.0.1"), "The address to listen on").only(&[W::DocsServe]),
+    opt("browser", Kind::Switch, Default::Bool(true), "Open the site in the browser").only(&[W::DocsServe]),
     opt("code", Kind::Positional(true), Default::None, "The code").only(&[W::Explain]),
 ];
 

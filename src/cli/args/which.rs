@@ -45,6 +45,14 @@ pub enum Which {
     Lineage,
     /// `plan`.
     Plan,
+    /// `docs generate`.
+    DocsGenerate,
+    /// `docs serve`.
+    DocsServe,
+    /// `docs publish`.
+    DocsPublish,
+    /// `docs graph`.
+    DocsGraph,
     /// `init`.
     Init,
     /// `explain`.
@@ -53,7 +61,7 @@ pub enum Which {
 
 impl Which {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::Build,
         Self::Plan,
         Self::Run,
@@ -68,6 +76,10 @@ impl Which {
         Self::List,
         Self::Check,
         Self::Lineage,
+        Self::DocsGenerate,
+        Self::DocsServe,
+        Self::DocsPublish,
+        Self::DocsGraph,
         Self::Parse,
         Self::RunOperation,
         Self::SourceFreshness,
@@ -101,6 +113,10 @@ impl Which {
             Self::Debug => "debug",
             Self::Check => "check",
             Self::Lineage => "lineage",
+            Self::DocsGenerate => "generate",
+            Self::DocsServe => "serve",
+            Self::DocsPublish => "publish",
+            Self::DocsGraph => "graph",
             Self::Init => "init",
             Self::Explain => "explain",
         }
@@ -110,6 +126,10 @@ impl Which {
     pub fn words(self) -> &'static str {
         match self {
             Self::SourceFreshness => "source freshness",
+            Self::DocsGenerate => "docs generate",
+            Self::DocsServe => "docs serve",
+            Self::DocsPublish => "docs publish",
+            Self::DocsGraph => "docs graph",
             other => other.as_str(),
         }
     }
@@ -137,6 +157,10 @@ impl Which {
             Self::Debug => "Show versions, paths and the connection's settings, and test the connection",
             Self::Check => "Find unknown columns and tables, wrong types and calls in SQL, without running it",
             Self::Lineage => "Show where a column comes from and who reads it",
+            Self::DocsGenerate => "Write catalog.json and the documentation site to the target folder",
+            Self::DocsServe => "Show the documentation site of the target folder in a browser on this machine",
+            Self::DocsPublish => "Write the documentation site into a folder for a web server, at once",
+            Self::DocsGraph => "Print the graph of resources as Mermaid or dot",
             Self::Init => "Start a new project that runs at once, on an embedded database",
             Self::Explain => "Explain an error code such as T401",
         }
@@ -154,7 +178,8 @@ impl Which {
             Self::Check => Some(Command::Check),
             Self::Show => Some(Command::Show),
             Self::Clone => Some(Command::Clone),
-            Self::List => Some(Command::List),
+            Self::List | Self::DocsGraph => Some(Command::List),
+            Self::DocsGenerate | Self::DocsPublish => Some(Command::DocsGenerate),
             Self::SourceFreshness => Some(Command::SourceFreshness),
             Self::Retry
             | Self::Lineage
@@ -163,6 +188,7 @@ impl Which {
             | Self::Deps
             | Self::Clean
             | Self::Debug
+            | Self::DocsServe
             | Self::Init
             | Self::Explain => None,
         }
