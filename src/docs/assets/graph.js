@@ -24,10 +24,11 @@ class Graph {
   showAround(at, key) {
     const budget = 24;
     this.visible = new Set([at]);
+    const steps = parentsOf(at).length + kidsOf(at).length > 2 ? 1 : 2;
     for (const next of [parentsOf, kidsOf]) {
       let edge = [at];
       let left = budget / 2;
-      while (edge.length && left > 0) {
+      for (let step = 0; step < steps && left > 0; step++) {
         const far = [];
         for (const near of edge) {
           for (const other of next(near)) {
@@ -238,7 +239,7 @@ class Graph {
     const bottom = Math.max(...all.map((box) => box.y + box.height)) + 24;
     const k = Math.min(1, width / (right - left), height / (bottom - top));
     const focus = this.boxes.get(this.options.focus);
-    this.view.k = Math.max(k, this.options.whole ? 0.05 : 0.55);
+    this.view.k = Math.max(k, this.options.whole ? 0.05 : 0.62);
     const [cx, cy] = this.view.k > k && focus ? [focus.x + BOX.width / 2, focus.y + Math.min(focus.height, 160) / 2] : [(left + right) / 2, (top + bottom) / 2];
     this.view.x = width / 2 - cx * this.view.k;
     this.view.y = height / 2 - cy * this.view.k;

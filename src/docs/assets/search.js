@@ -76,6 +76,7 @@ const Search = {
   target(hit) { return address(hit.node) + (hit.column >= 0 ? '?column=' + encodeURIComponent(hit.node.c[hit.column].n) : ''); },
   show() {
     this.list.show(this.hits);
+    if (!this.hits.length && $('query').value.trim()) this.list.space.replaceChildren(h('p', { class: 'nothing' }, 'Nothing of this name, and no text or code with it.'));
     $('count').textContent = $('query').value.trim() ? this.hits.length + (this.hits.length === 1 ? ' result' : ' results') : '';
     $('query').setAttribute('aria-activedescendant', this.hits.length ? 'hit-' + this.chosen : '');
   },
