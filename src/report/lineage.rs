@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::lineage::{ColumnId, Direction, Hop};
+use crate::lineage::{ColumnId, Direction, Hop, InheritedDescription};
 use crate::node::Project;
 
 /// A column with its walks.
@@ -19,6 +19,8 @@ pub struct Walks<'a> {
     pub project: &'a Project,
     /// Each start with its walks.
     pub starts: Vec<Walked>,
+    /// Descriptions that starts have from the columns they copy.
+    pub inherited: BTreeMap<ColumnId, InheritedDescription>,
 }
 
 /// Renders as `text`, `json`, `mermaid` or `dot`.
@@ -69,6 +71,10 @@ fn as_text(walks: &Walks<'_>) -> String {
             out.push('\n');
         }
         out.push_str(&walks.name(start));
+        if let Some(found) = walks.inherited.get(start) {
+            let text = found.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let _ = write!(out, "\n  described as {}: {text}", walks.name(&found.from));
+        }
         for (direction, hops) in directions {
             let title = match direction {
                 Direction::Upstream => "comes from",
@@ -126,7 +132,15 @@ fn as_json(walks: &Walks<'_>) -> String {
             json!({"from": id(from), "to": id(to), "kind": kind, "approximate": approximate})
         })
         .collect();
-    let starts: Vec<_> = walks.starts.iter().map(|(start, _)| id(start)).collect();
+    let start = |c: &ColumnId| {
+        let mut entry = id(c);
+        if let (Some(found), Some(entry)) = (walks.inherited.get(c), entry.as_object_mut()) {
+            entry.insert("description".to_owned(), found.text.as_str().into());
+            entry.insert("inherited_from".to_owned(), id(&found.from));
+        }
+        entry
+    };
+    let starts: Vec<_> = walks.starts.iter().map(|(c, _)| start(c)).collect();
     serde_json::to_string_pretty(&json!({"columns": starts, "edges": edges})).unwrap_or_default()
 }
 

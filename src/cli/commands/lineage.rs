@@ -6,7 +6,7 @@ use crate::cli::session::{Session, Step, Stop};
 use crate::cli::settings::Settings;
 use crate::diag::{Diagnostic, codes, nearest};
 use crate::execute::event::Event;
-use crate::lineage::{ColumnGraph, ColumnId, Direction};
+use crate::lineage::{ColumnGraph, ColumnId, Direction, inherited_description};
 use crate::report::lineage::{Walks, render};
 
 /// Shows the lineage of a column, or of all columns of a node.
@@ -30,8 +30,10 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let graph = ColumnGraph::new(&inspected.checked);
     let starts = starts(&graph, &node, column).map_err(stop)?;
     let depth = settings.integer("depth").and_then(|d| usize::try_from(d).ok());
+    let inherited = |c: &ColumnId| Some((c.clone(), inherited_description(&session.project, &graph, c)?));
     let walks = Walks {
         project: &session.project,
+        inherited: starts.iter().filter_map(inherited).collect(),
         starts: starts
             .into_iter()
             .map(|start| {
