@@ -50,10 +50,12 @@ pub fn run(cx: &CommandContext<'_>, cancel: &CancelFlag) -> CommandResult {
 /// Asks the desktop to show an address. Without a desktop the address on the console is enough.
 fn open_browser(url: &str) {
     use std::process::{Command, Stdio};
-    let (program, before): (&str, &[&str]) = match std::env::consts::OS {
-        "macos" => ("open", &[]),
-        "windows" => ("rundll32", &["url.dll,FileProtocolHandler"]),
-        _ => ("xdg-open", &[]),
+    let (program, before): (&str, &[&str]) = if cfg!(target_os = "macos") {
+        ("open", &[])
+    } else if cfg!(windows) {
+        ("rundll32", &["url.dll,FileProtocolHandler"])
+    } else {
+        ("xdg-open", &[])
     };
     let null = Stdio::null;
     let started = Command::new(program).args(before).arg(url).stdin(null()).stdout(null()).stderr(null()).spawn();
