@@ -170,7 +170,7 @@ mod tests {
         let site = hostile();
         for (path, text) in site.files() {
             if path == "index.html" {
-                assert!(!text.contains("alert"), "{text}");
+                assert!(text.contains("&lt;/title&gt;") && !text.contains("<script>"), "{text}");
             }
         }
         let whole = site.single_file();
