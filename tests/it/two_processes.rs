@@ -141,8 +141,11 @@ fn readers_keep_what_they_have_open_while_a_new_file_is_published() {
     );
 
     let sql = format!("{ENDLESS} and y <> (select max(v) from main_marts.shown)");
-    let mut reader =
-        Held(started(root, &["show", "--target", "app", "--inline-direct", &sql]).spawn().expect("a reader"));
+    let mut reader = Held(
+        started(root, &["show", "--target", "app", "--lock-wait", "60", "--inline-direct", &sql])
+            .spawn()
+            .expect("a reader"),
+    );
     let patience = Instant::now();
     // The database lists its readers' locks to whoever wants to write.
     let writer = ["show", "--target", "writer", "--inline-direct", "select 1"];
