@@ -82,14 +82,14 @@ impl Diagnostic {
     /// Sets the primary place.
     #[must_use]
     pub fn at(mut self, span: impl Into<Option<Span>>) -> Self {
-        self.span = span.into();
+        self.span = span.into().map(Span::shown);
         self
     }
 
     /// Adds a further place.
     #[must_use]
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: text.into() });
+        self.labels.push(Label { span: span.shown(), text: text.into() });
         self
     }
 

@@ -11,12 +11,19 @@ pub struct SourceFile {
     pub path: String,
     /// The text that spans count in.
     pub text: String,
+    /// Where the user wrote what the text was made from, if the text itself is in no file of the project.
+    pub made_from: Option<Span>,
 }
 
 impl SourceFile {
     /// A shared source file.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into() })
+        Arc::new(Self { path: path.into(), text: text.into(), made_from: None })
+    }
+
+    /// A text that was made from something the user wrote, such as the call of a generic test: problems in it are shown there.
+    pub fn made_from(origin: Span, text: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self { path: origin.file.path.clone(), text: text.into(), made_from: Some(origin) })
     }
 
     /// Line and column of a byte offset; offsets past the end mean the end.
@@ -77,6 +84,15 @@ impl Span {
     /// A place at the very start of a file.
     pub fn file_start(file: &Arc<SourceFile>) -> Self {
         Self::new(file, 0..0)
+    }
+
+    /// The place to show: where the user wrote what the text was made from, if the text is in no file of the project.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        match &self.file.made_from {
+            Some(origin) => origin.clone().shown(),
+            None => self,
+        }
     }
 
     /// Line and column of the start.

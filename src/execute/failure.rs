@@ -81,17 +81,22 @@ fn with_help(diagnostic: Diagnostic, error: &AdapterError) -> Diagnostic {
     }
 }
 
-fn first_line(span: &Span) -> Span {
+/// The first line with text of what the user wrote.
+pub(super) fn first_line(span: &Span) -> Span {
+    let span = span.clone().shown();
     let text = span.text();
     let blank = text.len() - text.trim_start().len();
     let line = text[blank..].lines().next().unwrap_or_default().len();
     Span::new(&span.file, span.start + blank..span.start + blank + line)
 }
 
-/// `compiled SQL: target/compiled/...:3:8`, and the lines around the place.
+/// `compiled SQL: target/compiled/...:3:8`, or the line alone where no file has it, and the lines around the place.
 fn excerpt(file: &SourceFile, offset: usize, path: Option<&str>) -> String {
     let Position { line, column } = file.position(offset);
-    let mut text = format!("compiled SQL: {}:{line}:{column}", path.unwrap_or("line"));
+    let mut text = match path {
+        Some(path) => format!("compiled SQL: {path}:{line}:{column}"),
+        None => format!("compiled SQL, line {line}, column {column}"),
+    };
     let lines: Vec<&str> = file.text.lines().collect();
     let first = line.saturating_sub(AROUND).max(1);
     let last = (line + AROUND).min(lines.len());

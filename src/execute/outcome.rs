@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
+use super::failure::first_line;
 use crate::base::{Dict, Interval, NodeId, Value};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 use crate::node::dict::CompiledCode;
 use crate::node::{Exposure, Group, Node, ResourceType, Semantic, Source, UnitTest};
 
@@ -115,6 +116,8 @@ pub struct NodeFacts {
     pub is_ephemeral: bool,
     /// Whether a test keeps its failing rows in `relation_name`.
     pub stores_failures: bool,
+    /// Where the node is written: the place of errors that have no place of their own.
+    pub written_at: Option<Span>,
 }
 
 impl NodeFacts {
@@ -139,6 +142,7 @@ impl NodeFacts {
             attached_node: None,
             is_ephemeral: false,
             stores_failures: false,
+            written_at: None,
         }
     }
 
@@ -177,6 +181,7 @@ impl NodeFacts {
             attached_node: node.generic_test().and_then(|t| t.attached_node.clone()),
             is_ephemeral: node.is_ephemeral(),
             stores_failures: node.resource_type == ResourceType::Test && stores_failures(node),
+            written_at: Some(first_line(&node.template.span())),
             ..Self::new(&node.id, node.resource_type, &node.name, &node.original_path)
         }
     }

@@ -260,6 +260,7 @@ impl Pool<'_> {
     fn skipped(&self, skip: &Skipped) -> Option<NodeOutcome> {
         let (_, facts) = self.members.get(&skip.id)?;
         let mut outcome = NodeOutcome::new(Arc::clone(facts), Status::Skipped);
+        outcome.message = Some(format!("Skipping due to fail/error in upstream node(s): {}", skip.because_of));
         outcome.skipped_because = Some(skip.because_of.clone());
         Some(outcome)
     }

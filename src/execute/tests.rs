@@ -309,6 +309,8 @@ fn a_failure_leads_to_the_file_and_skips_what_is_below() {
     assert!(message.starts_with("Runtime Error in model bad (models/bad.sql)\n  Binder Error: "), "{message}");
     let below = verdict(&outcome, "below");
     assert_eq!((below.status, below.skipped_because.as_ref()), (Status::Skipped, Some(&"model.shop.bad".into())));
+    let reason = "Skipping due to fail/error in upstream node(s): model.shop.bad";
+    assert_eq!(below.message.as_deref(), Some(reason));
     assert_eq!(verdict(&outcome, "fails").message.as_deref(), Some("Got 1 result, configured to fail if != 0"));
     assert_eq!(verdict(&outcome, "guarded").status, Status::Skipped);
     assert_eq!((verdict(&outcome, "apart").status, outcome.exit_code()), (Status::Success, 1));

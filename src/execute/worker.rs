@@ -128,6 +128,9 @@ pub(super) fn error_message(diagnostic: &Diagnostic, node: &NodeFacts) -> String
 /// The verdict after an error.
 pub(super) fn failed(outcome: &mut NodeOutcome, mut diagnostic: Diagnostic) {
     diagnostic.node.get_or_insert_with(|| outcome.node.id.to_string());
+    if diagnostic.span.is_none() {
+        diagnostic.span.clone_from(&outcome.node.written_at);
+    }
     outcome.status = Status::Error;
     outcome.message = Some(error_message(&diagnostic, &outcome.node));
     outcome.diagnostics.push(diagnostic);

@@ -170,19 +170,21 @@ pub(super) fn diagnose(
             None => break,
         }
     }
-    let primary = levels.last().map(|(span, _)| span.clone());
     let mut diagnostic = match raised(current) {
         Some(raised) => (*raised.diagnostic).clone(),
-        None => worded(current, primary.as_ref(), root),
+        None => worded(current, levels.last().map(|(span, _)| span), root),
     };
     if diagnostic.span.is_none() {
-        diagnostic.span = primary;
+        let of_user = levels.iter().rev().find(|(_, id)| id.is_none_or(|id| !engine.registry.is_built_in(id)));
+        diagnostic = diagnostic.at(of_user.map(|(span, _)| span.clone()));
     } else {
         // It knows its place in the project: the way through built-in macros tells nobody anything.
-        let registry = &engine.registry;
-        let is_own = |id: &MacroId| !registry.internal_packages().contains(&registry.entry(*id).package);
+        let is_own = |id: &MacroId| !engine.registry.is_built_in(*id);
         levels.retain(|(_, id)| id.as_ref().is_none_or(is_own));
         frames.retain(is_own);
+    }
+    for (span, _) in &mut levels {
+        *span = span.clone().shown();
     }
     add_stack(diagnostic, &levels, &frames, engine)
 }

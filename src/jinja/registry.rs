@@ -168,6 +168,11 @@ impl Registry {
         self.by_id.get(unique_id).copied()
     }
 
+    /// Whether a macro comes with the program.
+    pub fn is_built_in(&self, id: MacroId) -> bool {
+        self.is_internal(&self.entry(id).package)
+    }
+
     fn is_internal(&self, package: &str) -> bool {
         self.internal.iter().any(|name| name == package)
     }

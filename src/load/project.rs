@@ -197,6 +197,9 @@ const RESERVED_NAMES: [&str; 40] = [
     "write",
 ];
 
+/// The keys of `quoting`.
+const QUOTED_PARTS: [&str; 5] = ["database", "schema", "identifier", "project", "snowflake_ignore_case"];
+
 /// Whether dbt renders the value at a key path when it reads dbt_project.yml; the rest is rendered when it is used.
 pub(super) fn is_rendered_early(path: &KeyPath<'_>) -> bool {
     let Some(first) = path.first() else { return true };
@@ -295,7 +298,12 @@ fn check_versions(keys: &mut Keys<'_>) {
 fn read_quoting(keys: &mut Keys<'_>) -> Dict {
     let Some(map) = keys.map("quoting") else { return Dict::new() };
     let mut out = Dict::new();
-    for (key, _, value) in map.entries() {
+    for (key, place, value) in map.entries() {
+        if !QUOTED_PARTS.contains(&&*key) {
+            let problem = Diagnostic::error(codes::PROJECT_KEY, format!("`quoting` has no key `{key}`"));
+            keys.push(problem.at(place.span.clone()).help("the keys are database, schema and identifier"));
+            continue;
+        }
         if value.is_null() {
             continue;
         }

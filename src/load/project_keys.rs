@@ -187,11 +187,18 @@ impl<'n> Keys<'n> {
         }
     }
 
-    /// A list of texts (or one text), with what stands for an absent key.
+    /// A list of texts, with what stands for an absent key.
     pub fn texts(&mut self, key: &str, default: &[&str]) -> Vec<String> {
         let or_default = || default.iter().map(|s| (*s).to_owned()).collect();
         let Some(node) = self.get(key) else { return or_default() };
-        let read = node.expect_strings(codes::PROJECT_KEY, &format!("`{key}`"));
+        let what = format!("`{key}`");
+        let read = match node.as_str() {
+            Some(text) => {
+                let problem = node.mismatch(codes::PROJECT_KEY, &what, "a list of strings");
+                Err(problem.help(format!("write `{key}: [\"{text}\"]`")))
+            }
+            None => node.expect_strings(codes::PROJECT_KEY, &what),
+        };
         self.keep(read).unwrap_or_else(or_default)
     }
 

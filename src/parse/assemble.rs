@@ -8,7 +8,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::base::{Dict, NodeId, Relation, Value};
-use crate::diag::{Diagnostic, Diagnostics, SourceFile, codes};
+use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, codes};
 use crate::jinja::Engine;
 use crate::jinja::context::{Captured, SharedContext};
 use crate::load::{SourceTree, YamlNode};
@@ -171,7 +171,7 @@ pub fn node(
         super::contracts::check(&node, diagnostics);
     }
     take_calls(&mut node, captured);
-    check_config(&node, diagnostics);
+    check_config(&node, patch.as_ref().map(|(entry, _)| *entry), diagnostics);
     finish(cx, node, diagnostics)
 }
 
@@ -201,7 +201,7 @@ pub fn generic_test(
     group: Option<String>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Node> {
-    let file = SourceFile::new(draft.original_path.clone(), draft.raw_code.clone());
+    let file = SourceFile::made_from(draft.span.clone(), draft.raw_code.clone());
     let range = 0..draft.raw_code.len();
     let sources = |raw| {
         let (own, root) = cx.trees(&draft.package, ResourceType::Test, raw);
@@ -299,7 +299,7 @@ fn configure_test(cx: &Cx<'_>, node: &mut Node, said: Dict) {
     node.config_call = call;
 }
 
-fn unknown_test(cx: &Cx<'_>, name: &str, namespace: Option<&str>, span: &crate::diag::Span) -> Diagnostic {
+fn unknown_test(cx: &Cx<'_>, name: &str, namespace: Option<&str>, span: &Span) -> Diagnostic {
     let shown = namespace.map_or_else(|| name.to_owned(), |n| format!("{n}.{name}"));
     let problem =
         Diagnostic::warning(codes::TEST_NOT_FOUND, format!("no generic test is called '{shown}'")).at(span.clone());
@@ -532,14 +532,30 @@ fn take_calls(node: &mut Node, captured: Captured) {
     node.depends_on_macros = captured.macros.into_iter().collect();
 }
 
-fn check_config(node: &Node, diagnostics: &mut Diagnostics) {
+/// Where a node's config gets a value from: its own `config()` call, or its entry in a properties file.
+fn config_place(node: &Node, entry: Option<&Entry>, key: &str, value: &Value) -> Option<Span> {
+    if node.config_call.get(key) == Some(value) {
+        return Some(node.template.span());
+    }
+    let entry = &entry?.node;
+    let written = [entry.at(&["config", key]), entry.get(key)].into_iter().flatten();
+    written.into_iter().find(|node| node.to_base() == *value).map(|node| node.span.clone())
+}
+
+fn check_config(node: &Node, entry: Option<&Entry>, diagnostics: &mut Diagnostics) {
     let at = node.patch.as_ref().map_or_else(|| node.template.span(), |p| p.span.clone());
     let mut wrong = |key: &str, wanted: &str, found: &Value| {
         let message = format!("the config `{key}` of {} must be {wanted}, found {}", node.id, found.kind());
-        diagnostics.push(Diagnostic::error(codes::CONFIG_INVALID, message).at(at.clone()).node(node.id.to_string()));
+        let at = config_place(node, entry, key, found).unwrap_or_else(|| at.clone());
+        diagnostics.push(Diagnostic::error(codes::CONFIG_INVALID, message).at(at).node(node.id.to_string()));
     };
     for key in ["meta", "persist_docs", "quoting", "column_types", "contract", "docs", "grants"] {
-        if let Some(value) = node.config.get(key).filter(|v| !v.is_null() && v.as_map().is_none()) {
+        // Of these two the shape beside `config` is checked with the entry.
+        let is_told = |value: &Value| {
+            let beside = entry.filter(|_| matches!(key, "meta" | "docs")).and_then(|entry| entry.node.get(key));
+            beside.is_some_and(|beside| beside.to_base() == *value)
+        };
+        if let Some(value) = node.config.get(key).filter(|v| !v.is_null() && v.as_map().is_none() && !is_told(v)) {
             wrong(key, "a mapping", value);
         }
     }
@@ -563,7 +579,7 @@ fn check_config(node: &Node, diagnostics: &mut Diagnostics) {
 }
 
 /// The table of a contracted incremental model may not drift from the contract, so `on_schema_change` has to watch it.
-fn check_incremental_contract(node: &Node, at: &crate::diag::Span, diagnostics: &mut Diagnostics) {
+fn check_incremental_contract(node: &Node, at: &Span, diagnostics: &mut Diagnostics) {
     const WATCHING: [&str; 3] = ["append_new_columns", "fail", "full_refresh"];
     let mode = node.config.str("on_schema_change").unwrap_or("ignore");
     if node.config.materialized() == "incremental" && node.config.contract_enforced() && !WATCHING.contains(&mode) {
@@ -578,7 +594,7 @@ fn check_incremental_contract(node: &Node, at: &crate::diag::Span, diagnostics: 
 }
 
 /// `freshness.build_after` of a model needs both of its words.
-fn check_build_after(node: &Node, at: &crate::diag::Span, diagnostics: &mut Diagnostics) {
+fn check_build_after(node: &Node, at: &Span, diagnostics: &mut Diagnostics) {
     let Some(rule) = node.config.map("freshness").and_then(|f| f.get("build_after")).and_then(Value::as_map) else {
         return;
     };
@@ -596,7 +612,7 @@ fn check_build_after(node: &Node, at: &crate::diag::Span, diagnostics: &mut Diag
 }
 
 /// A test's `severity` is one of two words.
-fn check_severity(node: &Node, at: &crate::diag::Span, diagnostics: &mut Diagnostics) {
+fn check_severity(node: &Node, at: &Span, diagnostics: &mut Diagnostics) {
     let severity = node.config.str("severity").unwrap_or("error");
     if !severity.eq_ignore_ascii_case("error") && !severity.eq_ignore_ascii_case("warn") {
         let message = format!("the severity of {} is '{severity}'; it must be 'warn' or 'error'", node.id);

@@ -58,7 +58,7 @@ impl<'a> Docs<'a> {
                 break;
             };
             let Some(doc) = self.find(&names, package) else {
-                self.missing(&names);
+                self.missing(&names, &rest[open..open + close + 2]);
                 return Described { text, blocks };
             };
             blocks.push(doc.unique_id.clone());
@@ -85,11 +85,19 @@ impl<'a> Docs<'a> {
         find_doc(self.blocks, self.root, names, package)
     }
 
-    fn missing(&mut self, names: &[String]) {
+    /// Where a part of a text is written, at or below the place of the entry in work; else that place.
+    fn place_of(&self, part: &str) -> Option<Span> {
+        let entry = self.span.clone()?;
+        let below = entry.file.text.get(entry.start..).unwrap_or_default();
+        let Some(start) = below.find(part).map(|found| entry.start + found) else { return Some(entry) };
+        Some(Span::new(&entry.file, start..start + part.len()))
+    }
+
+    fn missing(&mut self, names: &[String], call: &str) {
         let name = names.last().map_or("", String::as_str);
         let known: Vec<&str> = self.blocks.values().map(|d| d.name.as_str()).collect();
         let mut problem = Diagnostic::error(codes::DOC_NOT_FOUND, format!("no docs block named '{}'", names.join(".")))
-            .at(self.span.clone());
+            .at(self.place_of(call));
         if let [first, ..] = nearest(name, known)[..] {
             problem = problem.help(format!("did you mean '{first}'?"));
         } else {

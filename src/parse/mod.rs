@@ -34,6 +34,7 @@ mod python;
 mod raw;
 pub mod resolve;
 mod semantic;
+mod shapes;
 mod snapshots;
 mod source_config;
 mod source_overrides;
@@ -350,7 +351,7 @@ fn hooks(package: &crate::load::Package) -> Vec<Raw> {
     for (kind, list) in [("on-run-start", &package.config.on_run_start), ("on-run-end", &package.config.on_run_end)] {
         for (index, hook) in list.iter().enumerate() {
             let hook_name = format!("{name}-{kind}-{index}");
-            let file = SourceFile::new(hook.span.file.path.clone(), hook.sql.clone());
+            let file = SourceFile::made_from(hook.span.clone(), hook.sql.clone());
             raws.push(Raw {
                 resource_type: ResourceType::Operation,
                 package: name.clone(),
@@ -395,7 +396,7 @@ fn yaml_snapshots(patches: &Patches, raws: &[Raw]) -> Vec<Raw> {
                 fqn,
                 language: Language::Sql,
                 checksum: raw::checksum(&entry.node.span.file.text),
-                template: Template { range: 0..text.len(), file: SourceFile::new(entry.path.clone(), text) },
+                template: Template { range: 0..text.len(), file: SourceFile::made_from(entry.span(), text) },
                 config: crate::base::Dict::new(),
                 hook_index: None,
             })

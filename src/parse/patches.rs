@@ -10,6 +10,8 @@ use crate::base::{Dict, Value};
 use crate::diag::{Diagnostic, Diagnostics, Span, codes, nearest};
 use crate::load::{Package, PropertiesFile, Rendering, YamlNode};
 
+use super::shapes;
+
 /// One entry of a properties file.
 #[derive(Debug)]
 pub struct Entry {
@@ -100,12 +102,7 @@ impl Patches {
         rendering: &Rendering<'_>,
         diagnostics: &mut Diagnostics,
     ) {
-        if !matches!(section, "semantic_models" | "saved_queries" | "metrics" | "unit_tests") {
-            for key in ["columns", "data_tests", "tests", "tables", "versions"] {
-                let Some(wrong) = node.get(key).filter(|n| !n.is_null() && !n.is_seq()) else { continue };
-                diagnostics.push(wrong.mismatch(codes::PROPERTIES_INVALID, &format!("`{key}`"), "a list"));
-            }
-        }
+        shapes::check(section, node, diagnostics);
         let is_unit_test = section == "unit_tests";
         let wanted = |path: &[std::borrow::Cow<'_, str>]| {
             !is_unit_test && !path.iter().any(|k| LATE.contains(&k.as_ref())) && !is_condition(section, path)

@@ -63,31 +63,41 @@ pub fn tables(
         }
         let problem = table.as_map().and_then(|table| both(table, true));
         diagnostics.extend(problem.map(|problem| problem.at(source.span.clone())));
-        check(&source, diagnostics);
+        check(&source, entry, diagnostics);
         found.push(source);
     }
     found
 }
 
+/// Where a value of a table's config is written, in the table itself or in its source.
+fn config_place(source: &Source, entry: &Entry, path: &[&str], value: &Value) -> Option<Span> {
+    let table = table_of(entry, &source.name);
+    let levels = [table.and_then(|table| table.get("config")), table, entry.node.get("config"), Some(&entry.node)];
+    let written = levels.into_iter().flatten().filter_map(|level| level.at(path));
+    written.into_iter().find(|node| node.to_base() == *value).map(|node| node.span.clone())
+}
+
 /// What is wrong with a table's config.
-fn check(source: &Source, diagnostics: &mut Diagnostics) {
-    let mut wrong = |message: String, help: &str| {
-        let problem = Diagnostic::error(codes::CONFIG_INVALID, message).at(source.span.clone());
+fn check(source: &Source, entry: &Entry, diagnostics: &mut Diagnostics) {
+    let mut wrong = |path: &[&str], value: &Value, message: String, help: &str| {
+        let at = config_place(source, entry, path, value).unwrap_or_else(|| source.span.clone());
+        let problem = Diagnostic::error(codes::CONFIG_INVALID, message).at(at);
         diagnostics.push(problem.node(source.id.to_string()).help(help));
     };
     if let Some(value) = source.config.get("enabled").filter(|v| v.as_bool().is_none()) {
         let message = format!("the config `enabled` of {}: '{value}' is not of type 'boolean'", source.id);
-        wrong(message, "write true or false");
+        wrong(&["enabled"], value, message, "write true or false");
     }
     for key in ["warn_after", "error_after"] {
         let Some(limit) = source.freshness.get(key).and_then(Value::as_map) else { continue };
-        let period = limit.get("period").filter(|p| !p.is_null()).map(Value::to_string);
-        if let Some(period) = period.filter(|p| !matches!(p.as_str(), "minute" | "hour" | "day")) {
-            wrong(format!("`{key}` of {} has the period '{period}'", source.id), "write minute, hour or day");
+        let given = |part: &str| limit.get(part).filter(|value| !value.is_null());
+        if let Some(period) = given("period").filter(|p| !matches!(p.as_str(), Some("minute" | "hour" | "day"))) {
+            let message = format!("`{key}` of {} has the period '{period}'", source.id);
+            wrong(&["freshness", key, "period"], period, message, "write minute, hour or day");
         }
-        let count = limit.get("count").filter(|c| !c.is_null()).map(Value::to_string);
-        if let Some(count) = count.filter(|c| c.parse::<i64>().is_err()) {
-            wrong(format!("`{key}` of {} has the count '{count}'", source.id), "write a whole number");
+        if let Some(count) = given("count").filter(|c| c.to_string().parse::<i64>().is_err()) {
+            let message = format!("`{key}` of {} has the count '{count}'", source.id);
+            wrong(&["freshness", key, "count"], count, message, "write a whole number");
         }
     }
     let asks = source.loaded_at_field.is_some() || source.loaded_at_query.is_some();
@@ -238,11 +248,16 @@ fn rendered(relation: &Relation, project: &Dict, own: &Dict) -> String {
     shown.join(".")
 }
 
+/// The table of a name, as it was read.
+fn table_of<'e>(entry: &'e Entry, name: &str) -> Option<&'e YamlNode> {
+    let is_it = |table: &&YamlNode| {
+        let written = table.get("name").and_then(YamlNode::as_scalar);
+        written.is_some_and(|written| written.to_string() == name)
+    };
+    entry.node.get("tables").map(YamlNode::items).unwrap_or_default().iter().find(is_it)
+}
+
 fn span_of(entry: &Entry, table: &str) -> Span {
-    let tables = entry.node.get("tables").map(YamlNode::items).unwrap_or_default();
-    tables
-        .iter()
-        .filter_map(|t| t.get("name"))
-        .find(|n| n.as_scalar().is_some_and(|s| s.to_string() == table))
-        .map_or_else(|| entry.span(), |n| n.span.clone())
+    let name = table_of(entry, table).and_then(|table| table.get("name"));
+    name.map_or_else(|| entry.span(), |name| name.span.clone())
 }

@@ -50,7 +50,9 @@ fn finished_running(outcome: &RunOutcome, ran: &str) -> Message {
 fn summary(outcome: &RunOutcome, list: &mut Vec<Message>) {
     let of = |wanted: fn(&NodeOutcome) -> bool| outcome.outcomes.iter().filter(|o| wanted(o)).collect::<Vec<_>>();
     let errors = of(|o| {
-        let caused = o.status == Status::Skipped && o.message.as_ref().is_some_and(|m| !m.is_empty());
+        // A skip for another node's failure is no error of its own, unless it tells that failure.
+        let tells = o.skipped_because.is_none() || !o.diagnostics.is_empty();
+        let caused = o.status == Status::Skipped && tells && o.message.as_ref().is_some_and(|m| !m.is_empty());
         o.status.is_failure() || (caused && o.node.resource_type != ResourceType::Exposure)
     });
     let warnings = of(|o| o.status == Status::Warn);

@@ -384,6 +384,10 @@ fn skipped(place: Place, outcome: &NodeOutcome, ephemeral_cause: Option<&NodeOut
         }
         kind => format!("SKIP {kind} {}", node.name),
     };
+    let text = match &outcome.skipped_because {
+        Some(id) => format!("{text} because of {}", short_name(id.as_str())),
+        None => text,
+    };
     let line = place.line(&text, "SKIP", None);
     let mut message = place.message(("SkippingDetails", "Q034", LogLevel::Info), line, Tint::Yellow);
     message.data.insert("node_info".to_owned(), node_info::finished(outcome));
@@ -391,6 +395,16 @@ fn skipped(place: Place, outcome: &NodeOutcome, ephemeral_cause: Option<&NodeOut
     message.data.insert("resource_type".to_owned(), json!(node.resource_type.as_str()));
     message.data.insert("schema".to_owned(), json!(schema));
     message
+}
+
+/// `model.orders` of `model.shop.orders`, `test.unique_a` of `test.shop.unique_a.0f3c...`.
+fn short_name(id: &str) -> String {
+    let Some((kind, (_, name))) = id.split_once('.').and_then(|(kind, rest)| Some((kind, rest.split_once('.')?)))
+    else {
+        return id.to_owned();
+    };
+    let name = if kind == "test" { name.split_once('.').map_or(name, |(name, _)| name) } else { name };
+    format!("{kind}.{name}")
 }
 
 fn batch_finished(place: Place, batch: &str, outcome: &NodeOutcome) -> Message {

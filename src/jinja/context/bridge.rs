@@ -2,10 +2,13 @@
 //!
 //! In: plain values, macro names, text. Out: template values, macro results, rendered text.
 
+use std::sync::Arc;
+
 use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Error, State};
 
 use crate::base::{self, Table};
+use crate::diag::Diagnostic;
 use crate::jinja::table::AgateTable;
 use crate::jinja::{TemplateSource, engine_of, scope_of, values};
 
@@ -88,7 +91,15 @@ pub(super) fn is_template(text: &str) -> bool {
 pub(super) fn render_text(state: &mut State<'_, '_>, text: &str) -> Result<String, Error> {
     let Some((engine, scope)) = engine_of(state).zip(scope_of(state)) else { return Ok(text.to_owned()) };
     let source = TemplateSource::inline("<render>", text);
-    engine.render(&source, scope).map(|rendered| rendered.text).map_err(raise)
+    let placed = |problem: Diagnostic| match &problem.span {
+        // The text is in no file: the render around it knows the place, and the text itself is worth showing.
+        Some(span) if Arc::ptr_eq(&span.file, &source.file) => {
+            let shown = format!("while rendering `{}`", text.trim().lines().next().unwrap_or_default());
+            Diagnostic { span: None, ..problem }.note(shown)
+        }
+        _ => problem,
+    };
+    engine.render(&source, scope).map(|rendered| rendered.text).map_err(|problem| raise(placed(problem)))
 }
 
 /// The template value of a table.
