@@ -69,6 +69,18 @@ impl ArtifactKind {
         }
     }
 
+    /// What dbt's log calls the file's content.
+    pub fn logged_as(self) -> &'static str {
+        match self {
+            Self::Manifest => "WritableManifest",
+            Self::RunResults => "RunExecutionResult",
+            Self::Sources => "FreshnessResult",
+            Self::Catalog => "CatalogArtifact",
+            Self::SemanticManifest => "SemanticManifest",
+            Self::GraphSummary => "GraphSummary",
+        }
+    }
+
     /// `dbt_schema_version` of the metadata; empty for files that have none.
     pub fn schema(self) -> &'static str {
         match self {

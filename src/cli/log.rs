@@ -11,17 +11,21 @@ use crate::jinja::context::host::LogSink;
 pub struct EventLog {
     /// The stream.
     pub sink: Arc<dyn EventSink>,
+    /// Whether `print()` is shown (`--print`).
+    pub print: bool,
     /// What happens to warnings.
     pub warnings: Arc<WarningPolicy>,
 }
 
 impl LogSink for EventLog {
-    fn log(&self, message: &str, info: bool, _node: Option<&NodeId>) {
-        self.sink.emit(&Event::Logged { message, info, node: None });
+    fn log(&self, message: &str, info: bool, node: Option<&NodeId>) {
+        self.sink.emit(&Event::Logged { message, info, node });
     }
 
     fn print(&self, message: &str) {
-        self.sink.emit(&Event::Printed { message });
+        if self.print {
+            self.sink.emit(&Event::Printed { message });
+        }
     }
 
     fn warn(&self, warning: Diagnostic) -> Result<(), Diagnostic> {

@@ -115,9 +115,16 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
     let invocation_id = uuid::Uuid::new_v4().to_string();
     let sink = reporter(settings, &env, &files, &clock, &invocation_id);
     let version = env!("CARGO_PKG_VERSION");
-    sink.emit(&Event::CommandStarted { version, invocation: settings.invocation_line() });
+    let args = without_secrets(settings.args_dict(), &secrets(settings, &env));
+    sink.emit(&Event::CommandStarted {
+        version,
+        dbt_version: crate::load::DBT_VERSION,
+        invocation: settings.invocation_line(),
+        settings: &args,
+    });
     let warnings = Arc::new(settings.warning_policy());
-    let log = Arc::new(log::EventLog { sink: Arc::clone(&sink), warnings: Arc::clone(&warnings) });
+    let print = settings.bool("print");
+    let log = Arc::new(log::EventLog { sink: Arc::clone(&sink), print, warnings: Arc::clone(&warnings) });
     let cancel = Arc::new(CancelFlag::new());
     let on_signal = Arc::clone(&cancel);
     // Without a handler Ctrl-C still ends the process, only less tidily.
@@ -125,7 +132,7 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
     let inputs = Inputs {
         load: settings.load_request(),
         flags: settings.flags_dict(),
-        args: without_secrets(settings.args_dict(), &secrets(settings, &env)),
+        args,
         sink: Arc::clone(&sink),
         log,
         env,
@@ -191,6 +198,7 @@ fn reporter(
 ) -> Arc<dyn EventSink> {
     let mut shared = Shared::new(Arc::clone(clock), invocation_id, std::process::id());
     shared.secrets = secrets(settings, env);
+    shared.extra = session::metadata_env(env);
     if let Some(width) = settings.integer("printer_width").and_then(|w| usize::try_from(w).ok()) {
         shared.printer_width = width;
     }
@@ -264,7 +272,11 @@ fn again_in(again: &retry::Again, inputs: Inputs) -> CommandResult {
         load: settings.load_request(),
         flags: settings.flags_dict(),
         args: without_secrets(settings.args_dict(), &secrets(settings, &inputs.env)),
-        log: Arc::new(log::EventLog { sink: Arc::clone(&inputs.sink), warnings: Arc::clone(&warnings) }),
+        log: Arc::new(log::EventLog {
+            sink: Arc::clone(&inputs.sink),
+            print: settings.bool("print"),
+            warnings: Arc::clone(&warnings),
+        }),
         warnings,
         empty: settings.bool("empty"),
         sample: settings.sample(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::adapters::Adapter;
-use crate::artifacts::{Artifact, GraphSummary, Manifest, Metadata, SemanticManifest, graph_dict};
+use crate::artifacts::{Artifact, ArtifactKind, GraphSummary, Manifest, Metadata, SemanticManifest, graph_dict};
 use crate::base::{Dict, Interval, NodeId, Value};
 use crate::compile::{CompileSettings, Compiler};
 use crate::diag::{Diagnostic, Diagnostics, Warning, WarningPolicy, codes};
@@ -333,12 +333,20 @@ impl Session {
 
     /// Writes an artifact; a failure is told and stops.
     pub fn write(&self, artifact: &dyn WriteArtifact) -> Step<()> {
-        artifact.write_to(&*self.inputs.files, &self.target_dir()).map_err(|problem| {
+        let folder = self.target_dir();
+        let written = artifact.write_to(&*self.inputs.files, &folder).map_err(|problem| {
             let problem = Diagnostic::error(codes::TARGET_UNWRITABLE, problem)
                 .help("check the folder's permissions and free space, or choose another with --target-path");
             self.inputs.sink.emit(&Event::Problem(&problem));
             Stop(2)
-        })
+        });
+        written?;
+        let (kind, path) = (artifact.kind_of(), folder.join(artifact.kind_of().file_name()));
+        if kind != ArtifactKind::GraphSummary {
+            let path = path.to_string_lossy();
+            self.inputs.sink.emit(&Event::ArtifactWritten { kind: kind.logged_as(), path: &path });
+        }
+        Ok(())
     }
 }
 
@@ -346,11 +354,18 @@ impl Session {
 pub trait WriteArtifact {
     /// Writes the file into the target folder.
     fn write_to(&self, files: &dyn Files, target: &Path) -> Result<(), String>;
+
+    /// Which file it is.
+    fn kind_of(&self) -> ArtifactKind;
 }
 
 impl<A: Artifact> WriteArtifact for A {
     fn write_to(&self, files: &dyn Files, target: &Path) -> Result<(), String> {
         self.write(files, target).map(|_| ()).map_err(|e| e.to_string())
+    }
+
+    fn kind_of(&self) -> ArtifactKind {
+        self.kind()
     }
 }
 
@@ -380,6 +395,12 @@ fn note(inputs: &Inputs, message: &str) {
     inputs.sink.emit(&Event::Note { level: crate::execute::NoteLevel::Info, message });
 }
 
+/// The variables `DBT_ENV_CUSTOM_ENV_*` without their prefix: what artifacts, the log and Jinja repeat of the surroundings.
+pub fn metadata_env(env: &Env) -> Dict {
+    let named = env.vars().filter_map(|(k, v)| Some((k.strip_prefix("DBT_ENV_CUSTOM_ENV_")?, v)));
+    named.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
+}
+
 fn shared_context(inputs: &Inputs, tree: &SourceTree, facts: AdapterFacts) -> SharedContext {
     let root = &tree.root.config;
     let vars = Arc::new(TreeVars(tree.vars.clone()));
@@ -391,11 +412,7 @@ fn shared_context(inputs: &Inputs, tree: &SourceTree, facts: AdapterFacts) -> Sh
     shared.dbt_version = DBT_VERSION.to_owned();
     shared.flags.clone_from(&inputs.flags);
     shared.invocation_args.clone_from(&inputs.args);
-    shared.metadata_envs = inputs
-        .env
-        .vars()
-        .filter_map(|(k, v)| k.strip_prefix("DBT_ENV_CUSTOM_ENV_").map(|k| (k.to_owned(), Value::from(v))))
-        .collect();
+    shared.metadata_envs = metadata_env(&inputs.env);
     shared.packages = tree.all_packages().map(|p| p.config.name.clone()).collect();
     shared.dispatch = DispatchSettings {
         prefixes: shared.adapter.dispatch_prefixes.clone(),

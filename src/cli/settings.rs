@@ -305,7 +305,6 @@ impl Settings {
             format: if debug && format == LogFormat::Text { LogFormat::Debug } else { format },
             level: if debug { LogLevel::Debug } else { self.level("log_level") },
             quiet: self.bool("quiet"),
-            print: self.bool("print"),
             color,
             is_terminal,
             width,

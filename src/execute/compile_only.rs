@@ -17,6 +17,7 @@ use crate::node::ResourceType;
 
 use super::cache::RelationCache;
 use super::database::WorkerDatabase;
+use super::event::Event;
 use super::failure::connection_diagnostic;
 use super::outcome::{CompiledFacts, NodeFacts, NodeOutcome, RunOutcome, Status};
 use super::request::{RunSettings, Surroundings};
@@ -163,6 +164,7 @@ impl Worker<'_> {
         let started = Instant::now();
         self.database.turn_to(Some(id.as_str()), None);
         let mut outcome = self.outcome(&facts);
+        around.sink.emit(&Event::NodeOpened { node: &facts });
         let result = catch_unwind(AssertUnwindSafe(|| {
             let database = Arc::clone(&self.database) as Arc<dyn Database>;
             match &member {
@@ -182,6 +184,7 @@ impl Worker<'_> {
         }
         self.database.reset();
         outcome.execution_time = started.elapsed().as_secs_f64();
+        around.sink.emit(&Event::NodeClosed { outcome: &outcome });
         Some(outcome)
     }
 }

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::base::{Dict, NodeId};
 use crate::diag::Diagnostic;
 
 use super::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome, RunOutcome};
@@ -29,8 +30,12 @@ pub enum Event<'a> {
     CommandStarted {
         /// Version of this program.
         version: &'a str,
+        /// The version of dbt that this one behaves as.
+        dbt_version: &'a str,
         /// The command line, secrets removed.
         invocation: &'a str,
+        /// The settings, secrets removed.
+        settings: &'a Dict,
     },
     /// Nodes are about to run (or to be compiled).
     RunStarted {
@@ -68,6 +73,26 @@ pub enum Event<'a> {
         outcome: &'a NodeOutcome,
         /// For a skip: the ephemeral parent that failed, whose status the message names.
         ephemeral_cause: Option<&'a NodeOutcome>,
+    },
+    /// A worker took a node that is not built: it is compiled or shown.
+    NodeOpened {
+        /// The node.
+        node: &'a NodeFacts,
+    },
+    /// What was not to be built is compiled or shown.
+    NodeClosed {
+        /// The verdict.
+        outcome: &'a NodeOutcome,
+    },
+    /// A node's code is rendered from here on.
+    NodeCompiling {
+        /// The node.
+        node: &'a NodeFacts,
+    },
+    /// A node's code runs from here on.
+    NodeExecuting {
+        /// The node.
+        node: &'a NodeFacts,
     },
     /// A batch of a microbatch model has found its worker.
     BatchPlaced {
@@ -125,13 +150,15 @@ pub enum Event<'a> {
         /// `info=true`: for the console too, not only for the log file.
         info: bool,
         /// The node that is being rendered.
-        node: Option<&'a NodeFacts>,
+        node: Option<&'a NodeId>,
     },
-    /// Jinja's `print()`, and the result of commands like `list` and `show`: data for standard output.
+    /// Jinja's `print()`, and the result of commands like `list`: data for standard output.
     Printed {
         /// The text, without final line end.
         message: &'a str,
     },
+    /// The result of `compile` or `show` for one node: data for standard output.
+    Exhibited(&'a Exhibit<'a>),
     /// A problem that belongs to no node's outcome: of the project, of the selection, a deprecation.
     Problem(&'a Diagnostic),
     /// A statement went to the engine and came back. For the log file.
@@ -186,6 +213,34 @@ pub enum Event<'a> {
         /// The text.
         message: &'a str,
     },
+}
+
+/// Code or rows that the user asked to see.
+#[derive(Clone, Copy, Debug)]
+pub struct Exhibit<'a> {
+    /// Which of the two.
+    pub kind: ExhibitKind,
+    /// The node; none for a query from the command line.
+    pub node: Option<&'a NodeFacts>,
+    /// The node's name as people know it, with its version.
+    pub name: &'a str,
+    /// The code, or the rows in the wanted format.
+    pub content: &'a str,
+    /// What a console prints.
+    pub text: &'a str,
+    /// `text` or `json`.
+    pub format: &'a str,
+    /// Whether `text` is the content alone.
+    pub quiet: bool,
+}
+
+/// What an [`Exhibit`] has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExhibitKind {
+    /// Compiled code.
+    Code,
+    /// The first rows.
+    Rows,
 }
 
 /// A reader of the stream. Workers call it at the same time.

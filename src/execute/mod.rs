@@ -57,7 +57,7 @@ pub use cache::RelationCache;
 pub use cancel::CancelFlag;
 pub use compile_only::{NodeCode, compile_code, compile_inline, compile_nodes};
 pub use database::WorkerDatabase;
-pub use event::{Event, EventSink, NoSink, NoteLevel};
+pub use event::{Event, EventSink, Exhibit, ExhibitKind, NoSink, NoteLevel};
 pub use failure::{connection_diagnostic, diagnostic};
 pub use files::{CodePaths, ProjectFiles};
 pub use operation::{run_operation, run_sql_operation};

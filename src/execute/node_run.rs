@@ -15,6 +15,7 @@ use crate::parse;
 use crate::parse::test_names::python_repr;
 
 use super::code::RunningCode;
+use super::event::Event;
 use super::ledger::Pending;
 use super::outcome::{CompiledFacts, NodeOutcome};
 use super::worker::{Worker, response_dict, timed};
@@ -28,6 +29,7 @@ impl Worker<'_> {
             return self.clone_node(node, outcome);
         }
         if node.resource_type == ResourceType::Seed {
+            self.around.sink.emit(&Event::NodeCompiling { node: &outcome.node });
             let scope = self.materialize(node, None, self.pending(node), outcome, |scope| scope)?;
             return self.succeed(&scope, outcome);
         }
@@ -88,6 +90,7 @@ impl Worker<'_> {
         batch: Option<&str>,
         compile: impl FnOnce() -> Step<Compiled>,
     ) -> Step<Compiled> {
+        self.around.sink.emit(&Event::NodeCompiling { node: &outcome.node });
         let (compiled, period) = timed(compile);
         outcome.timing.compile = Some(period);
         let compiled = compiled?;
@@ -108,6 +111,7 @@ impl Worker<'_> {
         outcome: &mut NodeOutcome,
         more: impl FnOnce(ScopeBuilder) -> ScopeBuilder,
     ) -> Step<Arc<NodeScope>> {
+        self.around.sink.emit(&Event::NodeExecuting { node: &outcome.node });
         self.database.expect(pending);
         let (result, period) = timed(|| self.run_macro(node, code, node.config.materialized(), more));
         outcome.timing.execute = Some(period);

@@ -106,10 +106,8 @@ pub struct NodeFacts {
     pub checksum: String,
     /// `meta`.
     pub meta: Dict,
-    /// Name of the group.
-    pub group: Option<String>,
-    /// The group itself, where the project declares it.
-    pub group_details: Option<Arc<Group>>,
+    /// The group, if the project was asked.
+    pub group: Option<Arc<Group>>,
     /// The node that a generic test is written under.
     pub attached_node: Option<NodeId>,
     /// Whether the node is inlined into its readers.
@@ -138,7 +136,6 @@ impl NodeFacts {
             checksum: String::new(),
             meta: Dict::new(),
             group: None,
-            group_details: None,
             attached_node: None,
             is_ephemeral: false,
             stores_failures: false,
@@ -177,7 +174,6 @@ impl NodeFacts {
             relation_name: node.relation_name.clone(),
             checksum: node.checksum.checksum.clone(),
             meta: node.config.map("meta").cloned().unwrap_or_default(),
-            group: node.group().map(str::to_owned),
             attached_node: node.generic_test().and_then(|t| t.attached_node.clone()),
             is_ephemeral: node.is_ephemeral(),
             stores_failures: node.resource_type == ResourceType::Test && stores_failures(node),
@@ -237,10 +233,7 @@ impl NodeFacts {
 
     /// Facts about a saved query, metric, semantic model or function.
     pub fn of_semantic(semantic: &Semantic) -> Self {
-        Self {
-            group: semantic.config.str("group").map(str::to_owned),
-            ..Self::new(&semantic.id, semantic.kind, &semantic.name, &semantic.original_path)
-        }
+        Self { ..Self::new(&semantic.id, semantic.kind, &semantic.name, &semantic.original_path) }
     }
 }
 

@@ -71,7 +71,9 @@ pub fn run(request: &RunRequest) -> Result<RunOutcome, Box<Diagnostic>> {
         broken_hook: broken_hook.map(|problem| *problem),
     };
     let nodes = outcome.outcomes.iter().map(|o| &o.node).chain(outcome.freshness.iter().map(|f| &f.node));
-    let kinds: Vec<String> = nodes.map(|node| counted_kind(node)).collect();
+    let mut kinds: Vec<String> = nodes.map(|node| counted_kind(node)).collect();
+    // In dbt's order, which knows a data test as a test.
+    kinds.sort_by(|a, b| a.trim_start_matches("data ").cmp(b.trim_start_matches("data ")));
     let ran = count_line(kinds.iter().map(String::as_str));
     around.sink.emit(&Event::RunFinished { outcome: &outcome, ran: &ran });
     Ok(outcome)

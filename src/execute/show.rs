@@ -15,6 +15,7 @@ use super::cache::RelationCache;
 use super::code::RunningCode;
 use super::compile_only::{INLINE, in_inline_query};
 use super::database::WorkerDatabase;
+use super::event::Event;
 use super::failure::connection_diagnostic;
 use super::outcome::{CompiledFacts, NodeFacts, NodeOutcome, Status};
 use super::request::Surroundings;
@@ -36,8 +37,14 @@ pub fn show(
     limit: Option<u64>,
 ) -> Result<(NodeOutcome, Table), Box<Diagnostic>> {
     let started = Instant::now();
+    if let Shown::Node(node) = shown {
+        let facts = NodeFacts::of_node(node, Some(around.adapter.default_database()));
+        around.sink.emit(&Event::NodeOpened { node: &facts });
+        around.sink.emit(&Event::NodeCompiling { node: &facts });
+    }
     let (mut outcome, table) = rows(around, shown, limit)?;
     outcome.execution_time = started.elapsed().as_secs_f64();
+    around.sink.emit(&Event::NodeClosed { outcome: &outcome });
     Ok((outcome, table))
 }
 
@@ -66,6 +73,9 @@ fn rows(around: &Surroundings, shown: &Shown<'_>, limit: Option<u64>) -> Result<
         Shown::Inline(sql) => around.compiler.compile_inline(INLINE, sql, Some(door())).map_err(in_inline_query)?,
     };
     let node = &compiled.node;
+    if matches!(shown, Shown::Inline(_)) {
+        around.sink.emit(&Event::NodeOpened { node: &facts(node) });
+    }
     database.turn_to(Some(node.id.as_str()), Some(RunningCode::compiled(&compiled, None)));
     let resolver = around.compiler.resolver(node);
     let code = Some(Arc::clone(&compiled.code));
@@ -77,6 +87,7 @@ fn rows(around: &Surroundings, shown: &Shown<'_>, limit: Option<u64>) -> Result<
         ("limit", Argument::Value(Value::from(limit))),
     ];
     let sql = call_named(&around.engine, "get_show_sql", arguments, &scope)?.text();
+    around.sink.emit(&Event::NodeExecuting { node: &facts(node) });
     let (answer, period) = timed(|| database.query(&sql, None));
     let (response, table) = answer.map_err(|e| Box::new(e.into_diagnostic()))?;
     let _ = database.rollback();

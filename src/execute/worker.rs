@@ -52,8 +52,7 @@ impl Member {
         } else {
             (Self::Other, NodeFacts::of_semantic(project.semantics.get(id)?))
         };
-        let group = facts.group.as_ref().and_then(|name| project.groups.values().find(|g| g.name == *name));
-        let facts = NodeFacts { group_details: group.cloned(), ..facts };
+        let facts = NodeFacts { group: project.group_of(id).cloned(), ..facts };
         Some((member, Arc::new(facts)))
     }
 }

@@ -70,6 +70,21 @@ pub struct Project {
 }
 
 impl Project {
+    /// The group of a member; a generic test belongs to the group of the node it is written under.
+    pub fn group_of(&self, id: &NodeId) -> Option<&Arc<Group>> {
+        let (name, package) = match (self.nodes.get(id), self.semantics.get(id)) {
+            (Some(node), _) => {
+                let attached = || self.nodes.get(node.generic_test()?.attached_node.as_ref()?)?.group();
+                (node.group().or_else(attached)?, &node.package)
+            }
+            (None, Some(semantic)) => (semantic.config.str("group")?, &semantic.package),
+            (None, None) => return None,
+        };
+        let named = |group: &&Arc<Group>| group.name == name;
+        let groups = || self.groups.values().filter(named);
+        groups().find(|group| group.package == *package).or_else(|| groups().next())
+    }
+
     /// Direct parents of any graph member.
     pub fn parents(&self, id: &NodeId) -> &[NodeId] {
         if let Some(node) = self.nodes.get(id) {

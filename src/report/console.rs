@@ -102,11 +102,14 @@ impl EventSink for Console {
     fn emit(&self, event: &Event<'_>) {
         let now = self.shared.now();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Event::Printed { message } = event {
-            if self.settings.print {
-                let text = self.shared.scrub((*message).to_owned());
-                state.write(&format!("{text}\n"), Stream::Out);
-            }
+        let asked_for = match event {
+            Event::Printed { message } => Some(*message),
+            Event::Exhibited(exhibit) => Some(exhibit.text),
+            _ => None,
+        };
+        if let Some(text) = asked_for {
+            let text = self.shared.scrub(text.to_owned());
+            state.write(&format!("{text}\n"), Stream::Out);
             return;
         }
         if self.has_bar() {
@@ -114,7 +117,7 @@ impl EventSink for Console {
         }
         let mut text = String::new();
         let mut blank = state.blank;
-        for message in messages(event, now, self.shared.printer_width) {
+        for message in messages(event, now, &self.shared) {
             let replaced = self.has_bar() && matches!(message.name, "LogStartLine" | "LogStartBatch");
             if message.level >= self.level && !replaced {
                 text.push_str(&self.shown(&message, now, &mut blank));

@@ -10,20 +10,20 @@ use crate::node::ResourceType;
 
 use super::LogLevel;
 use super::messages::{Message, problem_data};
-use super::node_info::{self, object, run_result, summed_up};
+use super::node_info::{group as group_facts, object, run_result, summed_up};
 use super::style::Tint;
 
 /// Everything that is said when a run has ended. `ran` counts what ran, by kind.
 pub(super) fn end_of_run(outcome: &RunOutcome, ran: &str) -> Vec<Message> {
     let mut list = vec![Message::blank(), finished_running(outcome, ran)];
-    let results: Vec<Json> = outcome.outcomes.iter().map(run_result).collect();
-    list.push(Message::new("EndRunResult", "Q037", LogLevel::Debug, "Command end result").data(object([
-        ("elapsed_time", json!(outcome.elapsed)),
-        ("generated_at", json!(outcome.generated_at.format("%Y-%m-%dT%H:%M:%SZ").to_string())),
-        ("results", json!(results)),
-        ("success", json!(outcome.exit_code() == 0)),
-    ])));
     if outcome.freshness.is_empty() {
+        let results: Vec<Json> = outcome.outcomes.iter().map(run_result).collect();
+        list.push(Message::new("EndRunResult", "Q037", LogLevel::Debug, "Command end result").data(object([
+            ("elapsed_time", json!(outcome.elapsed)),
+            ("generated_at", json!(outcome.generated_at.format("%Y-%m-%dT%H:%M:%SZ").to_string())),
+            ("results", json!(results)),
+            ("success", json!(outcome.exit_code() == 0)),
+        ])));
         summary(outcome, &mut list);
     } else {
         for check in outcome.freshness.iter().filter(|f| f.status.is_failure()) {
@@ -165,8 +165,8 @@ fn headline(node: &NodeFacts, is_warning: bool) -> Message {
         ("path", json!(node.original_path)),
         ("node_info", summed_up(node)),
     ]);
-    if let Some(group) = &node.group_details {
-        data.insert("group".to_owned(), node_info::group(group));
+    if let Some(group) = &node.group {
+        data.insert("group".to_owned(), group_facts(group));
     }
     Message::new(name, code, level, text).tinted(tint).data(data)
 }
@@ -174,8 +174,10 @@ fn headline(node: &NodeFacts, is_warning: bool) -> Message {
 fn error_text(outcome: &NodeOutcome, text: &str, level: LogLevel) -> Message {
     let mut line = Message::new("RunResultError", "Z024", level, format!("  {text}"));
     line.data = object([("msg", json!(text)), ("node_info", summed_up(&outcome.node))]);
+    line.data.extend(outcome.node.group.as_deref().map(|group| ("group".to_owned(), group_facts(group))));
     if !outcome.diagnostics.is_empty() {
-        let facts: Vec<Json> = outcome.diagnostics.iter().map(|d| Json::Object(problem_data(d))).collect();
+        let facts: Vec<Json> =
+            outcome.diagnostics.iter().filter_map(|d| problem_data(d).remove("diagnostic")).collect();
         line.data.insert("diagnostics".to_owned(), Json::Array(facts));
         line.diagnostics.clone_from(&outcome.diagnostics);
     }

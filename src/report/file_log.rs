@@ -67,7 +67,7 @@ impl EventSink for FileLog {
     fn emit(&self, event: &Event<'_>) {
         let now = self.shared.now();
         let mut lines = String::new();
-        for message in messages(event, now, self.shared.printer_width) {
+        for message in messages(event, now, &self.shared) {
             if message.level >= self.level {
                 lines.push_str(&self.line(&message, now));
                 lines.push('\n');

@@ -17,7 +17,6 @@ use super::{LogLevel, ReportSettings, Shared};
 /// Writes the structured log.
 pub struct JsonLines {
     level: LogLevel,
-    print: bool,
     shared: Shared,
     out: Mutex<Box<dyn Write + Send>>,
 }
@@ -25,17 +24,18 @@ pub struct JsonLines {
 impl JsonLines {
     /// A structured log on a stream.
     pub fn new(settings: ReportSettings, shared: Shared, out: Box<dyn Write + Send>) -> Self {
-        Self { level: settings.effective_level(), print: settings.print, shared, out: Mutex::new(out) }
+        Self { level: settings.effective_level(), shared, out: Mutex::new(out) }
     }
 }
 
 impl EventSink for JsonLines {
     fn emit(&self, event: &Event<'_>) {
         let now = self.shared.now();
-        let printed = matches!(event, Event::Printed { .. });
+        // What was asked for as data is there at every level.
+        let asked_for = matches!(event, Event::Printed { .. } | Event::Exhibited(_));
         let mut lines = String::new();
-        for message in messages(event, now, self.shared.printer_width) {
-            if if printed { self.print } else { message.level >= self.level } {
+        for message in messages(event, now, &self.shared) {
+            if asked_for || message.level >= self.level {
                 lines.push_str(&json_line(&message, &self.shared));
                 lines.push('\n');
             }

@@ -8,14 +8,14 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json, json};
 
 use crate::diag::Diagnostic;
-use crate::execute::event::Event;
+use crate::execute::event::{Event, Exhibit, ExhibitKind};
 use crate::execute::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome, Status};
 use crate::node::ResourceType;
 
-use super::LogLevel;
 use super::end_of_run::end_of_run;
 use super::node_info::{self, object};
 use super::style::Tint;
+use super::{LogLevel, Shared};
 
 /// One line of the log; the text may have several.
 #[derive(Clone, Debug)]
@@ -60,20 +60,27 @@ impl Message {
 }
 
 /// What an event says.
-pub(super) fn messages(event: &Event<'_>, now: DateTime<Utc>, width: usize) -> Vec<Message> {
+pub(super) fn messages(event: &Event<'_>, now: DateTime<Utc>, shared: &Shared) -> Vec<Message> {
     use LogLevel::{Debug, Info};
+    let width = shared.printer_width;
     match event {
-        Event::CommandStarted { version, invocation } => vec![
-            Message::new("MainReportVersion", "A001", Info, format!("Running with transform={version}"))
-                .data(object([("version", json!(format!("={version}"))), ("log_version", json!(3))])),
-            Message::new("MainReportArgs", "A002", Debug, format!("running with arguments {invocation}"))
-                .data(object([("args", json!({ "invocation_command": invocation }))])),
-        ],
+        Event::CommandStarted { .. } => command_started(event),
         Event::RunStarted { .. } => run_started(event),
         Event::NodeStarted { index, total, node } => node_started(Place::new(*index, *total, width), node, now),
         Event::NodeFinished { index, total, outcome, ephemeral_cause } => {
             node_finished(Place::new(*index, *total, width), outcome, *ephemeral_cause)
         }
+        Event::NodeOpened { node } => vec![begun(node, node_info::started(node, now))],
+        Event::NodeClosed { outcome } => vec![ended(outcome)],
+        Event::NodeCompiling { node } => vec![
+            Message::new("NodeCompiling", "Q030", Debug, format!("Began compiling node {}", node.id))
+                .data(about(shared, node.id.as_str())),
+        ],
+        Event::NodeExecuting { node } => vec![
+            Message::new("NodeExecuting", "Q031", Debug, format!("Began executing node {}", node.id))
+                .data(about(shared, node.id.as_str())),
+        ],
+        Event::Exhibited(exhibit) => vec![exhibited(exhibit)],
         Event::BatchPlaced { batch, node, concurrent } => {
             let how = if *concurrent { "concurrently" } else { "sequentially" };
             let text = format!("batch {batch} of {} is being run {how}", node.representation);
@@ -114,8 +121,8 @@ pub(super) fn messages(event: &Event<'_>, now: DateTime<Utc>, width: usize) -> V
             let (name, code, level) =
                 if *info { ("JinjaLogInfo", "I062", Info) } else { ("JinjaLogDebug", "I063", Debug) };
             let mut data = object([("msg", json!(message))]);
-            if let Some(node) = node {
-                data.insert("node_info".to_owned(), node_info::rendering(node));
+            if let Some(id) = node {
+                data.extend(about(shared, id.as_str()));
             }
             vec![Message::new(name, code, level, *message).data(data)]
         }
@@ -123,19 +130,16 @@ pub(super) fn messages(event: &Event<'_>, now: DateTime<Utc>, width: usize) -> V
             vec![Message::new("PrintEvent", "Z052", Info, *message).data(object([("msg", json!(message))]))]
         }
         Event::Problem(diagnostic) => vec![problem(diagnostic)],
-        Event::Statement { connection, sql, status, elapsed } => vec![
-            Message::new("SQLQuery", "E016", Debug, format!("On {connection}: {sql}"))
-                .data(object([("conn_name", json!(connection)), ("sql", json!(sql))])),
-            Message::new("SQLQueryStatus", "E017", Debug, format!("SQL status: {status} in {elapsed:.3} seconds"))
-                .data(object([("status", json!(status)), ("elapsed", json!(elapsed)), ("query_id", json!(""))])),
-        ],
+        Event::Statement { .. } => statement(event, shared),
         Event::FreshnessFinished { index, total, outcome } => {
-            let mut list = vec![freshness_finished(Place::new(*index, *total, width), outcome)];
-            list.push(
-                Message::new("NodeFinished", "Q025", Debug, format!("Finished running node {}", outcome.node.id))
-                    .data(object([("node_info", node_info::checked(outcome))])),
-            );
-            list
+            let end = Message::new("NodeFinished", "Q025", Debug, format!("Finished running node {}", outcome.node.id));
+            vec![
+                freshness_finished(Place::new(*index, *total, width), outcome),
+                end.data(object([
+                    ("node_info", node_info::checked(outcome)),
+                    ("run_result", node_info::check_result(outcome)),
+                ])),
+            ]
         }
         Event::ArtifactWritten { kind, path } => {
             vec![
@@ -161,6 +165,25 @@ pub(super) fn messages(event: &Event<'_>, now: DateTime<Utc>, width: usize) -> V
             vec![Message::new("Note", "Z050", (*level).into(), *message).data(object([("msg", json!(message))]))]
         }
     }
+}
+
+/// Programs look here for the version of dbt, people for that of this program.
+fn command_started(event: &Event<'_>) -> Vec<Message> {
+    let Event::CommandStarted { version, dbt_version, invocation, settings } = event else { return Vec::new() };
+    let mut args: Map<String, Json> =
+        settings.iter().map(|(name, value)| (name.clone(), json!(value.to_string()))).collect();
+    args.insert("invocation_command".to_owned(), json!(invocation));
+    vec![
+        Message::new("MainReportVersion", "A001", LogLevel::Info, format!("Running with transform={version}")).data(
+            object([
+                ("version", json!(format!("={dbt_version}"))),
+                ("transform_version", json!(format!("={version}"))),
+                ("log_version", json!(3)),
+            ]),
+        ),
+        Message::new("MainReportArgs", "A002", LogLevel::Debug, format!("running with arguments {invocation}"))
+            .data(object([("args", Json::Object(args))])),
+    ]
 }
 
 /// Where in the run a line stands.
@@ -213,27 +236,27 @@ fn run_started(event: &Event<'_>) -> Vec<Message> {
     let place = if database.is_empty() { String::new() } else { format!(" ({database})") };
     let registered = format!("Registered adapter: {adapter}={adapter_version}{place}");
     let concurrency = format!("Concurrency: {threads} threads (target='{target}')");
-    vec![
+    let mut list = vec![
         Message::new("AdapterRegistered", "E034", LogLevel::Info, registered).data(object([
             ("adapter_name", json!(adapter)),
             ("adapter_version", json!(format!("={adapter_version}"))),
         ])),
         Message::new("FoundStats", "W006", LogLevel::Info, format!("Found {found}"))
             .data(object([("stat_line", json!(found))])),
-        Message::blank(),
-        Message::new("ConcurrencyLine", "Q027", LogLevel::Info, concurrency).data(object([
-            ("num_threads", json!(threads)),
-            ("target_name", json!(target)),
-            ("node_count", json!(total)),
-        ])),
-        Message::blank(),
-    ]
+    ];
+    if *total > 0 {
+        let facts =
+            object([("num_threads", json!(threads)), ("target_name", json!(target)), ("node_count", json!(total))]);
+        list.push(Message::blank());
+        list.push(Message::new("ConcurrencyLine", "Q027", LogLevel::Info, concurrency).data(facts));
+        list.push(Message::blank());
+    }
+    list
 }
 
 fn node_started(place: Place, node: &NodeFacts, now: DateTime<Utc>) -> Vec<Message> {
     let info = node_info::started(node, now);
-    let begin = Message::new("NodeStart", "Q024", LogLevel::Debug, format!("Began running node {}", node.id))
-        .data(object([("node_info", info.clone())]));
+    let begin = begun(node, info.clone());
     if matches!(node.resource_type, ResourceType::Exposure | ResourceType::SavedQuery) {
         return vec![begin];
     }
@@ -263,13 +286,62 @@ fn node_finished(place: Place, outcome: &NodeOutcome, ephemeral_cause: Option<&N
         (_, ResourceType::Function) => Some(model_finished(place, outcome, ("LogFunctionResult", "Q047"))),
         _ => Some(model_finished(place, outcome, ("LogModelResult", "Q012"))),
     };
-    let mut list: Vec<Message> = line.into_iter().collect();
-    list.push(
-        Message::new("NodeFinished", "Q025", LogLevel::Debug, format!("Finished running node {}", outcome.id())).data(
-            object([("node_info", node_info::finished(outcome)), ("run_result", node_info::run_result(outcome))]),
-        ),
-    );
+    // A worker takes what is skipped too, if only to say so.
+    let begin = (outcome.status == Status::Skipped).then(|| begun(&outcome.node, node_info::waiting(&outcome.node)));
+    let mut list: Vec<Message> = begin.into_iter().chain(line).collect();
+    list.push(ended(outcome));
     list
+}
+
+/// A worker has a node in hand.
+fn begun(node: &NodeFacts, info: Json) -> Message {
+    Message::new("NodeStart", "Q024", LogLevel::Debug, format!("Began running node {}", node.id))
+        .data(object([("node_info", info)]))
+}
+
+/// A worker is done with a node.
+fn ended(outcome: &NodeOutcome) -> Message {
+    Message::new("NodeFinished", "Q025", LogLevel::Debug, format!("Finished running node {}", outcome.id()))
+        .data(object([("node_info", node_info::finished(outcome)), ("run_result", node_info::run_result(outcome))]))
+}
+
+fn statement(event: &Event<'_>, shared: &Shared) -> Vec<Message> {
+    let Event::Statement { connection, sql, status, elapsed } = event else { return Vec::new() };
+    let mut sent = Message::new("SQLQuery", "E016", LogLevel::Debug, format!("On {connection}: {sql}"))
+        .data(object([("conn_name", json!(connection)), ("sql", json!(sql))]));
+    let text = format!("SQL status: {status} in {elapsed:.3} seconds");
+    let mut answered = Message::new("SQLQueryStatus", "E017", LogLevel::Debug, text).data(object([
+        ("status", json!(status)),
+        ("elapsed", json!(elapsed)),
+        ("query_id", json!("")),
+    ]));
+    sent.data.extend(about(shared, connection));
+    answered.data.extend(about(shared, connection));
+    vec![sent, answered]
+}
+
+/// `node_info` of a node that a worker has in hand.
+fn about(shared: &Shared, id: &str) -> Map<String, Json> {
+    shared.in_hand.info(id).into_iter().map(|info| ("node_info".to_owned(), info)).collect()
+}
+
+/// dbt's name for a query from the command line.
+const INLINE: &str = "inline_query";
+
+fn exhibited(shown: &Exhibit<'_>) -> Message {
+    let (name, code, content) = match shown.kind {
+        ExhibitKind::Code => ("CompiledNode", "Q042", "compiled"),
+        ExhibitKind::Rows => ("ShowNode", "Q041", "preview"),
+    };
+    let id = shown.node.map_or_else(|| format!("sqloperation.{INLINE}"), |node| node.id.to_string());
+    Message::new(name, code, LogLevel::Info, shown.text).data(object([
+        ("node_name", json!(if shown.node.is_some() { shown.name } else { INLINE })),
+        (content, json!(shown.content)),
+        ("is_inline", json!(shown.node.is_none())),
+        ("output_format", json!(shown.format)),
+        ("unique_id", json!(id)),
+        ("quiet", json!(shown.quiet)),
+    ]))
 }
 
 /// A result line with the facts that all kinds share.
@@ -285,7 +357,7 @@ fn result_line(
     message.data.insert("execution_time".to_owned(), json!(outcome.execution_time));
     message.data.insert("status".to_owned(), json!(outcome.status.as_str()));
     message.data.insert("node_info".to_owned(), node_info::finished(outcome));
-    if let Some(group) = &outcome.node.group_details {
+    if let Some(group) = &outcome.node.group {
         message.data.insert("group".to_owned(), node_info::group(group));
     }
     message
@@ -322,7 +394,8 @@ fn seed_finished(place: Place, outcome: &NodeOutcome) -> Message {
     };
     let level = if outcome.status.is_failure() { LogLevel::Error } else { LogLevel::Info };
     let mut message = result_line(place, outcome, ("LogSeedResult", "Q016", level), words);
-    message.data.insert("result_message".to_owned(), json!(outcome.message));
+    message.data.remove("description");
+    message.data.insert("result_message".to_owned(), json!(outcome.message.clone().unwrap_or_default()));
     message.data.insert("schema".to_owned(), json!(outcome.node.schema));
     message.data.insert("relation".to_owned(), json!(outcome.node.alias));
     message
@@ -376,6 +449,7 @@ fn skipped(place: Place, outcome: &NodeOutcome, ephemeral_cause: Option<&NodeOut
         message.data.insert("schema".to_owned(), json!(schema));
         message.data.insert("relation".to_owned(), json!(node.name));
         message.data.insert("status".to_owned(), json!(status));
+        message.data.extend(node.group.as_deref().map(|group| ("group".to_owned(), node_info::group(group))));
         return message;
     }
     let text = match node.resource_type {
@@ -391,6 +465,7 @@ fn skipped(place: Place, outcome: &NodeOutcome, ephemeral_cause: Option<&NodeOut
     let line = place.line(&text, "SKIP", None);
     let mut message = place.message(("SkippingDetails", "Q034", LogLevel::Info), line, Tint::Yellow);
     message.data.insert("node_info".to_owned(), node_info::finished(outcome));
+    message.data.extend(node.group.as_deref().map(|group| ("group".to_owned(), node_info::group(group))));
     message.data.insert("node_name".to_owned(), json!(node.name));
     message.data.insert("resource_type".to_owned(), json!(node.resource_type.as_str()));
     message.data.insert("schema".to_owned(), json!(schema));
@@ -502,12 +577,12 @@ fn problem(diagnostic: &Diagnostic) -> Message {
     message
 }
 
-/// A problem as structured facts.
+/// A problem as structured facts: its words under dbt's key, and what dbt does not know under a key of its own.
 pub(super) fn problem_data(diagnostic: &Diagnostic) -> Map<String, Json> {
     let position = diagnostic.span.as_ref().map(|s| s.position());
-    let mut data = object([
-        ("msg", json!(diagnostic.message)),
-        ("diagnostic_code", json!(diagnostic.code.as_str())),
+    let facts = object([
+        ("code", json!(diagnostic.code.as_str())),
+        ("message", json!(diagnostic.message)),
         ("file", json!(diagnostic.span.as_ref().map(|s| s.file.path.clone()))),
         ("line", json!(position.map(|p| p.line))),
         ("column", json!(position.map(|p| p.column))),
@@ -515,6 +590,8 @@ pub(super) fn problem_data(diagnostic: &Diagnostic) -> Map<String, Json> {
         ("help", json!(diagnostic.help)),
         ("node_id", json!(diagnostic.node)),
     ]);
+    let words = if diagnostic.is_error() { "exc" } else { "msg" };
+    let mut data = object([(words, json!(diagnostic.message)), ("diagnostic", Json::Object(facts))]);
     data.extend(diagnostic.facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
     data
 }

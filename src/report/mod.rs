@@ -15,6 +15,7 @@ mod annotations;
 mod console;
 mod end_of_run;
 mod file_log;
+mod in_hand;
 mod json_lines;
 mod junit;
 pub mod lineage;
@@ -51,16 +52,18 @@ pub struct Streams {
 /// Passes every event on to all readers.
 pub struct Reporter {
     sinks: Vec<Box<dyn EventSink>>,
+    shared: Shared,
 }
 
 impl Reporter {
     /// The main reader, console or JSON lines.
     pub fn new(settings: ReportSettings, shared: Shared, streams: Streams) -> Self {
+        let kept = shared.clone();
         let main: Box<dyn EventSink> = match settings.format {
             LogFormat::Json => Box::new(JsonLines::new(settings, shared, streams.out)),
             LogFormat::Text | LogFormat::Debug => Box::new(Console::new(settings, shared, streams)),
         };
-        Self { sinks: vec![main] }
+        Self { sinks: vec![main], shared: kept }
     }
 
     /// Adds a reader.
@@ -73,8 +76,10 @@ impl Reporter {
 
 impl EventSink for Reporter {
     fn emit(&self, event: &Event<'_>) {
+        self.shared.in_hand.before(event, self.shared.now());
         for sink in &self.sinks {
             sink.emit(event);
         }
+        self.shared.in_hand.after(event);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use chrono::{DateTime, Utc};
 
 use crate::base::Value;
-use crate::execute::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome};
+use crate::execute::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome, Timing};
 use crate::node::Group;
 
 /// Times without zone, as dbt's log has them.
@@ -46,9 +46,9 @@ pub(super) fn started(node: &NodeFacts, at: DateTime<Utc>) -> Json {
     info(node, "started", Some(at), None)
 }
 
-/// `node_info` of a node whose code is being rendered.
-pub(super) fn rendering(node: &NodeFacts) -> Json {
-    info(node, "compiling", None, None)
+/// `node_info` of a node that nobody has worked on.
+pub(super) fn waiting(node: &NodeFacts) -> Json {
+    info(node, "started", None, None)
 }
 
 /// `node_info` of a node that is done.
@@ -68,18 +68,6 @@ pub(super) fn summed_up(node: &NodeFacts) -> Json {
 
 /// `run_result` of a node that is done.
 pub(super) fn run_result(o: &NodeOutcome) -> Json {
-    let steps = [("compile", o.timing.compile), ("execute", o.timing.execute)];
-    let timing: Vec<Json> = steps
-        .into_iter()
-        .filter_map(|(name, period)| {
-            let period = period?;
-            Some(json!({
-                "completed_at": zoned(period.completed_at),
-                "name": name,
-                "started_at": zoned(period.started_at),
-            }))
-        })
-        .collect();
     json!({
         "adapter_response": Value::Map(o.adapter_response.clone()).to_json(),
         "execution_time": o.execution_time,
@@ -87,11 +75,37 @@ pub(super) fn run_result(o: &NodeOutcome) -> Json {
         "num_failures": o.failures.unwrap_or(0),
         "status": o.status.as_str(),
         "thread": o.thread_id,
-        "timing_info": timing,
+        "timing_info": timing_info(&o.timing),
     })
 }
 
-/// The group of a node: its name, and who owns it.
+fn timing_info(timing: &Timing) -> Vec<Json> {
+    let steps = [("compile", timing.compile), ("execute", timing.execute)];
+    let told = steps.into_iter().filter_map(|(name, period)| {
+        let period = period?;
+        Some(json!({
+            "completed_at": zoned(period.completed_at),
+            "name": name,
+            "started_at": zoned(period.started_at),
+        }))
+    });
+    told.collect()
+}
+
+/// `run_result` of a source whose check is done.
+pub(super) fn check_result(o: &FreshnessOutcome) -> Json {
+    json!({
+        "adapter_response": {},
+        "execution_time": o.execution_time,
+        "message": o.message.clone().unwrap_or_default(),
+        "num_failures": 0,
+        "status": o.status.as_str(),
+        "thread": o.thread_id,
+        "timing_info": timing_info(&o.timing),
+    })
+}
+
+/// `group`: who answers for a node.
 pub(super) fn group(group: &Group) -> Json {
     let owner = group.owner.iter().filter(|(_, value)| !value.is_null());
     let owner: Map<String, Json> = owner.map(|(key, value)| (key.clone(), value.to_string().into())).collect();

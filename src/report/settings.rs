@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use crate::base::{Clock, Dict};
 use crate::execute::event::NoteLevel;
 
+use super::in_hand::InHand;
+
 /// `--log-format`, `--log-format-file`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LogFormat {
@@ -88,8 +90,6 @@ pub struct ReportSettings {
     pub level: LogLevel,
     /// Only errors, and what Jinja prints.
     pub quiet: bool,
-    /// Whether Jinja's `print()` is shown (`--print`).
-    pub print: bool,
     /// Whether escape codes are wanted.
     pub color: bool,
     /// Whether standard error is a terminal: a progress bar then takes the place of `START` lines.
@@ -104,7 +104,6 @@ impl Default for ReportSettings {
             format: LogFormat::Text,
             level: LogLevel::Info,
             quiet: false,
-            print: true,
             color: false,
             is_terminal: false,
             width: 140,
@@ -134,13 +133,16 @@ pub struct Shared {
     pub printer_width: usize,
     /// Values of secret variables: they are never shown.
     pub secrets: Vec<String>,
+    /// What workers are at.
+    pub(super) in_hand: Arc<InHand>,
 }
 
 impl Shared {
     /// Facts of a run with dbt's printer width and no secrets.
     pub fn new(clock: Arc<dyn Clock>, invocation_id: impl Into<String>, pid: u32) -> Self {
         let invocation_id = invocation_id.into();
-        Self { clock, invocation_id, pid, extra: Dict::new(), printer_width: 80, secrets: Vec::new() }
+        let in_hand = Arc::default();
+        Self { clock, invocation_id, pid, extra: Dict::new(), printer_width: 80, secrets: Vec::new(), in_hand }
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -160,6 +162,7 @@ pub(super) fn thread_name() -> String {
     match std::thread::current().name() {
         Some("main") => "MainThread".to_owned(),
         Some(name) => name.to_owned(),
-        None => "Thread".to_owned(),
+        // Parsing is spread over threads of a pool; as in dbt it belongs to the main one.
+        None => "MainThread".to_owned(),
     }
 }

@@ -66,7 +66,6 @@ fn facts(kind: ResourceType, name: &str, description: &str) -> Arc<NodeFacts> {
         checksum: "abc".to_owned(),
         meta: Dict::new(),
         group: None,
-        group_details: None,
         attached_node: None,
         is_ephemeral: false,
         stores_failures: false,
@@ -118,7 +117,13 @@ fn outcomes() -> Vec<NodeOutcome> {
 /// Everything that happens in the small run.
 fn tell(sink: &dyn EventSink) {
     let list = outcomes();
-    sink.emit(&Event::CommandStarted { version: "0.1.0", invocation: "transform build" });
+    let settings = Dict::from([("threads".to_owned(), 4.into())]);
+    sink.emit(&Event::CommandStarted {
+        version: "0.1.0",
+        dbt_version: "1.11.0",
+        invocation: "transform build",
+        settings: &settings,
+    });
     sink.emit(&Event::RunStarted {
         found: "3 models, 1 seed",
         adapter: "duckdb",
@@ -131,10 +136,12 @@ fn tell(sink: &dyn EventSink) {
     sink.emit(&Event::Note { level: NoteLevel::Debug, message: "the password is hunter2" });
     for (i, o) in list.iter().enumerate() {
         let (index, total) = (i + 1, list.len());
-        sink.emit(&Event::NodeStarted { index, total, node: &o.node });
+        if o.status != Status::Skipped {
+            sink.emit(&Event::NodeStarted { index, total, node: &o.node });
+        }
         sink.emit(&Event::NodeFinished { index, total, outcome: o, ephemeral_cause: None });
     }
-    sink.emit(&Event::Logged { message: "said by a macro", info: true, node: Some(&list[1].node) });
+    sink.emit(&Event::Logged { message: "said by a macro", info: true, node: Some(list[1].id()) });
     sink.emit(&Event::Printed { message: "printed" });
     let run = RunOutcome {
         outcomes: list,
@@ -175,7 +182,6 @@ fn console_speaks_dbts_words() {
 12:01:01  3 of 6 FAIL 3 unique_id ........................................................ [FAIL 3 in 0.12s]
 12:01:01  4 of 6 START sql view model main.broken ........................................ [RUN]
 12:01:01  4 of 6 ERROR creating sql view model main.broken ............................... [ERROR in 0.12s]
-12:01:01  5 of 6 START sql view model main.after ......................................... [RUN]
 12:01:01  5 of 6 SKIP relation main.after ................................................ [SKIP]
 12:01:01  6 of 6 NO-OP exposure dash ..................................................... [NO-OP in 0.12s]
 12:01:01  said by a macro
@@ -209,8 +215,6 @@ fn quiet_shows_errors_and_prints() {
     let words: Vec<&str> = err.lines().filter_map(|l| l.split_whitespace().nth(1)).collect();
     assert!(err.contains("FAIL 3") && err.contains("ERROR creating") && err.contains("error[T601]"), "{err}");
     assert!(!words.contains(&"Done.") && !err.contains("OK created") && !err.contains("SKIP"), "{err}");
-    let (out, _) = console(ReportSettings { print: false, ..ReportSettings::default() });
-    assert_eq!(out, "");
 }
 
 #[test]
@@ -249,7 +253,7 @@ fn json_lines_have_dbts_names_codes_and_keys() {
     let of = |name: &str| -> Vec<&Json> { lines.iter().filter(|l| l["info"]["name"] == name).collect() };
     for (name, code, count) in [
         ("MainReportVersion", "A001", 1),
-        ("LogStartLine", "Q011", 5),
+        ("LogStartLine", "Q011", 4),
         ("LogModelResult", "Q012", 2),
         ("LogTestResult", "Q007", 1),
         ("LogSeedResult", "Q016", 1),

@@ -15,6 +15,9 @@ static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "[UUID]"),
         (r"transform \d+\.\d+\.\d+", "transform [VERSION]"),
         (r"PID \d+", "PID [PID]"),
+        (r#""pid":\d+"#, "\"pid\":[PID]"),
+        (r#""(elapsed|elapsed_time|execution_time)":[\d.e-]+"#, "\"$1\":[SECONDS]"),
+        (r#""((?:adapter|transform)_version)":"[^"]*""#, "\"$1\":\"[VERSION]\""),
         (r"__dbt_tmp\d+", "__dbt_tmp[TIME]"),
         (r"\b\d+ macros\b", "[N] macros"),
         // The default is the number of cores.

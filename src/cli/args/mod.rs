@@ -67,9 +67,17 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Requ
     Ok(Request::Command(Invocation { which, given, line }))
 }
 
-/// The text of `--version`.
+/// What this is.
+pub fn version_lines() -> [String; 2] {
+    let dbt = crate::load::DBT_VERSION;
+    [format!("{PROGRAM} {}", env!("CARGO_PKG_VERSION")), format!("behaves as dbt {dbt}")]
+}
+
+/// The text of `--version`. Programs that drive dbt take the first number for its version, or look for dbt's layout.
 pub fn version_text() -> String {
-    format!("{PROGRAM} {}\nbehaves as dbt {}", env!("CARGO_PKG_VERSION"), crate::load::DBT_VERSION)
+    let [name, behaviour] = version_lines();
+    let dbt = crate::load::DBT_VERSION;
+    format!("Core:\n  - installed: {dbt}\n\nPlugins:\n  - duckdb: {dbt}\n\n{name} {behaviour}")
 }
 
 /// The parser.

@@ -1,6 +1,7 @@
 //! `build`, `run`, `test`, `seed`, `snapshot`, `clone`, `source freshness`: select, run, write artifacts.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use crate::artifacts::{RunResults, Sources, Subfolder, node_path};
 use crate::base::{NodeId, Value};
@@ -57,6 +58,8 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         let message = "Nothing to do. Try checking your model configs and model specification args";
         let problem = Diagnostic::warning(codes::SELECTION_EMPTY, message).named(warnings::NOTHING_TO_DO);
         tell(&session.inputs, problem.into())?;
+        write(session, settings, &RunOutcome::of(Vec::new(), Instant::now()))?;
+        return Ok(0);
     }
     let freshness = settings.which == Which::SourceFreshness;
     let run = RunSettings {
@@ -158,12 +161,12 @@ fn found(session: &Session) -> String {
         other => other.as_str().replace('_', " "),
     });
     let kinds: Vec<String> = nodes
-        .chain(project.unit_tests.keys().map(|_| "unit test".to_owned()))
         .chain(project.sources.keys().map(|_| "source".to_owned()))
         .chain(project.exposures.keys().map(|_| "exposure".to_owned()))
-        .chain(project.semantics.values().map(|s| s.kind.as_str().replace('_', " ")))
-        .chain(project.groups.keys().map(|_| "group".to_owned()))
         .chain(project.macros.keys().map(|_| "macro".to_owned()))
+        .chain(project.groups.keys().map(|_| "group".to_owned()))
+        .chain(project.semantics.values().map(|s| s.kind.as_str().replace('_', " ")))
+        .chain(project.unit_tests.keys().map(|_| "unit test".to_owned()))
         .collect();
     count_line(kinds.iter().map(String::as_str))
 }

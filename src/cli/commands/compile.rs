@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value as Json};
 
-use crate::execute::event::Event;
+use crate::execute::event::{Event, Exhibit, ExhibitKind};
 use crate::execute::{NodeOutcome, RunOutcome, Status, compile_inline, compile_nodes};
 
 use crate::cli::json_text;
@@ -76,5 +76,13 @@ fn print(session: &Session, settings: &Settings, result: &NodeOutcome, name: Opt
         Some(name) => format!("Compiled node '{name}' is:\n{code}"),
         None => format!("Compiled inline node is:\n{code}"),
     };
-    session.inputs.sink.emit(&Event::Printed { message: &text });
+    session.inputs.sink.emit(&Event::Exhibited(&Exhibit {
+        kind: ExhibitKind::Code,
+        node: name.is_some().then_some(&*result.node),
+        name: name.unwrap_or_default(),
+        content: code,
+        text: &text,
+        format: settings.text("output").unwrap_or("text"),
+        quiet: settings.bool("quiet"),
+    }));
 }

@@ -42,7 +42,7 @@ pub fn run(cx: &CommandContext<'_>) -> CommandResult {
 
 /// Versions and paths.
 fn about(cx: &CommandContext<'_>, root: Option<&RootConfig>, profile: Option<&Profile>) {
-    args::version_text().lines().for_each(|line| cx.say(line));
+    args::version_lines().iter().for_each(|line| cx.say(line));
     cx.say(&format!("project: {}", slashed(&cx.settings.project_dir.join("dbt_project.yml"))));
     if let Some(root) = root {
         cx.say(&format!("project name: {}", root.config.name));

@@ -4,14 +4,15 @@ use std::time::Instant;
 
 use crate::base::Value;
 use crate::diag::{Diagnostic, codes, nearest};
-use crate::execute::event::Event;
+use crate::execute::event::{Event, Exhibit, ExhibitKind};
 use crate::execute::{RunOutcome, Shown, show};
 use crate::graph::IndirectSelection;
 use crate::node::Node;
 
+use crate::cli::json_text;
 use crate::cli::session::{Session, Step, Stop};
 use crate::cli::settings::Settings;
-use crate::cli::table::show_text;
+use crate::cli::table::{rows_json, show_text, text_table};
 
 /// Shows rows.
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
@@ -24,7 +25,16 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let print = |name: Option<&str>, shown: &Shown<'_>| match show(&around, shown, limit) {
         Ok((outcome, table)) => {
             let text = show_text(name, &table, as_json, quiet);
-            session.inputs.sink.emit(&Event::Printed { message: text.trim_end_matches('\n') });
+            let content = if as_json { json_text::compact(&rows_json(&table)) } else { text_table(&table) };
+            session.inputs.sink.emit(&Event::Exhibited(&Exhibit {
+                kind: ExhibitKind::Rows,
+                node: name.is_some().then_some(&*outcome.node),
+                name: name.unwrap_or_default(),
+                content: &content,
+                text: text.trim_end_matches('\n'),
+                format: if as_json { "json" } else { "text" },
+                quiet,
+            }));
             Ok(outcome)
         }
         Err(problem) => {
