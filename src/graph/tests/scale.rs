@@ -1,4 +1,4 @@
-//! Large projects stay fast. The bound is wide: it catches quadratic work (hours), not a machine that is busy with more.
+//! Large projects stay fast. The bounds are wide: they catch quadratic work, not slow machines.
 
 use std::time::{Duration, Instant};
 
@@ -50,5 +50,5 @@ fn ten_thousand_models_with_forty_thousand_tests() {
     assert_eq!(visited.len(), selection.len());
     let total = start.elapsed();
     let times = format!("build {built:?}, select {selected:?}, prepare {prepared:?}, all {total:?}");
-    assert!(total < Duration::from_secs(60), "{times}");
+    assert!(total < Duration::from_secs(10), "{times}");
 }
