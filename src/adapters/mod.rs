@@ -6,6 +6,8 @@
 
 mod adapter;
 mod capabilities;
+#[cfg(feature = "datafusion")]
+mod datafusion;
 mod duckdb;
 mod error;
 pub mod fake;

@@ -1,0 +1,1 @@
+//! Functions that people write daily and the engine lacks.

@@ -1,0 +1,1 @@
+//! SQL the engine does not read, rewritten into SQL that it does.

@@ -1,0 +1,1 @@
+//! Binding without data: empty tables, the logical plan, where columns come from.

@@ -1,0 +1,1 @@
+//! SQL statements -> changes of tables and of the catalog.
