@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::shadow::Shadow;
-use super::{AdapterError, Capabilities, ErrorKind, PythonJob};
+use super::{AdapterError, Capabilities, ErrorKind, PythonJob, Upkeep};
 use crate::base::{Dict, Relation, RelationKind, Table, TableColumn, Value};
 
 /// How many rows of the last statement's result to bring across the boundary.
@@ -108,6 +108,12 @@ pub trait Adapter: Send + Sync {
     fn publish(&self, schemas: &[String], file: &Path) -> Result<usize, AdapterError> {
         let _ = schemas;
         let text = format!("{} cannot publish to {}", self.type_name(), file.display());
+        Err(AdapterError::new(ErrorKind::Unsupported, text))
+    }
+
+    /// Who looks after the tables' versions; an error of kind `Unsupported` where tables have none.
+    fn upkeep(&self) -> Result<Box<dyn Upkeep>, AdapterError> {
+        let text = format!("tables of {} keep no former versions", self.type_name());
         Err(AdapterError::new(ErrorKind::Unsupported, text))
     }
 

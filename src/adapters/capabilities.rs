@@ -15,6 +15,8 @@ pub struct Capabilities {
     pub persistent: bool,
     /// Whether statements are wrapped in transactions at all: profiles may switch it off.
     pub transactions: bool,
+    /// Tables keep former versions, and [`AsOf`](crate::base::AsOf) names them.
+    pub time_travel: bool,
     /// The strategy of incremental models that name none, in dbt's words.
     pub default_incremental_strategy: &'static str,
 }

@@ -38,6 +38,7 @@ impl Default for FakeAdapter {
             cross_database_transactions: false,
             persistent: true,
             transactions: true,
+            time_travel: false,
             default_incremental_strategy: "append",
         };
         Self { script: Arc::default(), capabilities, options: Dict::new() }

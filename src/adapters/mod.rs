@@ -13,6 +13,7 @@ mod error;
 pub mod fake;
 mod python_job;
 pub mod shadow;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use adapter::{Adapter, ColumnInfo, Connection, CsvFormat, Execution, Fetch, 
 pub use capabilities::Capabilities;
 pub use error::{AdapterError, ErrorKind};
 pub use python_job::PythonJob;
+pub use upkeep::{Restored, TableVersion, Upkeep, UpkeepDone, UpkeepKind, UpkeepScope, UpkeepStep};
 
 use crate::base::Dict;
 

@@ -1,8 +1,9 @@
 //! Floor 0: the small vocabulary that every room speaks. Pure values, no I/O, imports nothing of ours.
 //!
-//! In: nothing. Out: [`NodeId`], [`Relation`], [`Value`], [`Table`], [`Fingerprint`], [`Clock`],
+//! In: nothing. Out: [`NodeId`], [`Relation`], [`Value`], [`Table`], [`Fingerprint`], [`Clock`], [`AsOf`],
 //! [`BatchGrid`] and its parts.
 
+mod as_of;
 mod batch;
 mod clock;
 mod fingerprint;
@@ -11,6 +12,7 @@ mod relation;
 mod table;
 mod value;
 
+pub use as_of::AsOf;
 pub use batch::{BatchGrid, BatchKey, BatchSize, Grain, Interval};
 /// Bytes of stack for threads that walk what users nest: YAML, expressions, values. Only what is used is ever taken.
 pub const DEEP_STACK: usize = 256 << 20;

@@ -30,6 +30,20 @@ pub fn interval(window: &Dict) -> Option<Interval> {
     Some(Interval { start: key("start")?, end: key("end")? })
 }
 
+/// A length of time: `7 days`, `12 hours`, `0 days`.
+pub fn span(text: &str) -> Result<TimeDelta, String> {
+    let wrong = || format!("'{text}' is no length of time: write '7 days' or '12 hours'");
+    let (count, word) = text.trim().split_once(' ').ok_or_else(wrong)?;
+    let count: u32 = count.parse().map_err(|_| wrong())?;
+    let hours = match Grain::parse(word.trim()).ok_or_else(wrong)? {
+        Grain::Hour => 1,
+        Grain::Day => 24,
+        Grain::Week => 24 * 7,
+        Grain::Month | Grain::Year => return Err(wrong()),
+    };
+    TimeDelta::try_hours(hours * i64::from(count)).ok_or_else(wrong)
+}
+
 fn written(text: &str) -> Result<Interval, String> {
     let parsed = load::yaml::parse(&SourceFile::new("--sample", text)).ok().and_then(|parsed| parsed.root);
     let found = parsed.and_then(|root| interval(&root.to_dict()));

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use crate::adapters::Adapter;
 use crate::artifacts::{Artifact, ArtifactKind, GraphSummary, Manifest, Metadata, SemanticManifest, graph_dict};
-use crate::base::{Dict, Interval, NodeId, Value};
+use crate::base::{AsOf, Dict, Interval, NodeId, Value};
 use crate::compile::{CompileSettings, Compiler};
 use crate::diag::{Diagnostic, Diagnostics, Warning, WarningPolicy, codes};
 use crate::execute::event::{Event, EventSink};
@@ -69,6 +69,8 @@ pub struct Inputs {
     pub empty: bool,
     /// `--sample`.
     pub sample: Option<Interval>,
+    /// `--as-of`.
+    pub as_of: Option<AsOf>,
     /// `--store-failures`.
     pub store_failures: bool,
     /// Whether ephemeral parents become part of their readers' code.
@@ -185,6 +187,10 @@ impl Session {
             inputs.sink.emit(&Event::Problem(&problem));
             Stop(2)
         })?;
+        if let Some(at) = inputs.as_of.filter(|_| !adapter.capabilities().time_travel) {
+            let message = format!("--as-of {at}: tables of {} keep no former versions", adapter.type_name());
+            return Err(told(&inputs, &Diagnostic::error(codes::UNSUPPORTED, message)));
+        }
         let facts = adapter_facts(&*adapter);
         let mut internal = vec![InternalPackage { name: adapter.macro_package().to_owned(), files: adapter.macros() }];
         internal.push(InternalPackage { name: stdlib::PACKAGE.to_owned(), files: stdlib::files() });
@@ -269,6 +275,7 @@ impl Session {
             empty: self.inputs.empty,
             store_failures: self.inputs.store_failures,
             sample: self.inputs.sample,
+            as_of: self.inputs.as_of,
             inject_ephemeral_ctes: self.inputs.inject_ephemeral_ctes,
             introspect: self.inputs.introspect,
         };

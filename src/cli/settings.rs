@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{BatchKey, Clock as _, Dict, Interval, SystemClock, Value};
+use chrono::TimeDelta;
+
+use crate::base::{AsOf, BatchKey, Clock as _, Dict, Interval, SystemClock, Value};
 use crate::diag::{Diagnostic, Diagnostics, SourceFile, WarningPolicy, codes};
 use crate::execute::BatchRequest;
 use crate::files::{Env, Files};
@@ -150,9 +152,19 @@ impl Settings {
         self.value("sample").as_map().and_then(event_time::interval)
     }
 
+    /// A state of tables: `--as-of`, `--to`.
+    pub fn as_of(&self, name: &str) -> Option<AsOf> {
+        self.text(name).and_then(|text| AsOf::parse(text).ok())
+    }
+
+    /// `--retention`.
+    pub fn retention(&self) -> TimeDelta {
+        self.text("retention").and_then(|text| event_time::span(text).ok()).unwrap_or_default()
+    }
+
     /// Whether nodes are only planned.
     pub fn plans(&self) -> bool {
-        self.which == Which::Plan || self.bool("dry_run")
+        self.which == Which::Plan || (self.bool("dry_run") && self.which != Which::Maintain)
     }
 
     /// Which batches of microbatch models are wanted.
@@ -438,6 +450,14 @@ fn typed(opt: &Opt, value: &Value, place: &str) -> Result<Value, SettingsError> 
             Value::Map(_) => Ok(value.clone()),
             other => event_time::sample(&other.to_string(), SystemClock.now())
                 .map_err(|m| SettingsError::Usage(format!("{place}: {m}"))),
+        },
+        Kind::AsOf => match AsOf::parse(&value.to_string()) {
+            Ok(_) => Ok(Value::Str(value.to_string())),
+            Err(words) => Err(SettingsError::Usage(format!("{place}: {words}"))),
+        },
+        Kind::Span => match event_time::span(&value.to_string()) {
+            Ok(_) => Ok(Value::Str(value.to_string())),
+            Err(words) => Err(SettingsError::Usage(format!("{place}: {words}"))),
         },
         Kind::Text | Kind::Positional(_) => Ok(Value::Str(value.to_string())),
     }

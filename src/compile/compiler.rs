@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
 
-use crate::base::{Dict, Interval, NodeId, Relation, Value};
+use crate::base::{AsOf, Dict, Interval, NodeId, Relation, Value};
 use crate::diag::{Diagnostic, SourceFile, Span, codes};
 use crate::jinja::context::host::{Database, Resolver};
 use crate::jinja::context::{NodeScope, ScopeBuilder, SharedContext, render};
@@ -39,11 +39,20 @@ pub struct CompileSettings {
     pub store_failures: bool,
     /// `--sample`: parents with an `event_time` show only rows of this range.
     pub sample: Option<Interval>,
+    /// `--as-of`: sources are read as they were.
+    pub as_of: Option<AsOf>,
 }
 
 impl Default for CompileSettings {
     fn default() -> Self {
-        Self { empty: false, inject_ephemeral_ctes: true, introspect: true, store_failures: false, sample: None }
+        Self {
+            empty: false,
+            inject_ephemeral_ctes: true,
+            introspect: true,
+            store_failures: false,
+            sample: None,
+            as_of: None,
+        }
     }
 }
 
@@ -80,6 +89,7 @@ impl Compiler {
             lookup,
             policy: shared.quote_policy(),
             empty: settings.empty,
+            as_of: settings.as_of,
             require_alias: shared.adapter.subquery_alias,
             shared: Arc::clone(&shared),
             project,

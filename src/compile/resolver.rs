@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 
-use crate::base::{Dict, Interval, NodeId, Value};
+use crate::base::{AsOf, Dict, Interval, NodeId, Value};
 use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::{EventTimeFilter, Policy, Resolved, Resolver};
 use crate::jinja::context::{RelationObject, SharedContext};
@@ -31,6 +31,8 @@ pub(super) struct Names {
     pub policy: Policy,
     /// `--empty`.
     pub empty: bool,
+    /// `--as-of`.
+    pub as_of: Option<AsOf>,
     /// Whether rendered subqueries need an alias.
     pub require_alias: bool,
 }
@@ -78,6 +80,20 @@ impl Names {
     pub(super) fn source_relation(source: &Source) -> Resolved {
         let plain = Resolved::relation(source.relation.clone(), Policy::ALL.with(&source.quoting));
         Resolved { text: source.reader.clone(), ..plain }
+    }
+
+    /// The same as `--as-of` wants it. Files that are read in a table's place keep no versions.
+    fn source_as_of(&self, source: &Source) -> Result<Resolved, Diagnostic> {
+        let now = Self::source_relation(source);
+        let Some(at) = self.as_of else { return Ok(now) };
+        if now.text.is_some() {
+            let message = format!("--as-of {at}: {} is read from files, which have no versions", source.id);
+            return Err(Diagnostic::error(codes::UNSUPPORTED, message)
+                .node(source.id.as_str())
+                .help("leave out the nodes that read it, or give the source a table with versions"));
+        }
+        let quote = Policy { identifier: true, ..now.quote };
+        Ok(Resolved { relation: at.of(&now.relation), quote, ..now })
     }
 
     /// A relation as SQL text.
@@ -216,7 +232,7 @@ impl Resolver for NodeResolver {
     fn source(&self, source: &str, table: &str) -> Result<Resolved, Diagnostic> {
         let found = self.names.find_source((source, table), self.view.from(), self.view.package())?;
         let event_time = self.event_time(&found.config, &found.columns, &found.quoting);
-        Ok(self.limited(Names::source_relation(&found), event_time))
+        Ok(self.limited(self.names.source_as_of(&found)?, event_time))
     }
 
     fn function(&self, _: Option<&str>, name: &str) -> Result<Resolved, Diagnostic> {

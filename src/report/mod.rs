@@ -27,6 +27,7 @@ mod settings;
 mod style;
 #[cfg(test)]
 mod tests;
+pub mod upkeep;
 
 use std::io::Write;
 

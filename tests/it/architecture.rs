@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("execute", &["plan", "compile", "graph", "jinja", "adapters", "stdlib", "state", "parse"]),
     ("artifacts", &["graph", "compile", "lineage", "execute"]),
     ("docs", &["artifacts", "lineage"]),
-    ("report", &["execute", "plan", "lineage"]),
+    ("report", &["execute", "plan", "lineage", "adapters"]),
     (
         "cli",
         &[

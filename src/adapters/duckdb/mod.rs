@@ -66,6 +66,7 @@ impl DuckDb {
             cross_database_transactions: false,
             persistent: settings.is_persistent(),
             transactions: settings.transactions,
+            time_travel: false,
             default_incremental_strategy: "delete+insert",
         };
         Ok(Self { options: options.clone(), settings: Arc::new(settings), capabilities, instance: Mutex::new(None) })

@@ -132,7 +132,7 @@ fn arguments(opt: &Opt) -> Vec<Arg> {
     }
     arg = match opt.kind {
         Kind::Switch | Kind::Flag => arg.action(ArgAction::SetTrue),
-        Kind::Text | Kind::Yaml | Kind::Bound | Kind::Window => arg.overrides_with(opt.name),
+        Kind::Text | Kind::Yaml | Kind::Bound | Kind::Window | Kind::AsOf | Kind::Span => arg.overrides_with(opt.name),
         Kind::Integer(least) => {
             let arg = arg.value_parser(value_parser!(i64).range(least..)).overrides_with(opt.name);
             if least < 0 { arg.allow_negative_numbers(true) } else { arg }
@@ -166,7 +166,7 @@ fn given(matches: &ArgMatches, opt: &Opt) -> Option<Value> {
         // Both can be there if they stand on both sides of the subcommand.
         Kind::Switch if matches.get_flag(&negative(opt)) => Some(Value::Bool(false)),
         Kind::Switch | Kind::Flag => matches.get_flag(opt.name).then_some(Value::Bool(true)),
-        Kind::Text | Kind::Yaml | Kind::Bound | Kind::Window | Kind::Positional(_) => {
+        Kind::Text | Kind::Yaml | Kind::Bound | Kind::Window | Kind::AsOf | Kind::Span | Kind::Positional(_) => {
             text().map(|t| Value::from(t.as_str()))
         }
         Kind::Choice(_) => text().map(|t| Value::Str(t.to_lowercase())),

@@ -26,6 +26,10 @@ pub enum Kind {
     Bound,
     /// A window of time, up to now or with two bounds.
     Window,
+    /// A version of a table, or a time.
+    AsOf,
+    /// A length of time: `7 days`.
+    Span,
     /// An argument without a name; required or not.
     Positional(bool),
 }
@@ -184,6 +188,8 @@ const LOG_LEVELS: &[&str] = &["debug", "info", "warn", "error", "none"];
 const INDIRECT: &[&str] = &["eager", "cautious", "buildable", "empty"];
 
 const SELECTING_BUT_LIST: &[Which] = &[
+    W::Maintain,
+    W::Restore,
     W::Build,
     W::Run,
     W::Backfill,
@@ -200,6 +206,8 @@ const SELECTING_BUT_LIST: &[Which] = &[
     W::DocsGraph,
 ];
 const SELECTING: &[Which] = &[
+    W::Maintain,
+    W::Restore,
     W::Build,
     W::Run,
     W::Backfill,
@@ -216,6 +224,8 @@ const SELECTING: &[Which] = &[
     W::DocsPublish,
     W::DocsGraph,
 ];
+const READING: &[Which] =
+    &[W::Build, W::Run, W::Backfill, W::Test, W::Snapshot, W::Compile, W::Check, W::Show, W::SourceFreshness];
 const RUNNING: &[Which] = &[W::Build, W::Run, W::Backfill, W::Test, W::Seed, W::Snapshot];
 const TYPED: &[Which] = &[W::Build, W::Test, W::Clone, W::List];
 const DOCS: &[Which] = &[W::DocsGenerate, W::DocsPublish];
@@ -324,6 +334,15 @@ pub const OPTIONS: &[Opt] = &[
         .only(&[W::Backfill]),
     opt("end", Kind::Bound, Default::None, "Fill to here, exclusive; without it, until now").only(&[W::Backfill]),
     text("rebuild_from", "A query of the changes of one snapshot, to tell its history anew from").only(&[W::Snapshot]),
+    opt("as_of", Kind::AsOf, Default::None, "Read sources as they were: a version, or a time such as 2026-01-31")
+        .only(READING),
+    opt("to", Kind::AsOf, Default::None, "The version to go back to, or a time; without it the versions are listed")
+        .only(&[W::Restore]),
+    opt("retention", Kind::Span, Default::Text("7 days"), "How long former versions and leftovers are kept")
+        .only(&[W::Maintain]),
+    flag("dry_run", "Show the plan; nothing is changed").only(&[W::Maintain]),
+    opt("output", Kind::Choice(&["text", "json"]), Default::None, "Format of the plan")
+        .only(&[W::Maintain, W::Restore]),
     flag("restate", "Build batches again that are there already").only(&[W::Backfill]),
     flag("store_failures", "Keep the rows that fail tests, in tables").env().only(&[W::Build, W::Test]),
     switch("export_saved_queries", false, "").hidden().only(&[W::Build]),

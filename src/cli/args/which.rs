@@ -45,6 +45,10 @@ pub enum Which {
     Lineage,
     /// `plan`.
     Plan,
+    /// `maintain`.
+    Maintain,
+    /// `restore`.
+    Restore,
     /// `docs generate`.
     DocsGenerate,
     /// `docs serve`.
@@ -61,7 +65,7 @@ pub enum Which {
 
 impl Which {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Build,
         Self::Plan,
         Self::Run,
@@ -83,6 +87,8 @@ impl Which {
         Self::Parse,
         Self::RunOperation,
         Self::SourceFreshness,
+        Self::Maintain,
+        Self::Restore,
         Self::Deps,
         Self::Clean,
         Self::Debug,
@@ -113,6 +119,8 @@ impl Which {
             Self::Debug => "debug",
             Self::Check => "check",
             Self::Lineage => "lineage",
+            Self::Maintain => "maintain",
+            Self::Restore => "restore",
             Self::DocsGenerate => "generate",
             Self::DocsServe => "serve",
             Self::DocsPublish => "publish",
@@ -157,6 +165,8 @@ impl Which {
             Self::Debug => "Show versions, paths and the connection's settings, and test the connection",
             Self::Check => "Find unknown columns and tables, wrong types and calls in SQL, without running it",
             Self::Lineage => "Show where a column comes from and who reads it",
+            Self::Maintain => "Compact tables, delete what no version needs any more; shows its plan first",
+            Self::Restore => "Set a table back to a former version",
             Self::DocsGenerate => "Write catalog.json and the documentation site to the target folder",
             Self::DocsServe => "Show the documentation site of the target folder in a browser on this machine",
             Self::DocsPublish => "Write the documentation site into a folder for a web server, at once",
@@ -178,6 +188,7 @@ impl Which {
             Self::Check => Some(Command::Check),
             Self::Show => Some(Command::Show),
             Self::Clone => Some(Command::Clone),
+            Self::Maintain | Self::Restore => Some(Command::Clone),
             Self::List | Self::DocsGraph => Some(Command::List),
             Self::DocsGenerate | Self::DocsPublish => Some(Command::DocsGenerate),
             Self::SourceFreshness => Some(Command::SourceFreshness),

@@ -15,8 +15,10 @@ pub mod explain;
 pub mod init;
 pub mod lineage;
 pub mod list;
+pub mod maintain;
 pub mod parse;
 pub mod plan;
+pub mod restore;
 pub mod run_operation;
 pub mod show;
 #[cfg(test)]
