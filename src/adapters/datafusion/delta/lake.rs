@@ -1,0 +1,45 @@
+//! Where a lake lies. In: a store and a URL. Out: paths and URLs of its tables.
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::path::Path;
+use url::Url;
+
+use super::DeltaError;
+
+/// The root folder (or prefix of a bucket) under which all tables lie.
+#[derive(Clone, Debug)]
+pub struct Lake {
+    /// Rooted at the lake: the table `main/orders` is the path `main/orders` in it.
+    pub store: Arc<dyn ObjectStore>,
+    /// The lake's place as the engine's runtime knows it: `file:///srv/lake/`, `s3://bucket/lake/`. The runtime must have a
+    /// store for it (for `file` it always has).
+    pub url: Url,
+}
+
+impl Lake {
+    /// A lake at `url`, whose files are read and written through `store`.
+    pub fn new(store: Arc<dyn ObjectStore>, mut url: Url) -> Self {
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        Self { store, url }
+    }
+
+    /// The URL of a table, with a slash at the end.
+    pub(super) fn table_url(&self, location: &str) -> Result<Url, DeltaError> {
+        let mut url = self.url.clone();
+        url.path_segments_mut()
+            .map_err(|()| DeltaError::Unsupported(format!("`{}` cannot hold tables", self.url)))?
+            .pop_if_empty()
+            .extend(location.split('/').filter(|part| !part.is_empty()))
+            .push("");
+        Ok(url)
+    }
+
+    /// The lake's path in its storage system: what stands before the paths of [`Lake::store`] in URLs.
+    pub(super) fn root_path(&self) -> Result<Path, DeltaError> {
+        Path::from_url_path(self.url.path()).map_err(|error| DeltaError::Unsupported(error.to_string()))
+    }
+}

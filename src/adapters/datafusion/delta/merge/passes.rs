@@ -1,0 +1,252 @@
+//! The two passes of a MERGE over its target: keys first, then the files that change.
+
+use std::collections::{BTreeSet, HashMap};
+
+use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::compute::cast as cast_array;
+use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type, UInt64Type};
+use datafusion::common::{Column, JoinType, ScalarValue};
+use datafusion::execution::SessionState;
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::functions_window::expr_fn::row_number;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, case, lit, when};
+use datafusion::physical_plan::execute_stream;
+use futures::StreamExt;
+
+use super::super::change::{collected, file_column};
+use super::super::provider::path_of;
+use super::super::write::converted;
+use super::super::{DeltaError, StagedTable};
+use super::source::{Bits, ROW, Source, row_of};
+use super::{Condition, Counts, Merge, MergeAction, MergeClause, MergeWhen, Plan, column, first_fitting, joined};
+
+/// The number of the clause that fits a row.
+const ACTION: &str = "__transform_action";
+/// The number of a target row, where several matches must be found out.
+const TARGET_ROW: &str = "__transform_target";
+
+/// What a MERGE will do.
+pub(super) struct Effect {
+    /// Files with rows that change.
+    pub(super) touched: BTreeSet<String>,
+    /// Source rows with a partner.
+    pub(super) matched: Bits,
+    /// Rows of the target by the number of the clause that fits them.
+    pub(super) rows_by_clause: HashMap<i32, u64>,
+}
+
+impl Effect {
+    async fn count(
+        &mut self,
+        session: &SessionState,
+        plan: &LogicalPlan,
+        table: &StagedTable,
+        acts: impl Fn(i32) -> bool,
+    ) -> Result<(), DeltaError> {
+        let url = table.lake.table_url(&table.location)?;
+        let physical = session.create_physical_plan(plan).await?;
+        let mut stream = execute_stream(physical, session.task_ctx())?;
+        while let Some(batch) = stream.next().await {
+            let batch = batch?;
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            let actions = batch.column(1).as_primitive::<Int32Type>();
+            if let Some(rows) = batch.columns().get(2) {
+                rows.as_primitive::<UInt64Type>().values().iter().for_each(|row| self.matched.set(*row));
+            }
+            // A file's name comes once, rows refer to it.
+            let (names, of_row) = match batch.column(0).as_any_dictionary_opt() {
+                Some(files) => (files.values().clone(), files.normalized_keys()),
+                None => (batch.column(0).clone(), (0..batch.num_rows()).collect()),
+            };
+            let names = cast_array(&names, &DataType::Utf8)?;
+            let names = names.as_string::<i32>();
+            let mut hit = vec![false; names.len()];
+            for (action, file) in actions.values().iter().zip(of_row) {
+                if acts(*action) {
+                    hit[file] = true;
+                    *self.rows_by_clause.entry(*action).or_default() += 1;
+                }
+            }
+            for (name, _) in names.iter().zip(hit).filter(|(_, hit)| *hit) {
+                self.touched.extend(name.map(|name| path_of(&url, name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn acts(merge: &Merge, number: i32) -> bool {
+    let clause = usize::try_from(number - 1).ok().and_then(|at| merge.clauses.get(at));
+    clause.is_some_and(|clause| !matches!(clause.action, MergeAction::Nothing))
+}
+
+impl StagedTable {
+    /// The first pass: what matches what, without rows' other columns.
+    pub(super) async fn effect(
+        &self,
+        session: &SessionState,
+        merge: &Merge,
+        condition: &Condition,
+        source: &Source,
+    ) -> Result<Effect, DeltaError> {
+        let mut effect =
+            Effect { touched: BTreeSet::new(), matched: Bits::new(source.rows), rows_by_clause: HashMap::new() };
+        let all = self.scan_of(merge.target(), None, true)?;
+        if source.rows > 0 && (merge.has(MergeWhen::Matched) || merge.has(MergeWhen::NotMatched)) {
+            let mut target = LogicalPlanBuilder::from(all.clone());
+            if let Some(range) = source.range(session, merge, condition, &all).await? {
+                target = target.filter(range)?;
+            }
+            let target = target.build()?;
+            if !condition.by_key && merge.has(MergeWhen::Matched) {
+                self.check_matches(session, merge, source, target.clone()).await?;
+            }
+            let pairs = joined(source.plan(merge.source())?, target, JoinType::Inner, &merge.on)?;
+            let action = first_fitting(merge.numbered(MergeWhen::Matched))?;
+            let plan = LogicalPlanBuilder::from(pairs)
+                .project([file_column(), action.alias(ACTION), row_of(merge.source()).alias(ROW)])?
+                .build()?;
+            effect.count(session, &plan, self, |number| acts(merge, number)).await?;
+        }
+        if merge.has(MergeWhen::NotMatchedBySource) {
+            let alone = match source.rows {
+                0 => all,
+                _ => joined(all, source.plan(merge.source())?, JoinType::LeftAnti, &merge.on)?,
+            };
+            let action = first_fitting(merge.numbered(MergeWhen::NotMatchedBySource))?;
+            let plan = LogicalPlanBuilder::from(alone).project([file_column(), action.alias(ACTION)])?.build()?;
+            effect.count(session, &plan, self, |number| acts(merge, number)).await?;
+        }
+        Ok(effect)
+    }
+
+    /// Refuses target rows with several partners, where unique keys do not exclude them.
+    async fn check_matches(
+        &self,
+        session: &SessionState,
+        merge: &Merge,
+        source: &Source,
+        target: LogicalPlan,
+    ) -> Result<(), DeltaError> {
+        let target = LogicalPlanBuilder::from(target).window([row_number().alias(TARGET_ROW)])?.build()?;
+        let pairs = joined(source.plan(merge.source())?, target, JoinType::Inner, &merge.on)?;
+        let plan = LogicalPlanBuilder::from(pairs)
+            .aggregate([column(TARGET_ROW)], [count(lit(1_i64)).alias("rows")])?
+            .filter(column("rows").gt(lit(1_i64)))?
+            .limit(0, Some(1))?
+            .build()?;
+        for batch in collected(session, &plan).await? {
+            if batch.num_rows() > 0 {
+                let rows = batch.column(1).as_primitive::<Int64Type>().value(0);
+                return Err(DeltaError::SeveralMatches { table: self.location.clone(), rows });
+            }
+        }
+        Ok(())
+    }
+
+    /// The second pass: the rows that stand in the table in the place of the touched files' rows, and new ones.
+    pub(super) fn rewritten(&self, merge: &Merge, source: &Source, effect: &Effect) -> Result<Plan, DeltaError> {
+        let touched: Vec<String> = effect.touched.iter().cloned().collect();
+        let mut plan = None;
+        if !touched.is_empty() {
+            plan = Some(self.changed_files(merge, source, &touched)?);
+        }
+        if merge.has(MergeWhen::NotMatched) && source.rows > 0 {
+            let new = self.new_rows(merge, source.unmatched(merge.source(), &effect.matched)?)?;
+            plan = Some(match plan {
+                Some(changed) => LogicalPlanBuilder::from(changed).union(new)?.build()?,
+                None => new,
+            });
+        }
+        let counts: Counts = effect.counts(merge);
+        Ok((counts, touched, plan))
+    }
+
+    fn changed_files(&self, merge: &Merge, source: &Source, touched: &[String]) -> Result<LogicalPlan, DeltaError> {
+        let target = self.scan_of(merge.target(), Some(touched.to_vec()), false)?;
+        let unmatched = first_fitting(merge.numbered(MergeWhen::NotMatchedBySource))?;
+        let (rows, action) = if source.rows == 0 {
+            (target, unmatched)
+        } else {
+            let rows = joined(target, source.plan(merge.source())?, JoinType::Left, &merge.on)?;
+            let matched = first_fitting(merge.numbered(MergeWhen::Matched))?;
+            (rows, when(row_of(merge.source()).is_not_null(), matched).otherwise(unmatched)?)
+        };
+        let mut plan = with_action(rows, action)?;
+        let deleting: Vec<Expr> = (1..)
+            .zip(&merge.clauses)
+            .filter(|(_, clause)| matches!(clause.action, MergeAction::Delete))
+            .map(|(number, _)| lit(number))
+            .collect();
+        if !deleting.is_empty() {
+            plan = LogicalPlanBuilder::from(plan).filter(column(ACTION).in_list(deleting, true))?.build()?;
+        }
+        // Without a source its columns are not there, and nothing matches.
+        let updating = |clause: &MergeClause| {
+            matches!(clause.action, MergeAction::Update(_))
+                && (source.rows > 0 || clause.when == MergeWhen::NotMatchedBySource)
+        };
+        let clauses: Vec<(i32, &MergeClause)> = (1..).zip(&merge.clauses).filter(|(_, c)| updating(c)).collect();
+        let old = |name: &str| Ok(Expr::Column(Column::new(Some(merge.target()), name)));
+        self.columns(plan, &clauses, old)
+    }
+
+    fn new_rows(&self, merge: &Merge, source: LogicalPlan) -> Result<LogicalPlan, DeltaError> {
+        let action = first_fitting(merge.numbered(MergeWhen::NotMatched))?;
+        let inserting: Vec<(i32, &MergeClause)> = merge
+            .numbered(MergeWhen::NotMatched)
+            .filter(|(_, clause)| matches!(clause.action, MergeAction::Insert(_)))
+            .collect();
+        let numbers = inserting.iter().map(|(number, _)| lit(*number)).collect();
+        let plan = with_action(source, action)?;
+        let plan = LogicalPlanBuilder::from(plan).filter(column(ACTION).in_list(numbers, false))?.build()?;
+        let schema = self.meta()?.schema().clone();
+        let none = |name: &str| Ok(lit(ScalarValue::try_from(schema.field_with_name(name)?.data_type())?));
+        self.columns(plan, &inserting, none)
+    }
+
+    /// The table's columns, each with the value that the row's clause gives it.
+    fn columns(
+        &self,
+        plan: LogicalPlan,
+        clauses: &[(i32, &MergeClause)],
+        otherwise: impl Fn(&str) -> Result<Expr, DeltaError>,
+    ) -> Result<LogicalPlan, DeltaError> {
+        let schema = plan.schema().clone();
+        let mut columns = Vec::new();
+        for field in self.meta()?.schema().fields() {
+            let mut branches = Vec::new();
+            for (number, clause) in clauses {
+                if let MergeAction::Update(values) | MergeAction::Insert(values) = &clause.action
+                    && let Some((_, value)) = values.iter().find(|(name, _)| name == field.name())
+                {
+                    let from = value.get_type(schema.as_ref())?;
+                    branches.push((*number, converted(value.clone(), field.name(), &from, field.data_type())?));
+                }
+            }
+            let only = clauses.len() == 1 && clauses[0].1.when == MergeWhen::NotMatched;
+            let value = match branches.pop() {
+                None => otherwise(field.name())?,
+                Some((_, value)) if only => value,
+                Some((number, value)) => {
+                    let mut choice = case(column(ACTION));
+                    for (number, value) in branches {
+                        choice = choice.when(lit(number), value);
+                    }
+                    choice.when(lit(number), value).otherwise(otherwise(field.name())?)?
+                }
+            };
+            columns.push(value.alias(field.name()));
+        }
+        Ok(LogicalPlanBuilder::from(plan).project(columns)?.build()?)
+    }
+}
+
+/// The plan with the number of the clause that fits each row.
+fn with_action(plan: LogicalPlan, action: Expr) -> Result<LogicalPlan, DeltaError> {
+    let mut columns: Vec<Expr> = plan.schema().iter().map(|(q, f)| Expr::Column(Column::from((q, f)))).collect();
+    columns.push(action.alias(ACTION));
+    Ok(LogicalPlanBuilder::from(plan).project(columns)?.build()?)
+}

@@ -1,0 +1,54 @@
+//! Making a commit true for everybody. In: a [`StagedCommit`]. Out: whether it stands in the log.
+
+use object_store::path::Path;
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+
+use super::maintain::checkpoint;
+use super::overlay::{LOG, log_entry};
+use super::{DeltaError, Lake, StagedCommit};
+
+/// So many versions lie between two checkpoints.
+const CHECKPOINT_EVERY: u64 = 10;
+
+/// What became of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It stands in the log now.
+    Written,
+    /// It stood there before: somebody finished it for us, or we are asked twice.
+    AlreadyThere,
+    /// Another commit has its version.
+    Conflict,
+}
+
+/// Puts a commit's log entry, unless its version is taken. Files that came and went within the transaction are deleted.
+pub async fn publish(lake: &Lake, commit: &StagedCommit) -> Result<Published, DeltaError> {
+    let published = publish_entry(lake, &commit.location, commit.version, &commit.json).await?;
+    if published == Published::Written {
+        if commit.version > 0 && commit.version % CHECKPOINT_EVERY == 0 {
+            // The commit stands; a checkpoint only makes reading it faster, and the next one comes soon.
+            let _ = checkpoint(lake, &commit.location, commit.version).await;
+        }
+        for orphan in &commit.orphans {
+            if let Ok(path) = Path::from_url_path(format!("{}/{orphan}", commit.location)) {
+                // `vacuum` finds what stays.
+                let _ = lake.store.delete(&path).await;
+            }
+        }
+    }
+    Ok(published)
+}
+
+/// Puts a log entry as it was kept for the case of a crash.
+pub async fn publish_entry(lake: &Lake, location: &str, version: u64, json: &str) -> Result<Published, DeltaError> {
+    let path = Path::from(location).join(LOG).join(log_entry(version));
+    let options = PutOptions::from(PutMode::Create);
+    match lake.store.put_opts(&path, PutPayload::from(json.to_string()), options).await {
+        Ok(_) => Ok(Published::Written),
+        Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
+            let there = lake.store.get(&path).await?.bytes().await?;
+            Ok(if there.as_ref() == json.as_bytes() { Published::AlreadyThere } else { Published::Conflict })
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,332 @@
+//! Opening a table at a version, looking at it, and staging steps on top. In: a lake and a location. Out: [`StagedTable`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use deltalake_core::kernel::{Add, EagerSnapshot, LogicalFileView};
+use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake_core::table::state::DeltaTableState;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::meta::Meta;
+use super::overlay::{LOG, Overlay, version_of};
+use super::provider::{LakeTable, Scan};
+use super::squash::Step;
+use super::write::{Sink, target_file_size};
+use super::{DeltaError, Lake};
+
+/// A Delta table as one transaction sees it: a pinned version and what the transaction staged on top of it.
+pub struct StagedTable {
+    pub(super) lake: Lake,
+    pub(super) location: String,
+    url: Url,
+    overlay: Arc<Overlay>,
+    log_store: LogStoreRef,
+    /// The last version that is not ours.
+    pub(super) base: Option<u64>,
+    state: Option<DeltaTableState>,
+    meta: Option<Meta>,
+    /// An old log lies here, but what it describes is gone for this transaction: the first write replaces it.
+    replaced: bool,
+    pub(super) steps: Vec<Step>,
+    /// Who commits: see [`StagedTable::signed`].
+    pub(super) signature: Vec<(String, Value)>,
+}
+
+/// What the log says about a table's data files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableStats {
+    /// Data files.
+    pub files: u64,
+    /// Their size.
+    pub bytes: u64,
+    /// Rows, if all files say how many they have.
+    pub rows: Option<u64>,
+    /// Files far below the size that files should have.
+    pub small_files: u64,
+}
+
+/// A data file that is part of the table.
+pub(super) struct ActiveFile {
+    /// Relative to the table, not encoded.
+    pub(super) path: String,
+    pub(super) size: u64,
+    /// Rows that are not deleted.
+    pub(super) rows: Option<u64>,
+    pub(super) partition: String,
+    view: LogicalFileView,
+}
+
+impl ActiveFile {
+    /// The `remove` action for it. Compaction changes no data.
+    pub(super) fn removed(&self, data_change: bool) -> Result<Value, DeltaError> {
+        Ok(json!({ "remove": serde_json::to_value(self.view.remove_action(data_change))? }))
+    }
+
+    /// The `add` action that brings it back.
+    #[allow(deprecated, reason = "arrays instead of actions are of no use for a log entry")]
+    pub(super) fn restored(&self) -> Result<Value, DeltaError> {
+        added(self.view.add_action(), true)
+    }
+}
+
+/// The `add` action of a new file.
+pub(super) fn added(mut add: Add, data_change: bool) -> Result<Value, DeltaError> {
+    add.data_change = data_change;
+    Ok(json!({ "add": serde_json::to_value(add)? }))
+}
+
+impl StagedTable {
+    /// The table at a pinned version. Later versions are not seen.
+    pub async fn open(lake: &Lake, location: &str, version: u64) -> Result<Self, DeltaError> {
+        let mut table = Self::at(lake, location, Some(version))?;
+        let missing = || DeltaError::Missing { table: location.to_string(), version: Some(version) };
+        let state = match DeltaTableState::try_new(&table.log_store, Some(version)).await {
+            Ok(state) => state,
+            Err(error) => {
+                let latest = Self::latest_version(lake, location).await?;
+                return Err(if latest.is_none_or(|latest| latest < version) { missing() } else { error.into() });
+            }
+        };
+        if state.version() != version {
+            return Err(missing());
+        }
+        table.meta = Some(Meta::of_snapshot(location, state.snapshot())?);
+        table.state = Some(state);
+        Ok(table)
+    }
+
+    /// A table to be created. Where an old log lies, the first write goes on top of it and replaces everything.
+    pub async fn new_at(lake: &Lake, location: &str) -> Result<Self, DeltaError> {
+        match Self::latest_version(lake, location).await? {
+            Some(version) => {
+                let mut table = Self::open(lake, location, version).await?;
+                table.replaced = true;
+                Ok(table)
+            }
+            None => Self::at(lake, location, None),
+        }
+    }
+
+    /// The newest version in the table's log, whoever wrote it.
+    pub async fn latest_version(lake: &Lake, location: &str) -> Result<Option<u64>, DeltaError> {
+        let log = Path::from(location).join(LOG);
+        let names: Vec<Option<u64>> = lake
+            .store
+            .list(Some(&log))
+            .map_ok(|meta| meta.location.filename().filter(|n| n.ends_with(".json")).and_then(version_of))
+            .try_collect()
+            .await?;
+        Ok(names.into_iter().flatten().max())
+    }
+
+    fn at(lake: &Lake, location: &str, base: Option<u64>) -> Result<Self, DeltaError> {
+        let url = lake.table_url(location)?;
+        let overlay = Arc::new(Overlay::new(lake.store.clone(), lake.root_path()?, location, base));
+        let root: Arc<dyn ObjectStore> = overlay.clone();
+        let prefix = Path::from_url_path(url.path()).map_err(|e| DeltaError::Unsupported(e.to_string()))?;
+        let inner: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(root.clone(), prefix));
+        let log_store = default_logstore(inner, root, &url, &StorageConfig::default());
+        Ok(Self {
+            lake: lake.clone(),
+            location: location.to_string(),
+            url,
+            overlay,
+            log_store,
+            base,
+            state: None,
+            meta: None,
+            replaced: false,
+            steps: Vec::new(),
+            signature: Vec::new(),
+        })
+    }
+
+    /// What the commit says of its author: `invocationId`, the node's id and the like go into its `commitInfo`.
+    pub fn signed(&mut self, signature: impl IntoIterator<Item = (String, Value)>) {
+        self.signature = signature.into_iter().collect();
+    }
+
+    /// Where the table lies in the lake.
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// The pinned version on which everything here is staged; `None`: no log yet.
+    pub fn base_version(&self) -> Option<u64> {
+        self.base
+    }
+
+    /// The version that a commit of what is staged will have.
+    pub fn next_version(&self) -> u64 {
+        self.base.map_or(0, |version| version + 1)
+    }
+
+    /// Whether anything was staged.
+    pub fn is_changed(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
+    /// Whether the table is there for readers: created, or opened at a version.
+    pub fn exists(&self) -> bool {
+        self.meta.is_some() && !self.replaced
+    }
+
+    /// The table's columns, as stored.
+    pub fn schema(&self) -> Result<SchemaRef, DeltaError> {
+        Ok(self.meta()?.schema().clone())
+    }
+
+    /// Columns that separate the files.
+    pub fn partition_columns(&self) -> Result<Vec<String>, DeltaError> {
+        Ok(self.meta()?.partition_columns())
+    }
+
+    /// The table's comment. Comments of columns are metadata `comment` of the schema's fields.
+    pub fn comment(&self) -> Option<String> {
+        self.meta.as_ref()?.comment().map(str::to_string)
+    }
+
+    /// The table's properties.
+    pub fn properties(&self) -> std::collections::BTreeMap<String, String> {
+        self.meta.as_ref().map(Meta::properties).unwrap_or_default()
+    }
+
+    /// CHECK constraints: name and SQL.
+    pub fn checks(&self) -> Vec<(String, String)> {
+        self.meta.as_ref().map(Meta::checks).unwrap_or_default()
+    }
+
+    /// What the log says about the data files.
+    pub fn stats(&self) -> Result<TableStats, DeltaError> {
+        let small = self.meta.as_ref().map_or(0, |meta| target_file_size(meta) / 4);
+        let mut stats = TableStats { rows: Some(0), ..TableStats::default() };
+        for file in self.files()? {
+            stats.files += 1;
+            stats.bytes += file.size;
+            stats.rows = stats.rows.and_then(|sum| Some(sum + file.rows?));
+            stats.small_files += u64::from(file.size < small);
+        }
+        Ok(stats)
+    }
+
+    /// Reads the staged state as it is now; a later change is not seen by it.
+    pub async fn provider(&self) -> Result<Arc<dyn TableProvider>, DeltaError> {
+        let scan = Scan { views: true, ..Scan::default() };
+        Ok(Arc::new(LakeTable::new(self.location.clone(), self.scanned(&scan)?)))
+    }
+
+    pub(super) fn scanned(&self, scan: &Scan) -> Result<Arc<dyn TableProvider>, DeltaError> {
+        if self.replaced {
+            return Err(self.missing());
+        }
+        scan.provider(self.snapshot()?, &self.url)
+    }
+
+    pub(super) fn missing(&self) -> DeltaError {
+        DeltaError::Missing { table: self.location.clone(), version: None }
+    }
+
+    pub(super) fn snapshot(&self) -> Result<&EagerSnapshot, DeltaError> {
+        self.state.as_ref().map(DeltaTableState::snapshot).ok_or_else(|| self.missing())
+    }
+
+    pub(super) fn log_store(&self) -> &LogStoreRef {
+        &self.log_store
+    }
+
+    /// The description, of a table that is there.
+    pub(super) fn meta(&self) -> Result<&Meta, DeltaError> {
+        self.meta.as_ref().filter(|_| !self.replaced).ok_or_else(|| self.missing())
+    }
+
+    /// The description that a replacement goes on top of.
+    pub(super) fn previous_meta(&self) -> Option<&Meta> {
+        self.meta.as_ref()
+    }
+
+    pub(super) fn writable(&self) -> Result<&Meta, DeltaError> {
+        let meta = self.meta()?;
+        meta.check_writable(&self.location)?;
+        Ok(meta)
+    }
+
+    pub(super) fn sink<'a>(&'a self, meta: &'a Meta) -> Sink<'a> {
+        Sink { store: self.lake.store.clone(), location: &self.location, meta, range: None }
+    }
+
+    /// The data files of the staged state.
+    pub(super) fn files(&self) -> Result<Vec<ActiveFile>, DeltaError> {
+        let Some(state) = &self.state else { return Ok(Vec::new()) };
+        let log = state.snapshot().try_log_data()?;
+        Ok(log
+            .iter()
+            .map(|view| {
+                let deleted = view.deletion_vector_descriptor().map_or(0, |dv| dv.cardinality.max(0) as u64);
+                let mut partition: Vec<(String, Option<String>)> = view.partition_values_map().into_iter().collect();
+                partition.sort();
+                ActiveFile {
+                    path: view.path().into_owned(),
+                    size: view.size().max(0) as u64,
+                    rows: view.num_records().map(|rows| (rows as u64).saturating_sub(deleted)),
+                    partition: format!("{partition:?}"),
+                    view,
+                }
+            })
+            .collect())
+    }
+
+    /// The data files by path.
+    pub(super) fn files_by_path(&self) -> Result<HashMap<String, ActiveFile>, DeltaError> {
+        Ok(self.files()?.into_iter().map(|file| (file.path.clone(), file)).collect())
+    }
+
+    /// The library opens only tables whose folder exists; one without rows has written nothing yet.
+    async fn ensure_folder(&self) -> Result<(), DeltaError> {
+        if self.url.scheme() == "file" {
+            let mark = Path::from(self.location.as_str()).join(LOG).join(".created");
+            self.lake.store.put(&mark, PutPayload::new()).await?;
+            self.lake.store.delete(&mark).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a step part of the staged state: its log entry goes into the overlay, the state moves on by one version.
+    pub(super) async fn stage(&mut self, step: Step, meta: Meta) -> Result<(), DeltaError> {
+        let version = self.next_version() + self.steps.len() as u64;
+        let before = self.files()?.len() as i64;
+        let counted = |kind: &str| step.actions.iter().filter(|action| action.get(kind).is_some()).count() as i64;
+        let expected = before + counted("add") - counted("remove");
+        self.overlay.stage(version, step.entry()).await?;
+        let state = match self.state.take() {
+            Some(mut state) => {
+                state.update(&self.log_store, Some(version)).await?;
+                state
+            }
+            None => {
+                self.ensure_folder().await?;
+                DeltaTableState::try_new(&self.log_store, Some(version)).await?
+            }
+        };
+        self.state = Some(state);
+        self.meta = Some(meta);
+        self.replaced = false;
+        self.steps.push(step);
+        let after = self.files()?.len() as i64;
+        if after != expected {
+            // A removal that hits no file would double rows; a path written by others may be encoded in an unknown way.
+            return Err(DeltaError::Corrupt {
+                table: self.location.clone(),
+                reason: format!("{after} data files instead of {expected} after a change"),
+            });
+        }
+        Ok(())
+    }
+}
