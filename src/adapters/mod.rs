@@ -27,6 +27,10 @@ pub use upkeep::{Restored, TableVersion, Upkeep, UpkeepDone, UpkeepKind, UpkeepS
 use crate::base::Dict;
 
 /// The adapter types that [`open`] knows.
+#[cfg(feature = "datafusion")]
+pub const TYPES: &[&str] = &["duckdb", "datafusion"];
+/// The adapter types that [`open`] knows.
+#[cfg(not(feature = "datafusion"))]
 pub const TYPES: &[&str] = &["duckdb"];
 
 /// The adapter for a profile target: `options` is the target's mapping with all Jinja rendered, its `type` names the engine.
@@ -35,6 +39,8 @@ pub const TYPES: &[&str] = &["duckdb"];
 pub fn open(options: &Dict, base_dir: &Path) -> Result<Arc<dyn Adapter>, AdapterError> {
     match options.get("type").and_then(|t| t.as_str()) {
         Some("duckdb") => Ok(Arc::new(duckdb::DuckDb::new(options, base_dir)?)),
+        #[cfg(feature = "datafusion")]
+        Some("datafusion") => Ok(Arc::new(datafusion::DataFusion::new(options, base_dir)?)),
         Some(other) => Err(AdapterError::new(
             ErrorKind::Unsupported,
             format!("no adapter of type `{other}` here; there is: {}", TYPES.join(", ")),

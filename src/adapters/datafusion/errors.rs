@@ -1,0 +1,343 @@
+//! Failures of DataFusion and of object stores read. In: their errors, the SQL. Out: [`AdapterError`]s with a kind, a place in the
+//! SQL and what may have been meant.
+
+use std::error::Error as _;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::{Column, DataFusionError, SchemaError, Span};
+use datafusion::sql::sqlparser::parser::ParserError;
+
+use deltalake_core::DeltaTableError;
+
+use super::delta::DeltaError;
+use crate::adapters::{AdapterError, ErrorKind};
+
+/// More candidates than this help nobody.
+const MAX_CANDIDATES: usize = 8;
+
+/// A failure of the object store about something.
+pub(super) fn store(error: &object_store::Error, about: &str) -> AdapterError {
+    use object_store::Error as E;
+    let text = match error {
+        E::NotFound { .. } => format!("{about} is not there"),
+        E::PermissionDenied { .. } => format!("{about}: permission denied"),
+        E::Unauthenticated { .. } => format!("{about}: the store does not know who asks"),
+        other => format!("{about}: {}", cause(other)),
+    };
+    AdapterError::new(ErrorKind::Io, text)
+}
+
+/// The innermost cause, which says what happened; what is around it says where.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+/// A failure while SQL was read or bound: `text` is that SQL, in which places are counted.
+pub(super) fn planning(error: &DataFusionError, text: &str) -> AdapterError {
+    let mut told = running(error);
+    told.position = error.diagnostic().and_then(|d| d.span).and_then(|span| offset_of(span, text));
+    if let DataFusionError::SQL(parser, _) = error.find_root() {
+        told.position = parser_position(parser, text);
+    }
+    if told.position.is_none()
+        && let Some(name) = missing_name(error)
+    {
+        told.position = find_word(text, &name);
+    }
+    told
+}
+
+/// A failure while a plan was made or ran.
+pub(super) fn running(error: &DataFusionError) -> AdapterError {
+    let root = root_of(error);
+    let message = message_of(root);
+    let kind = kind_of(root, &message);
+    let mut told = AdapterError::new(kind, message);
+    told.label = label(&told.kind).to_owned();
+    told.candidates = candidates(error);
+    told
+}
+
+/// A failure about one table.
+pub(super) fn delta(error: &DeltaError) -> AdapterError {
+    let kind = match error {
+        DeltaError::Engine(inner) => return running(inner),
+        DeltaError::Store(inner) => return store(inner, "a file of the table"),
+        DeltaError::Library(inner) => return library(inner),
+        DeltaError::Check { .. } | DeltaError::NotNull { .. } | DeltaError::OutsideRange { .. } => ErrorKind::Constraint,
+        DeltaError::DuplicateKey { .. } | DeltaError::SeveralMatches { .. } => ErrorKind::Constraint,
+        DeltaError::Type { .. } => ErrorKind::Conversion,
+        DeltaError::Columns(_) => ErrorKind::Binder,
+        DeltaError::Conflict { .. } => ErrorKind::TransactionConflict,
+        DeltaError::Missing { .. } => ErrorKind::Catalog,
+        DeltaError::Unsupported(_) => ErrorKind::Unsupported,
+        DeltaError::Corrupt { .. } => ErrorKind::Io,
+    };
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        message = source.to_string();
+        cause = source.source();
+    }
+    told(kind, message)
+}
+
+fn library(error: &DeltaTableError) -> AdapterError {
+    let mut cause: &dyn std::error::Error = error;
+    loop {
+        if let Some(inner) = cause.downcast_ref::<DataFusionError>() {
+            return running(inner);
+        }
+        if let Some(inner) = cause.downcast_ref::<object_store::Error>() {
+            return store(inner, "a file of the table");
+        }
+        match cause.source() {
+            Some(source) => cause = source,
+            None => return told(ErrorKind::Io, cause.to_string()),
+        }
+    }
+}
+
+/// The names that errors go by, as the other engine prints them.
+fn label(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Syntax => "Parser Error",
+        ErrorKind::Binder => "Binder Error",
+        ErrorKind::Catalog => "Catalog Error",
+        ErrorKind::Constraint => "Constraint Error",
+        ErrorKind::Conversion => "Conversion Error",
+        ErrorKind::OutOfMemory => "Out of Memory Error",
+        ErrorKind::Io => "IO Error",
+        ErrorKind::TransactionConflict => "Transaction Error",
+        ErrorKind::Unsupported => "Not implemented Error",
+        _ => "",
+    }
+}
+
+/// An error of the adapter's own, labelled like the engine's.
+pub(super) fn told(kind: ErrorKind, message: impl Into<String>) -> AdapterError {
+    let mut error = AdapterError::new(kind, message);
+    error.label = label(&error.kind).to_owned();
+    error
+}
+
+/// An error that a plan carried for the adapter, or the innermost one of DataFusion.
+fn root_of(error: &DataFusionError) -> &DataFusionError {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => root_of(inner),
+        DataFusionError::Shared(inner) => root_of(inner),
+        DataFusionError::Collection(all) => all.first().map_or(error, root_of),
+        DataFusionError::External(inner) => inner.downcast_ref::<DataFusionError>().map_or(error, root_of),
+        DataFusionError::ArrowError(inner, _) => match &**inner {
+            ArrowError::ExternalError(inner) => inner.downcast_ref::<DataFusionError>().map_or(error, root_of),
+            _ => error,
+        },
+        _ => error,
+    }
+}
+
+fn message_of(error: &DataFusionError) -> String {
+    let text = match error {
+        DataFusionError::SchemaError(schema, _) => schema_message(schema),
+        DataFusionError::SQL(parser, _) => match &**parser {
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => without_place(text),
+            ParserError::RecursionLimitExceeded => "the statement is nested too deeply".to_owned(),
+        },
+        DataFusionError::ArrowError(inner, _) => match &**inner {
+            ArrowError::CastError(text) | ArrowError::ComputeError(text) | ArrowError::InvalidArgumentError(text) => {
+                text.clone()
+            }
+            other => other.to_string(),
+        },
+        DataFusionError::ObjectStore(inner) => cause(&**inner),
+        DataFusionError::External(inner) => inner.to_string(),
+        other => other.message().into_owned(),
+    };
+    clean(&text)
+}
+
+/// DataFusion's text without its advice to write to its authors and without back traces.
+fn clean(text: &str) -> String {
+    let text = text.split("\n\nbacktrace:").next().unwrap_or_default();
+    let text = text.split("\nThis issue was likely caused by a bug in DataFusion's code").next().unwrap_or_default();
+    text.trim().to_owned()
+}
+
+/// The parser's text without ` at Line: 3, Column: 7`: the place is a field of its own.
+fn without_place(text: &str) -> String {
+    match text.rfind(" at Line: ") {
+        Some(at) if !text[at + 10..].contains('\n') => text[..at].to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+fn schema_message(error: &SchemaError) -> String {
+    match error {
+        SchemaError::AmbiguousReference { field } => {
+            format!("Column \"{}\" could be one of several: name its table", field.name)
+        }
+        SchemaError::FieldNotFound { field, .. } => format!("Column \"{}\" does not exist", field.flat_name()),
+        SchemaError::DuplicateQualifiedField { qualifier, name } => {
+            format!("Column \"{name}\" of \"{qualifier}\" is there twice")
+        }
+        SchemaError::DuplicateUnqualifiedField { name } => format!("There are two columns \"{name}\""),
+    }
+}
+
+fn kind_of(error: &DataFusionError, message: &str) -> ErrorKind {
+    let lower = message.to_ascii_lowercase();
+    let says = |signs: &[&str]| signs.iter().any(|sign| lower.contains(sign));
+    match error {
+        DataFusionError::SQL(..) => ErrorKind::Syntax,
+        DataFusionError::SchemaError(..) => ErrorKind::Binder,
+        DataFusionError::Plan(_) if lower.starts_with("table ") && lower.contains("not found") => ErrorKind::Catalog,
+        DataFusionError::Plan(_) => ErrorKind::Binder,
+        DataFusionError::NotImplemented(_) => ErrorKind::Unsupported,
+        DataFusionError::ResourcesExhausted(_) => ErrorKind::OutOfMemory,
+        DataFusionError::Configuration(_) => ErrorKind::Settings,
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) | DataFusionError::ParquetError(_) => ErrorKind::Io,
+        DataFusionError::ArrowError(inner, _) => match &**inner {
+            ArrowError::CastError(_) | ArrowError::ParseError(_) => ErrorKind::Conversion,
+            ArrowError::DivideByZero | ArrowError::ArithmeticOverflow(_) => ErrorKind::Conversion,
+            ArrowError::IoError(..) | ArrowError::CsvError(_) | ArrowError::JsonError(_) => ErrorKind::Io,
+            _ if says(&["overflow", "out of range", "cast"]) => ErrorKind::Conversion,
+            _ => ErrorKind::Other,
+        },
+        _ if says(&["cast error", "cannot cast", "overflow", "out of range", "divide by zero", "parsing timestamp"]) => {
+            ErrorKind::Conversion
+        }
+        _ if says(&["no such file", "permission denied"]) => ErrorKind::Io,
+        _ => ErrorKind::Other,
+    }
+}
+
+fn candidates(error: &DataFusionError) -> Vec<String> {
+    let mut error = error;
+    loop {
+        match error {
+            DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => error = inner,
+            DataFusionError::Shared(inner) => error = inner,
+            DataFusionError::Collection(all) => match all.first() {
+                Some(first) => error = first,
+                None => return Vec::new(),
+            },
+            DataFusionError::SchemaError(schema, _) => match &**schema {
+                SchemaError::FieldNotFound { field, valid_fields } => {
+                    return nearest(&field.name, valid_fields.iter().map(|c: &Column| c.name.as_str()));
+                }
+                _ => return Vec::new(),
+            },
+            _ => return Vec::new(),
+        }
+    }
+}
+
+/// The names most like a wrong one, best first; those too far away are left out.
+pub(super) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let wrong = wrong.to_lowercase();
+    let allowed = (wrong.chars().count() / 2).max(2);
+    let mut found: Vec<(usize, &str)> = names
+        .map(|name| (distance(&wrong, &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= allowed)
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().take(MAX_CANDIDATES).map(|(_, name)| name.to_owned()).collect()
+}
+
+/// How many letters must be put in, taken out or changed.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// The byte offset of a line and column, both from 1, the column in characters.
+pub(super) fn offset(line: u64, column: u64, text: &str) -> Option<usize> {
+    let line = usize::try_from(line).ok()?.checked_sub(1)?;
+    let column = usize::try_from(column).ok()?.checked_sub(1)?;
+    let start = if line == 0 { 0 } else { text.match_indices('\n').nth(line - 1)?.0 + 1 };
+    let within = text[start..].split('\n').next()?;
+    let at = within.char_indices().nth(column).map_or(within.len(), |(at, _)| at);
+    Some(start + at)
+}
+
+fn offset_of(span: Span, text: &str) -> Option<usize> {
+    offset(span.start.line, span.start.column, text)
+}
+
+/// The place that the parser writes into its text.
+fn parser_position(error: &ParserError, text: &str) -> Option<usize> {
+    let (ParserError::TokenizerError(message) | ParserError::ParserError(message)) = error else { return None };
+    let (_, place) = message.rsplit_once(" at Line: ")?;
+    let (line, column) = place.split_once(", Column: ")?;
+    let digits = column.find(|c: char| !c.is_ascii_digit()).unwrap_or(column.len());
+    offset(line.parse().ok()?, column[..digits].parse().ok()?, text)
+}
+
+/// The name that an error without a place is about.
+fn missing_name(error: &DataFusionError) -> Option<String> {
+    match root_of(error) {
+        DataFusionError::SchemaError(schema, _) => match &**schema {
+            SchemaError::FieldNotFound { field, .. } | SchemaError::AmbiguousReference { field } => {
+                Some(field.name.clone())
+            }
+            _ => None,
+        },
+        DataFusionError::Plan(text) => {
+            let (_, rest) = text.split_once("Invalid function '").or_else(|| text.split_once("table '"))?;
+            let name = rest.split('\'').next()?;
+            name.rsplit('.').next().map(str::to_owned)
+        }
+        _ => None,
+    }
+}
+
+/// The first place where a word stands on its own.
+pub(super) fn find_word(text: &str, word: &str) -> Option<usize> {
+    let (lower, word) = (text.to_ascii_lowercase(), word.to_ascii_lowercase());
+    let is_letter = |c: char| c.is_alphanumeric() || c == '_';
+    let alone = |at: usize| {
+        let before = lower[..at].chars().next_back().is_some_and(is_letter);
+        let after = lower[at + word.len()..].chars().next().is_some_and(is_letter);
+        !before && !after
+    };
+    if word.is_empty() {
+        return None;
+    }
+    lower.match_indices(&word).map(|(at, _)| at).find(|&at| alone(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_characters() {
+        let text = "select 1,\n 'ä', x";
+        assert_eq!(offset(2, 7, text), text.find('x'));
+        assert_eq!(offset(1, 1, text), Some(0));
+        assert_eq!(offset(3, 1, text), None);
+        assert_eq!(find_word("select xa, x", "X"), Some(11));
+    }
+
+    #[test]
+    fn near_names_first() {
+        let names = ["customer_id", "customer", "id", "amount"];
+        assert_eq!(nearest("custmer_id", names.into_iter()), ["customer_id", "customer"]);
+        assert!(nearest("zzz", names.into_iter()).is_empty());
+    }
+}

@@ -1,0 +1,141 @@
+//! The open lake that all connections of an adapter share. In: settings. Out: [`Instance`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use futures::future::{Either, select};
+use tokio::sync::watch;
+
+use super::catalog::Catalog;
+use super::delta::{Lake, StagedTable, TableStats};
+use super::errors;
+use super::lease::Leases;
+use super::session::Engine;
+use super::settings::Settings;
+use super::store;
+use crate::adapters::{AdapterError, ErrorKind};
+
+/// A table at a version, opened.
+pub(super) struct Pinned {
+    /// What queries read.
+    pub(super) provider: Arc<dyn TableProvider>,
+    /// Its size.
+    pub(super) stats: TableStats,
+    /// Its columns, with what must not be NULL.
+    pub(super) schema: SchemaRef,
+}
+
+/// The open lake.
+pub(super) struct Instance {
+    /// The engine.
+    pub(super) engine: Engine,
+    /// The storage.
+    pub(super) lake: Lake,
+    /// What is in it.
+    pub(super) catalog: Catalog,
+    /// Who works on what.
+    pub(super) leases: Leases,
+    /// The profile's settings.
+    pub(super) settings: Arc<Settings>,
+    /// Tables by location, each at the version that was asked for last.
+    pinned: Mutex<HashMap<String, (u64, Arc<Pinned>)>>,
+    interrupts: Mutex<Vec<Weak<watch::Sender<u64>>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Instance {
+    /// Opens the lake.
+    pub(super) fn open(settings: &Arc<Settings>) -> Result<Self, AdapterError> {
+        let engine = Engine::start(settings)?;
+        let lake = store::open(settings)?;
+        Self::over(settings, engine, lake)
+    }
+
+    /// Opens a lake in a store.
+    pub(super) fn over(settings: &Arc<Settings>, engine: Engine, lake: Lake) -> Result<Self, AdapterError> {
+        let catalog = engine.runtime.block_on(Catalog::open(lake.clone(), settings.read_only))?;
+        let leases = Leases::new(lake.clone());
+        Ok(Self {
+            engine,
+            lake,
+            catalog,
+            leases,
+            settings: Arc::clone(settings),
+            pinned: Mutex::default(),
+            interrupts: Mutex::default(),
+        })
+    }
+
+    /// A table at a version of the catalog.
+    pub(super) async fn pinned(&self, location: &str, version: u64) -> Result<Arc<Pinned>, AdapterError> {
+        if let Some((known, pinned)) = lock(&self.pinned).get(location)
+            && *known == version
+        {
+            return Ok(Arc::clone(pinned));
+        }
+        let table = self.open_table(location, version).await?;
+        let pinned = Arc::new(Pinned {
+            provider: table.provider().await.map_err(|e| errors::delta(&e))?,
+            stats: table.stats().map_err(|e| errors::delta(&e))?,
+            schema: table.schema().map_err(|e| errors::delta(&e))?,
+        });
+        lock(&self.pinned).insert(location.to_owned(), (version, Arc::clone(&pinned)));
+        Ok(pinned)
+    }
+
+    /// A table at a version, to be changed. A log that a crash has cut off is completed first.
+    pub(super) async fn open_table(&self, location: &str, version: u64) -> Result<StagedTable, AdapterError> {
+        match StagedTable::open(&self.lake, location, version).await {
+            Ok(table) => Ok(table),
+            Err(error) => {
+                if self.catalog.is_read_only() || !self.catalog.heal(location, version).await? {
+                    return Err(errors::delta(&error));
+                }
+                StagedTable::open(&self.lake, location, version).await.map_err(|e| errors::delta(&e))
+            }
+        }
+    }
+
+    /// What interrupts a new connection.
+    pub(super) fn new_interrupt(&self) -> Arc<watch::Sender<u64>> {
+        let sender = Arc::new(watch::Sender::new(0));
+        let mut all = lock(&self.interrupts);
+        all.retain(|weak| weak.strong_count() > 0);
+        all.push(Arc::downgrade(&sender));
+        sender
+    }
+
+    /// Interrupts whatever is running.
+    pub(super) fn interrupt_all(&self) {
+        for sender in lock(&self.interrupts).iter().filter_map(Weak::upgrade) {
+            interrupt(&sender);
+        }
+    }
+
+    /// Runs asynchronous work to its end, or until the interruption.
+    pub(super) fn run<T>(
+        &self,
+        sender: &watch::Sender<u64>,
+        work: impl Future<Output = Result<T, AdapterError>>,
+    ) -> Result<T, AdapterError> {
+        let mut receiver = sender.subscribe();
+        receiver.mark_unchanged();
+        self.engine.runtime.block_on(async {
+            let (work, interruption) = (std::pin::pin!(work), std::pin::pin!(receiver.changed()));
+            match select(work, interruption).await {
+                Either::Left((result, _)) => result,
+                Either::Right(_) => Err(AdapterError::new(ErrorKind::Interrupted, "interrupted")),
+            }
+        })
+    }
+}
+
+/// Interrupts what a connection is running; nothing, if it is running nothing.
+pub(super) fn interrupt(sender: &watch::Sender<u64>) {
+    sender.send_modify(|count| *count += 1);
+}

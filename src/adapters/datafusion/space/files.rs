@@ -1,0 +1,383 @@
+//! Files in place of tables: `from 'orders/*.parquet'`, `read_csv('x.csv', delim = ';')`, `delta_scan('folder')`. In: a parsed
+//! statement. Out: the statement with names in their place, and what to open under those names.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::catalog::TableProvider;
+use datafusion::common::parsers::CompressionTypeVariant;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::csv::CsvFormat;
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::datasource::file_format::json::JsonFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::sql::sqlparser::ast::{
+    DictionaryField, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Statement, TableAlias,
+    TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
+};
+
+use object_store::prefix::PrefixStore;
+
+use super::Space;
+use crate::adapters::datafusion::delta::{Lake, StagedTable};
+use crate::adapters::datafusion::{errors, statements};
+use crate::adapters::{AdapterError, ErrorKind};
+
+/// Rows that are looked at to find the types of a text file.
+const SAMPLE: usize = 100_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Parquet,
+    Csv,
+    Json,
+    Delta,
+}
+
+impl Format {
+    fn of_function(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "read_parquet" | "parquet_scan" => Self::Parquet,
+            "read_csv" | "read_csv_auto" => Self::Csv,
+            "read_json" | "read_json_auto" | "read_ndjson" | "read_ndjson_auto" => Self::Json,
+            "delta_scan" => Self::Delta,
+            _ => return None,
+        })
+    }
+
+    fn of_file(path: &str) -> Option<Self> {
+        let lower = path.to_ascii_lowercase();
+        let plain = [".gz", ".zst", ".bz2", ".xz"].iter().find_map(|e| lower.strip_suffix(e)).unwrap_or(&lower);
+        let ends = |endings: &[&str]| endings.iter().any(|e| plain.ends_with(e));
+        if ends(&[".parquet", ".parq"]) {
+            Some(Self::Parquet)
+        } else if ends(&[".csv", ".tsv", ".txt"]) {
+            Some(Self::Csv)
+        } else if ends(&[".json", ".jsonl", ".ndjson"]) {
+            Some(Self::Json)
+        } else {
+            None
+        }
+    }
+}
+
+/// Files that a statement reads under a made-up name.
+#[derive(Debug)]
+pub(super) struct FileCall {
+    name: String,
+    format: Format,
+    paths: Vec<String>,
+    options: Vec<(String, Expr)>,
+}
+
+/// Takes the files out of a statement.
+pub(super) fn extract(statement: &mut Statement) -> Result<Vec<FileCall>, AdapterError> {
+    let mut extractor = Extractor::default();
+    match statement.visit(&mut extractor) {
+        ControlFlow::Break(error) => Err(*error),
+        ControlFlow::Continue(()) => Ok(extractor.calls),
+    }
+}
+
+#[derive(Default)]
+struct Extractor {
+    calls: Vec<FileCall>,
+}
+
+impl VisitorMut for Extractor {
+    type Break = Box<AdapterError>;
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
+        let TableFactor::Table { name, alias, args, .. } = factor else { return ControlFlow::Continue(()) };
+        let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else { return ControlFlow::Continue(()) };
+        let call = match args {
+            Some(args) => match Format::of_function(&ident.value) {
+                Some(format) => arguments(&ident.value, format, &args.args),
+                None => return ControlFlow::Continue(()),
+            },
+            None if ident.quote_style == Some('\'') => named_file(&ident.value),
+            None if ident.quote_style == Some('"') && Format::of_file(&ident.value).is_some() => {
+                named_file(&ident.value)
+            }
+            None => return ControlFlow::Continue(()),
+        };
+        let (format, paths, options) = match call {
+            Ok(call) => call,
+            Err(error) => return ControlFlow::Break(Box::new(error)),
+        };
+        let made_up = format!("__file_{}", self.calls.len());
+        if alias.is_none() {
+            let shown = if args.is_some() { ident.value.clone() } else { stem(&ident.value) };
+            *alias = Some(TableAlias { explicit: true, name: Ident::with_quote('"', shown), columns: vec![], at: None });
+        }
+        *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', made_up.clone()))]);
+        *args = None;
+        self.calls.push(FileCall { name: made_up, format, paths, options });
+        ControlFlow::Continue(())
+    }
+}
+
+type Call = (Format, Vec<String>, Vec<(String, Expr)>);
+
+fn named_file(path: &str) -> Result<Call, AdapterError> {
+    let format = Format::of_file(path).ok_or_else(|| {
+        let text = format!("'{path}' is no file of a known kind: .parquet, .csv, .tsv, .json, .jsonl, .ndjson");
+        errors::told(ErrorKind::Catalog, text)
+    })?;
+    Ok((format, vec![path.to_owned()], Vec::new()))
+}
+
+/// The file's name without folder and ending, by which its columns can be qualified.
+fn stem(path: &str) -> String {
+    let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    file.split('.').next().unwrap_or(file).to_owned()
+}
+
+fn arguments(function: &str, format: Format, args: &[FunctionArg]) -> Result<Call, AdapterError> {
+    let wrong = |why: String| errors::told(ErrorKind::Binder, format!("{function}: {why}"));
+    let (mut paths, mut options) = (Vec::new(), Vec::new());
+    for arg in args {
+        let (name, value) = match arg {
+            FunctionArg::Named { name, arg, .. } => (Some(name.value.clone()), arg),
+            FunctionArg::ExprNamed { name, arg, .. } => (Some(name.to_string()), arg),
+            FunctionArg::Unnamed(arg) => (None, arg),
+        };
+        let FunctionArgExpr::Expr(value) = value else { return Err(wrong("`*` is no argument".to_owned())) };
+        match name {
+            Some(name) => options.push((name.to_ascii_lowercase(), value.clone())),
+            None => paths.extend(texts(value).ok_or_else(|| wrong(format!("{value} is no path")))?),
+        }
+    }
+    if paths.is_empty() {
+        return Err(wrong("a path is missing".to_owned()));
+    }
+    Ok((format, paths, options))
+}
+
+/// A text, or a list of texts.
+fn texts(value: &Expr) -> Option<Vec<String>> {
+    match value {
+        Expr::Array(array) => array.elem.iter().map(text).collect(),
+        other => text(other).map(|t| vec![t]),
+    }
+}
+
+fn text(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn truth(value: &Expr) -> Option<bool> {
+    match value {
+        Expr::Value(ValueWithSpan { value: Value::Boolean(b), .. }) => Some(*b),
+        Expr::Value(ValueWithSpan { value: Value::Number(n, _), .. }) => Some(n != "0"),
+        _ => text(value).and_then(|t| t.to_ascii_lowercase().parse().ok()),
+    }
+}
+
+impl FileCall {
+    /// The name in the statement.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What of it stands in the text.
+    pub(super) fn sought(&self) -> &str {
+        self.paths.first().map_or("", String::as_str)
+    }
+
+    /// Opens the files.
+    pub(super) async fn open(&self, space: &Space<'_>) -> Result<Arc<dyn TableProvider>, AdapterError> {
+        if self.format == Format::Delta {
+            return self.open_delta(space).await;
+        }
+        let urls = self.paths.iter().map(|path| ListingTableUrl::parse(path)).collect::<Result<Vec<_>, _>>();
+        let urls = urls.map_err(|e| errors::running(&e))?;
+        let compression = self.compression()?;
+        let format: Arc<dyn FileFormat> = match self.format {
+            Format::Csv => Arc::new(self.csv()?.with_file_compression_type(compression)),
+            Format::Json => Arc::new(
+                JsonFormat::default().with_file_compression_type(compression).with_schema_infer_max_rec(SAMPLE),
+            ),
+            _ => Arc::new(ParquetFormat::default()),
+        };
+        let mut options = ListingOptions::new(format).with_file_extension("");
+        if self.hive_partitioned() {
+            let names = options
+                .infer_partitions(space.session, &urls[0])
+                .await
+                .map_err(|e| errors::running(&e))?;
+            let columns = names.into_iter().map(|name| (name, DataType::Utf8)).collect();
+            options = options.with_table_partition_cols(columns);
+        }
+        let schema = match self.declared(space)? {
+            Some(schema) => Arc::new(schema),
+            None => self.inferred(&options, &urls, space).await?,
+        };
+        let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(schema);
+        Ok(Arc::new(ListingTable::try_new(config).map_err(|e| errors::running(&e))?))
+    }
+
+    async fn inferred(
+        &self,
+        options: &ListingOptions,
+        urls: &[ListingTableUrl],
+        space: &Space<'_>,
+    ) -> Result<Arc<Schema>, AdapterError> {
+        let mut schemas = Vec::new();
+        for (url, path) in urls.iter().zip(&self.paths) {
+            let schema = options.infer_schema(space.session, url).await.map_err(|e| errors::running(&e))?;
+            if schema.fields().is_empty() {
+                return Err(errors::told(ErrorKind::Io, format!("No files found that match \"{path}\"")));
+            }
+            schemas.push(schema.as_ref().clone());
+        }
+        let merged = Schema::try_merge(schemas).map_err(|e| errors::told(ErrorKind::Binder, e.to_string()))?;
+        Ok(Arc::new(merged))
+    }
+
+    async fn open_delta(&self, space: &Space<'_>) -> Result<Arc<dyn TableProvider>, AdapterError> {
+        let path = self.sought();
+        let no_table = || errors::told(ErrorKind::Io, format!("\"{path}\" is no Delta table"));
+        let mut version = None;
+        for (name, value) in &self.options {
+            match (name.as_str(), value) {
+                ("version", Expr::Value(ValueWithSpan { value: Value::Number(n, _), .. })) => {
+                    version = n.to_string().parse::<u64>().ok();
+                }
+                _ => return Err(self.no_option(name)),
+            }
+        }
+        let listing = ListingTableUrl::parse(path).map_err(|e| errors::running(&e))?;
+        let url: &url::Url = listing.get_url();
+        let (parent, name) = split_last(url).ok_or_else(no_table)?;
+        let listing = ListingTableUrl::parse(parent.as_str()).map_err(|e| errors::running(&e))?;
+        let store = space.session.runtime_env().object_store(&listing).map_err(|e| errors::running(&e))?;
+        let lake = Lake::new(Arc::new(PrefixStore::new(store, listing.prefix().clone())), parent);
+        let version = match version {
+            Some(version) => version,
+            None => {
+                let latest = StagedTable::latest_version(&lake, &name).await.map_err(|e| errors::delta(&e))?;
+                latest.ok_or_else(no_table)?
+            }
+        };
+        let table = StagedTable::open(&lake, &name, version).await.map_err(|e| errors::delta(&e))?;
+        table.provider().await.map_err(|e| errors::delta(&e))
+    }
+
+    fn no_option(&self, name: &str) -> AdapterError {
+        let words = match self.format {
+            Format::Parquet => "parquet",
+            Format::Csv => "csv",
+            Format::Json => "json",
+            Format::Delta => "delta",
+        };
+        errors::told(ErrorKind::Unsupported, format!("reading {words}: the option `{name}` is not known here"))
+    }
+
+    fn option(&self, names: &[&str]) -> Option<&Expr> {
+        self.options.iter().find(|(n, _)| names.contains(&n.as_str())).map(|(_, value)| value)
+    }
+
+    fn hive_partitioned(&self) -> bool {
+        match self.option(&["hive_partitioning"]).and_then(truth) {
+            Some(said) => said,
+            None => self.paths.iter().any(|p| p.split('/').rev().skip(1).any(|part| part.contains('='))),
+        }
+    }
+
+    fn compression(&self) -> Result<FileCompressionType, AdapterError> {
+        let said = self.option(&["compression"]).and_then(text).filter(|c| c != "auto");
+        let lower = self.sought().to_ascii_lowercase();
+        let ending = lower.rsplit('.').next().unwrap_or_default();
+        let variant = match said.as_deref().unwrap_or(ending) {
+            "gzip" | "gz" => CompressionTypeVariant::GZIP,
+            "zstd" | "zst" => CompressionTypeVariant::ZSTD,
+            "bz2" | "bzip2" => CompressionTypeVariant::BZIP2,
+            "xz" => CompressionTypeVariant::XZ,
+            _ => CompressionTypeVariant::UNCOMPRESSED,
+        };
+        Ok(FileCompressionType::from(variant))
+    }
+
+    fn csv(&self) -> Result<CsvFormat, AdapterError> {
+        let tabs = self.sought().to_ascii_lowercase().contains(".tsv");
+        let mut format = CsvFormat::default()
+            .with_has_header(true)
+            .with_schema_infer_max_rec(SAMPLE)
+            .with_newlines_in_values(false)
+            .with_delimiter(if tabs { b'\t' } else { b',' });
+        let byte = |value: &Expr| match text(value)?.as_bytes() {
+            [one] => Some(*one),
+            b"\\t" => Some(b'\t'),
+            _ => None,
+        };
+        for (name, value) in &self.options {
+            let refused = || {
+                let text = format!("reading csv: {value} is no value for the option `{name}`");
+                errors::told(ErrorKind::Binder, text)
+            };
+            match name.as_str() {
+                "header" => format = format.with_has_header(truth(value).ok_or_else(refused)?),
+                "delim" | "sep" | "delimiter" => format = format.with_delimiter(byte(value).ok_or_else(refused)?),
+                "quote" => format = format.with_quote(byte(value).ok_or_else(refused)?),
+                "escape" => match byte(value).ok_or_else(refused)? {
+                    b'"' => {}
+                    other => format = format.with_escape(Some(other)),
+                },
+                "comment" => format = format.with_comment(byte(value)),
+                "nullstr" => {
+                    let pattern = format!("^{}$", escaped(&text(value).ok_or_else(refused)?));
+                    format = format.with_null_regex(Some(pattern));
+                }
+                "new_line" | "auto_detect" | "sample_size" | "columns" | "types" | "dtypes" | "hive_partitioning"
+                | "compression" | "all_varchar" | "union_by_name" => {}
+                _ => return Err(self.no_option(name)),
+            }
+        }
+        if self.option(&["auto_detect", "header"]).is_some() || self.format == Format::Csv {
+            // Line breaks within quotes are part of the value; without them files are read in parts, at the same time.
+            format = format.with_newlines_in_values(true);
+        }
+        Ok(format)
+    }
+
+    /// The columns that the call names with their types.
+    fn declared(&self, space: &Space<'_>) -> Result<Option<Schema>, AdapterError> {
+        let Some(Expr::Dictionary(fields)) = self.option(&["columns"]) else { return Ok(None) };
+        let field = |DictionaryField { key, value }: &DictionaryField| {
+            let named = text(value).ok_or_else(|| {
+                let text = format!("the type of the column {key} must be a text, not {value}");
+                errors::told(ErrorKind::Binder, text)
+            })?;
+            let data_type = statements::types::parse(&named, space.session)?;
+            Ok(Field::new(key.value.clone(), data_type, true))
+        };
+        let fields = fields.iter().map(field).collect::<Result<Vec<_>, AdapterError>>()?;
+        Ok(Some(Schema::new(fields)))
+    }
+}
+
+/// A text that means itself in a regular expression.
+fn escaped(text: &str) -> String {
+    let special = |c: char| !c.is_alphanumeric() && !c.is_whitespace();
+    text.chars().fold(String::new(), |mut out, c| {
+        if special(c) {
+            out.push('\\');
+        }
+        out.push(c);
+        out
+    })
+}
+
+/// The URL of the folder around a folder, and the folder's name in it.
+fn split_last(url: &url::Url) -> Option<(url::Url, String)> {
+    let name = url.path_segments()?.rfind(|part| !part.is_empty())?.to_owned();
+    let mut parent = url.clone();
+    parent.path_segments_mut().ok()?.pop_if_empty().pop().push("");
+    Some((parent, name))
+}
