@@ -15,9 +15,7 @@ use super::instance::{Instance, interrupt};
 use super::statements::{Work, done, parse};
 use super::transaction::{Temporaries, Transaction};
 use super::{errors, inventory, rewrite, seeds, space};
-use crate::adapters::{
-    AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt,
-};
+use crate::adapters::{AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt};
 use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
 
 /// A connection to the open lake.

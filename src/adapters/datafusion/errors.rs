@@ -68,7 +68,9 @@ pub(super) fn delta(error: &DeltaError) -> AdapterError {
         DeltaError::Engine(inner) => return running(inner),
         DeltaError::Store(inner) => return store(inner, "a file of the table"),
         DeltaError::Library(inner) => return library(inner),
-        DeltaError::Check { .. } | DeltaError::NotNull { .. } | DeltaError::OutsideRange { .. } => ErrorKind::Constraint,
+        DeltaError::Check { .. } | DeltaError::NotNull { .. } | DeltaError::OutsideRange { .. } => {
+            ErrorKind::Constraint
+        }
         DeltaError::DuplicateKey { .. } | DeltaError::SeveralMatches { .. } => ErrorKind::Constraint,
         DeltaError::Type { .. } => ErrorKind::Conversion,
         DeltaError::Columns(_) => ErrorKind::Binder,
@@ -199,7 +201,9 @@ fn kind_of(error: &DataFusionError, message: &str) -> ErrorKind {
         DataFusionError::NotImplemented(_) => ErrorKind::Unsupported,
         DataFusionError::ResourcesExhausted(_) => ErrorKind::OutOfMemory,
         DataFusionError::Configuration(_) => ErrorKind::Settings,
-        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) | DataFusionError::ParquetError(_) => ErrorKind::Io,
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) | DataFusionError::ParquetError(_) => {
+            ErrorKind::Io
+        }
         DataFusionError::ArrowError(inner, _) => match &**inner {
             ArrowError::CastError(_) | ArrowError::ParseError(_) => ErrorKind::Conversion,
             ArrowError::DivideByZero | ArrowError::ArithmeticOverflow(_) => ErrorKind::Conversion,
@@ -207,7 +211,15 @@ fn kind_of(error: &DataFusionError, message: &str) -> ErrorKind {
             _ if says(&["overflow", "out of range", "cast"]) => ErrorKind::Conversion,
             _ => ErrorKind::Other,
         },
-        _ if says(&["cast error", "cannot cast", "overflow", "out of range", "divide by zero", "parsing timestamp"]) => {
+        _ if says(&[
+            "cast error",
+            "cannot cast",
+            "overflow",
+            "out of range",
+            "divide by zero",
+            "parsing timestamp",
+        ]) =>
+        {
             ErrorKind::Conversion
         }
         _ if says(&["no such file", "permission denied"]) => ErrorKind::Io,

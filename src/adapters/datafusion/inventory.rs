@@ -26,11 +26,7 @@ pub(super) fn schemas(work: &Work<'_>, database: &str) -> Vec<String> {
 }
 
 /// The relations of some schemas.
-fn within<'s>(
-    work: &Work<'_>,
-    state: &'s State,
-    schemas: &'s [(String, String)],
-) -> Vec<(Key, &'s Arc<Entry>)> {
+fn within<'s>(work: &Work<'_>, state: &'s State, schemas: &'s [(String, String)]) -> Vec<(Key, &'s Arc<Entry>)> {
     let instance = work.instance;
     let wanted = |schema: &str| {
         schemas.iter().any(|(database, name)| is_own(instance, database) && name.eq_ignore_ascii_case(schema))
@@ -77,11 +73,7 @@ pub(super) async fn row_estimates(
 }
 
 /// The columns of a table as it is stored.
-async fn stored(
-    instance: &Instance,
-    transaction: &Transaction,
-    location: &str,
-) -> Result<SchemaRef, AdapterError> {
+async fn stored(instance: &Instance, transaction: &Transaction, location: &str) -> Result<SchemaRef, AdapterError> {
     if let Some(staged) = transaction.staged(location) {
         return staged.schema().map_err(|e| errors::delta(&e));
     }
@@ -91,9 +83,7 @@ async fn stored(
 
 async fn columns_of(work: &Work<'_>, entry: &Entry) -> Result<Vec<ColumnInfo>, AdapterError> {
     match &entry.kind {
-        Kind::Table { location } => {
-            Ok(infos(&stored(work.instance, work.transaction, location).await?))
-        }
+        Kind::Table { location } => Ok(infos(&stored(work.instance, work.transaction, location).await?)),
         Kind::View { columns, .. } => Ok(columns
             .iter()
             .map(|c| ColumnInfo { name: c.name.clone(), data_type: c.data_type.clone(), nullable: true })

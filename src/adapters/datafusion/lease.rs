@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use object_store::path::Path as StorePath;
 use object_store::ObjectStoreExt;
+use object_store::path::Path as StorePath;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{Key, Writer};

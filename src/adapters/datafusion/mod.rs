@@ -70,6 +70,7 @@ impl DataFusion {
             cross_database_transactions: false,
             persistent: true,
             transactions: settings.transactions,
+            time_travel: false,
             default_incremental_strategy: "merge",
         };
         Self { options: options.clone(), settings: Arc::new(settings), capabilities, instance: Mutex::new(None) }

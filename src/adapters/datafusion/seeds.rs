@@ -6,7 +6,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::catalog::MemTable;
 use datafusion::datasource::file_format::csv::CsvFormat as CsvFiles;
@@ -117,11 +119,7 @@ pub(super) async fn load_csv(
     })
 }
 
-fn csv_plan(
-    fields: &[Field],
-    path: &Path,
-    format: CsvFormat,
-) -> Result<LogicalPlan, AdapterError> {
+fn csv_plan(fields: &[Field], path: &Path, format: CsvFormat) -> Result<LogicalPlan, AdapterError> {
     let delimiter = u8::try_from(format.delimiter).map_err(|_| {
         let text = format!("the delimiter {:?} is not a single byte", format.delimiter);
         errors::told(ErrorKind::Unsupported, text)
@@ -132,8 +130,7 @@ fn csv_plan(
         .map_err(|()| errors::told(ErrorKind::Io, format!("{} is no absolute path", path.display())))?;
     let url = ListingTableUrl::try_new(url, None).map_err(|e| errors::running(&e))?;
     // Names are the reader's own, so that it cannot object to the file's.
-    let names: Vec<Field> =
-        (0..fields.len()).map(|at| Field::new(format!("c{at}"), DataType::Utf8, true)).collect();
+    let names: Vec<Field> = (0..fields.len()).map(|at| Field::new(format!("c{at}"), DataType::Utf8, true)).collect();
     let config = ListingTableConfig::new(url).with_listing_options(options).with_schema(Arc::new(Schema::new(names)));
     let table = ListingTable::try_new(config).map_err(|e| errors::running(&e))?;
     let values = fields
@@ -150,10 +147,7 @@ fn csv_plan(
             Ok(value.alias(field.name()))
         })
         .collect::<Result<Vec<_>, AdapterError>>()?;
-    space::scan("file", Arc::new(table))?
-        .project(values)
-        .and_then(|plan| plan.build())
-        .map_err(|e| errors::running(&e))
+    space::scan("file", Arc::new(table))?.project(values).and_then(|plan| plan.build()).map_err(|e| errors::running(&e))
 }
 
 /// A cell's text in the form that the cast to its type takes.

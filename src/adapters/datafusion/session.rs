@@ -104,10 +104,7 @@ pub(super) fn set(
 }
 
 /// The whole bucket of a lake, as the engine reads files of it.
-fn bucket(
-    url: &Url,
-    options: &[(String, String)],
-) -> Result<(Url, Arc<dyn object_store::ObjectStore>), AdapterError> {
+fn bucket(url: &Url, options: &[(String, String)]) -> Result<(Url, Arc<dyn object_store::ObjectStore>), AdapterError> {
     let bucket = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
     let mut builder = AmazonS3Builder::from_env().with_url(bucket.as_str());
     for (name, value) in options {

@@ -43,11 +43,7 @@ pub(super) struct Transaction {
 
 impl Transaction {
     /// Begins on the newest version of the catalog.
-    pub(super) async fn begin(
-        instance: &Instance,
-        before: Temporaries,
-        implicit: bool,
-    ) -> Result<Self, AdapterError> {
+    pub(super) async fn begin(instance: &Instance, before: Temporaries, implicit: bool) -> Result<Self, AdapterError> {
         let base = instance.catalog.refresh().await?;
         Ok(Self {
             state: Arc::clone(&base),
@@ -107,12 +103,7 @@ impl Transaction {
     }
 
     /// The version to go on from: later than the pinned one where a program that does not know the catalog was here.
-    async fn foreign_version(
-        &self,
-        instance: &Instance,
-        location: &str,
-        pinned: u64,
-    ) -> Result<u64, AdapterError> {
+    async fn foreign_version(&self, instance: &Instance, location: &str, pinned: u64) -> Result<u64, AdapterError> {
         if !instance.lake.has(&Lake::log_path(location, pinned + 1)).await? {
             return Ok(pinned);
         }
@@ -355,7 +346,8 @@ impl Transaction {
 /// Whether a commit means the same after another's commit that it has not seen: rows that are only added go together with
 /// anything but another description of the table, and changes of rows go together with rows that were only added.
 fn can_follow(mine: &StagedCommit, other: &Advance) -> bool {
-    let describes = |json: &str| json.lines().any(|line| line.starts_with("{\"metaData\"") || line.starts_with("{\"protocol\""));
+    let describes =
+        |json: &str| json.lines().any(|line| line.starts_with("{\"metaData\"") || line.starts_with("{\"protocol\""));
     if describes(&mine.json) || other.commit.as_deref().is_none_or(describes) {
         return false;
     }

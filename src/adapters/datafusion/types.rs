@@ -164,7 +164,9 @@ fn moment(array: &ArrayRef, row: usize) -> Option<Value> {
     use datafusion::arrow::array::types as t;
     let timestamp = |unit: &TimeUnit| -> Option<NaiveDateTime> {
         match unit {
-            TimeUnit::Second => temporal::timestamp_s_to_datetime(array.as_primitive::<t::TimestampSecondType>().value(row)),
+            TimeUnit::Second => {
+                temporal::timestamp_s_to_datetime(array.as_primitive::<t::TimestampSecondType>().value(row))
+            }
             TimeUnit::Millisecond => {
                 temporal::timestamp_ms_to_datetime(array.as_primitive::<t::TimestampMillisecondType>().value(row))
             }

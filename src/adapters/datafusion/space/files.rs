@@ -110,7 +110,8 @@ impl VisitorMut for Extractor {
         let made_up = format!("__file_{}", self.calls.len());
         if alias.is_none() {
             let shown = if args.is_some() { ident.value.clone() } else { stem(&ident.value) };
-            *alias = Some(TableAlias { explicit: true, name: Ident::with_quote('"', shown), columns: vec![], at: None });
+            *alias =
+                Some(TableAlias { explicit: true, name: Ident::with_quote('"', shown), columns: vec![], at: None });
         }
         *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', made_up.clone()))]);
         *args = None;
@@ -207,10 +208,7 @@ impl FileCall {
         };
         let mut options = ListingOptions::new(format).with_file_extension("");
         if self.hive_partitioned() {
-            let names = options
-                .infer_partitions(space.session, &urls[0])
-                .await
-                .map_err(|e| errors::running(&e))?;
+            let names = options.infer_partitions(space.session, &urls[0]).await.map_err(|e| errors::running(&e))?;
             let columns = names.into_iter().map(|name| (name, DataType::Utf8)).collect();
             options = options.with_table_partition_cols(columns);
         }

@@ -84,8 +84,7 @@ impl Space<'_> {
             };
             let mut session = self.session.clone();
             session.config_mut().options_mut().catalog.default_schema = search.to_owned();
-            let references =
-                session.resolve_table_references(&statement).map_err(|e| errors::planning(&e, text))?;
+            let references = session.resolve_table_references(&statement).map_err(|e| errors::planning(&e, text))?;
             let names = Names::default();
             for call in calls {
                 let provider = call.open(self).await.map_err(|mut error| {

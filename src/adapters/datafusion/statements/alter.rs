@@ -19,7 +19,9 @@ impl Work<'_> {
         let name = self.name(&alter.name)?;
         let (mut key, _) = match self.find(&name) {
             Some(Target::Lake(key, entry)) => (key, entry),
-            Some(Target::Temporary(_)) => return Err(unsupported("temporary tables cannot be altered; make them anew")),
+            Some(Target::Temporary(_)) => {
+                return Err(unsupported("temporary tables cannot be altered; make them anew"));
+            }
             None if alter.if_exists => return Ok(done(None)),
             None => return Err(self.missing(&name)),
         };
@@ -123,13 +125,22 @@ impl Work<'_> {
             match &option.option {
                 ColumnOption::Null => {}
                 ColumnOption::Comment(text) => comment = Some(text.clone()),
-                other => return Err(unsupported(format!("`{other}` of a new column is not supported: existing rows are NULL there"))),
+                other => {
+                    return Err(unsupported(format!(
+                        "`{other}` of a new column is not supported: existing rows are NULL there"
+                    )));
+                }
             }
         }
         Ok(vec![Alter::AddColumn { name, data_type, comment }])
     }
 
-    async fn altered_column(&mut self, key: &Key, name: String, op: AlterColumnOperation) -> Result<Alter, AdapterError> {
+    async fn altered_column(
+        &mut self,
+        key: &Key,
+        name: String,
+        op: AlterColumnOperation,
+    ) -> Result<Alter, AdapterError> {
         match op {
             AlterColumnOperation::SetNotNull => Ok(Alter::SetNotNull { name }),
             AlterColumnOperation::DropNotNull => Ok(Alter::DropNotNull { name }),

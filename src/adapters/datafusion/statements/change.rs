@@ -133,7 +133,8 @@ impl Work<'_> {
                 // Equal values need names of their own.
                 let numbered = values.iter().enumerate().map(|(at, v)| format!("{v} as __value_{at}"));
                 let listed = numbered.collect::<Vec<_>>().join(", ");
-                let (plan, session) = self.plan_here(&format!("select {listed} from {}{condition}", table.text)).await?;
+                let (plan, session) =
+                    self.plan_here(&format!("select {listed} from {}{condition}", table.text)).await?;
                 let predicate = filter_of(&plan);
                 let new = projected(&plan, values.len())?;
                 let named = assignments.iter().map(|(name, _)| name.clone()).zip(new).collect::<Vec<_>>();
@@ -197,7 +198,8 @@ impl Work<'_> {
         let changed = match condition {
             None => self.count_temporary(name).await?,
             Some(condition) => {
-                let (plan, session) = self.plan_here(&format!("select 1 as one from {} where {condition}", table.text)).await?;
+                let (plan, session) =
+                    self.plan_here(&format!("select 1 as one from {} where {condition}", table.text)).await?;
                 rows_of(&plan, &session).await?.1.iter().map(|b| b.num_rows() as u64).sum()
             }
         };

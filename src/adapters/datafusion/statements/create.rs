@@ -33,11 +33,7 @@ struct Declared {
 
 impl Work<'_> {
     /// CREATE SCHEMA.
-    pub(super) fn create_schema(
-        &mut self,
-        name: &SchemaName,
-        if_not_exists: bool,
-    ) -> Result<Execution, AdapterError> {
+    pub(super) fn create_schema(&mut self, name: &SchemaName, if_not_exists: bool) -> Result<Execution, AdapterError> {
         let SchemaName::Simple(name) = name else { return Err(unsupported(format!("CREATE SCHEMA {name}"))) };
         let schema = self.schema_name(name)?;
         if let Some(there) = self.transaction.state().schema_name(&schema) {
@@ -71,7 +67,9 @@ impl Work<'_> {
     pub(super) async fn create_table(&mut self, create: CreateTable) -> Result<Execution, AdapterError> {
         let name = self.name(&create.name)?;
         if create.like.is_some() || create.clone.is_some() {
-            return Err(unsupported("CREATE TABLE ... LIKE is not supported; use create table ... as select ... limit 0"));
+            return Err(unsupported(
+                "CREATE TABLE ... LIKE is not supported; use create table ... as select ... limit 0",
+            ));
         }
         let declared = self.declared(&create)?;
         let (plan, session) = match create.query {
@@ -294,7 +292,9 @@ impl Work<'_> {
                 ColumnOption::Comment(text) => {
                     declared.options.column_comments.insert(name.clone(), text.clone());
                 }
-                other => return Err(unsupported(format!("`{other}` of the column {name} is not supported by Delta Lake"))),
+                other => {
+                    return Err(unsupported(format!("`{other}` of the column {name} is not supported by Delta Lake")));
+                }
             }
         }
         declared.fields.push(Field::new(name, data_type, true));

@@ -27,7 +27,10 @@ impl Work<'_> {
             (insert.on.is_some(), "ON CONFLICT is not supported by Delta Lake; use merge"),
             (insert.returning.is_some(), "RETURNING is not supported"),
             (insert.or.is_some() || insert.replace_into, "INSERT OR REPLACE is not supported; use merge"),
-            (insert.partitioned.as_ref().is_some_and(|p| !p.is_empty()), "PARTITION is not needed: rows say where they belong"),
+            (
+                insert.partitioned.as_ref().is_some_and(|p| !p.is_empty()),
+                "PARTITION is not needed: rows say where they belong",
+            ),
         ] {
             if given {
                 return Err(unsupported(what));
@@ -41,9 +44,7 @@ impl Work<'_> {
         let plan = aligned(plan, &schema, &columns, &name.to_string())?;
         match target {
             Target::Temporary(name) => self.insert_temporary(&name, &schema, plan, &session, insert.overwrite).await,
-            Target::Lake(key, entry) if insert.overwrite => {
-                self.insert_overwrite(&key, &entry, plan, &session).await
-            }
+            Target::Lake(key, entry) if insert.overwrite => self.insert_overwrite(&key, &entry, plan, &session).await,
             Target::Lake(key, entry) => {
                 let rows = self.append(&key, &entry, plan, &session).await?;
                 Ok(done(Some(rows)))
@@ -52,7 +53,10 @@ impl Work<'_> {
     }
 
     /// The columns of a table that rows go into.
-    pub(in crate::adapters::datafusion) async fn target_schema(&mut self, target: &Target) -> Result<SchemaRef, AdapterError> {
+    pub(in crate::adapters::datafusion) async fn target_schema(
+        &mut self,
+        target: &Target,
+    ) -> Result<SchemaRef, AdapterError> {
         match target {
             Target::Temporary(name) => {
                 let found = self.temporaries.get(name).filter(|t| !t.is_view).map(|t| t.provider.schema());
@@ -253,7 +257,10 @@ pub(super) fn aligned(
 /// A number in a column of fewer digits.
 fn assigned(value: Expr, given: &DataType, wanted: &DataType) -> Expr {
     let decimal = |t: &DataType| {
-        matches!(t, DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..))
+        matches!(
+            t,
+            DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..)
+        )
     };
     if given == wanted {
         value
@@ -275,7 +282,8 @@ pub(super) fn cast_to(plan: LogicalPlan, schema: &SchemaRef) -> Result<LogicalPl
         .zip(from.fields().iter().zip(schema.fields()))
         .map(|(column, (have, want))| {
             let source = Expr::Column(column);
-            let value = if have.data_type() == want.data_type() { source } else { cast(source, want.data_type().clone()) };
+            let value =
+                if have.data_type() == want.data_type() { source } else { cast(source, want.data_type().clone()) };
             value.alias(want.name())
         })
         .collect();

@@ -99,9 +99,7 @@ impl Work<'_> {
 
     /// What a name stands for, if there is such a relation.
     pub(super) fn find(&self, name: &Name) -> Option<Target> {
-        let temporary = || {
-            self.temporaries.contains_key(&name.key.1).then(|| Target::Temporary(name.key.1.clone()))
-        };
+        let temporary = || self.temporaries.contains_key(&name.key.1).then(|| Target::Temporary(name.key.1.clone()));
         let in_temp = matches!(name.key.0.as_str(), "temp" | "pg_temp");
         if !name.qualified || in_temp {
             if let Some(found) = temporary() {

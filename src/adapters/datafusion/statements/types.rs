@@ -15,10 +15,7 @@ use crate::adapters::datafusion::errors;
 use crate::adapters::{AdapterError, ErrorKind};
 
 /// The type of a text such as `decimal(10,2)`.
-pub(in crate::adapters::datafusion) fn parse(
-    text: &str,
-    session: &SessionState,
-) -> Result<DataType, AdapterError> {
+pub(in crate::adapters::datafusion) fn parse(text: &str, session: &SessionState) -> Result<DataType, AdapterError> {
     let unknown = || errors::told(ErrorKind::Binder, format!("Type \"{text}\" does not exist"));
     let dialect = DuckDbDialect {};
     let mut parser = Parser::new(&dialect).try_with_sql(text).map_err(|_| unknown())?;
@@ -27,10 +24,7 @@ pub(in crate::adapters::datafusion) fn parse(
 }
 
 /// The type of a parsed one.
-pub(in crate::adapters::datafusion) fn of(
-    parsed: &SqlType,
-    session: &SessionState,
-) -> Result<DataType, AdapterError> {
+pub(in crate::adapters::datafusion) fn of(parsed: &SqlType, session: &SessionState) -> Result<DataType, AdapterError> {
     if let Some(known) = plain(parsed) {
         return Ok(known);
     }
