@@ -27,6 +27,11 @@ impl Lake {
         Self { store, url }
     }
 
+    /// The folder of a table in [`Lake::store`].
+    pub(super) fn table_path(location: &str) -> Result<Path, DeltaError> {
+        Path::parse(location).map_err(|error| DeltaError::Unsupported(format!("no table can lie there: {error}")))
+    }
+
     /// The URL of a table, with a slash at the end.
     pub(super) fn table_url(&self, location: &str) -> Result<Url, DeltaError> {
         let mut url = self.url.clone();

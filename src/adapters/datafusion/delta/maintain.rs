@@ -64,7 +64,8 @@ pub async fn version_at(lake: &Lake, location: &str, timestamp: i64) -> Result<O
 /// Writes a checkpoint of a version, so that readers need not replay the log up to it.
 pub async fn checkpoint(lake: &Lake, location: &str, version: u64) -> Result<(), DeltaError> {
     let url = lake.table_url(location)?;
-    let root: Arc<dyn ObjectStore> = Arc::new(Overlay::through(lake.store.clone(), lake.root_path()?, location));
+    let root: Arc<dyn ObjectStore> =
+        Arc::new(Overlay::through(lake.store.clone(), lake.root_path()?, &Lake::table_path(location)?));
     let prefix = Path::from_url_path(url.path()).map_err(|e| DeltaError::Unsupported(e.to_string()))?;
     let inner: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(root.clone(), prefix));
     let mut table = DeltaTable::new(default_logstore(inner, root, &url, &StorageConfig::default()));
@@ -107,8 +108,7 @@ impl StagedTable {
     }
 
     fn data_path(&self, path: &str) -> Result<Path, DeltaError> {
-        let full = format!("{}/{path}", self.location);
-        Path::parse(&full).map_err(|e| DeltaError::Unsupported(e.to_string()))
+        Lake::table_path(&format!("{}/{path}", self.location))
     }
 
     /// The data files that neither this version, nor any since `retention` ago, nor any of the versions to keep needs. Give a
@@ -133,7 +133,7 @@ impl StagedTable {
                 }
             }
         }
-        let folder = Path::from(self.location.as_str());
+        let folder = Lake::table_path(&self.location)?;
         let found: Vec<ObjectMeta> = self.lake.store.list(Some(&folder)).try_collect().await?;
         let mut vacuum = Vacuum::default();
         for meta in found {
@@ -164,7 +164,7 @@ impl StagedTable {
 
 /// The log entries of a table, oldest first.
 async fn log_entries(lake: &Lake, location: &str) -> Result<Vec<(u64, ObjectMeta)>, DeltaError> {
-    let log = Path::from(location).join(LOG);
+    let log = Lake::table_path(location)?.join(LOG);
     let listed: Vec<ObjectMeta> = lake.store.list(Some(&log)).try_collect().await?;
     let mut entries: Vec<(u64, ObjectMeta)> = listed
         .into_iter()

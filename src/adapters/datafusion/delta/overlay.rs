@@ -40,15 +40,14 @@ pub(super) struct Overlay {
 }
 
 impl Overlay {
-    pub(super) fn new(base: Arc<dyn ObjectStore>, root: Path, location: &str, pinned: Option<u64>) -> Self {
-        let log =
-            location.split('/').filter(|p| !p.is_empty()).fold(root.clone(), |path, part| path.join(part)).join(LOG);
+    pub(super) fn new(base: Arc<dyn ObjectStore>, root: Path, table: &Path, pinned: Option<u64>) -> Self {
+        let log = root.parts().chain(table.parts()).collect::<Path>().join(LOG);
         Self { base, root, log, pinned, staged: InMemory::new(), through: false }
     }
 
     /// The lake's store rooted at its storage system, without anything hidden or staged.
-    pub(super) fn through(base: Arc<dyn ObjectStore>, root: Path, location: &str) -> Self {
-        Self { through: true, ..Self::new(base, root, location, Some(u64::MAX)) }
+    pub(super) fn through(base: Arc<dyn ObjectStore>, root: Path, table: &Path) -> Self {
+        Self { through: true, ..Self::new(base, root, table, Some(u64::MAX)) }
     }
 
     /// Adds the log entry of a version, for readers through this store only.

@@ -1,10 +1,10 @@
 //! Making a commit true for everybody. In: a [`StagedCommit`]. Out: whether it stands in the log.
 
-use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use super::maintain::checkpoint;
 use super::overlay::{LOG, log_entry};
+use super::provider::decoded;
 use super::{DeltaError, Lake, StagedCommit};
 
 /// So many versions lie between two checkpoints.
@@ -25,12 +25,12 @@ pub enum Published {
 pub async fn publish(lake: &Lake, commit: &StagedCommit) -> Result<Published, DeltaError> {
     let published = publish_entry(lake, &commit.location, commit.version, &commit.json).await?;
     if published == Published::Written {
-        if commit.version > 0 && commit.version % CHECKPOINT_EVERY == 0 {
+        if commit.version > 0 && commit.version.is_multiple_of(CHECKPOINT_EVERY) {
             // The commit stands; a checkpoint only makes reading it faster, and the next one comes soon.
             let _ = checkpoint(lake, &commit.location, commit.version).await;
         }
         for orphan in &commit.orphans {
-            if let Ok(path) = Path::from_url_path(format!("{}/{orphan}", commit.location)) {
+            if let Ok(path) = Lake::table_path(&format!("{}/{}", commit.location, decoded(orphan))) {
                 // `vacuum` finds what stays.
                 let _ = lake.store.delete(&path).await;
             }
@@ -41,7 +41,7 @@ pub async fn publish(lake: &Lake, commit: &StagedCommit) -> Result<Published, De
 
 /// Puts a log entry as it was kept for the case of a crash.
 pub async fn publish_entry(lake: &Lake, location: &str, version: u64, json: &str) -> Result<Published, DeltaError> {
-    let path = Path::from(location).join(LOG).join(log_entry(version));
+    let path = Lake::table_path(location)?.join(LOG).join(log_entry(version));
     let options = PutOptions::from(PutMode::Create);
     match lake.store.put_opts(&path, PutPayload::from(json.to_string()), options).await {
         Ok(_) => Ok(Published::Written),

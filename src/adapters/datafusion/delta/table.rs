@@ -117,7 +117,7 @@ impl StagedTable {
 
     /// The newest version in the table's log, whoever wrote it.
     pub async fn latest_version(lake: &Lake, location: &str) -> Result<Option<u64>, DeltaError> {
-        let log = Path::from(location).join(LOG);
+        let log = Lake::table_path(location)?.join(LOG);
         let names: Vec<Option<u64>> = lake
             .store
             .list(Some(&log))
@@ -129,7 +129,7 @@ impl StagedTable {
 
     fn at(lake: &Lake, location: &str, base: Option<u64>) -> Result<Self, DeltaError> {
         let url = lake.table_url(location)?;
-        let overlay = Arc::new(Overlay::new(lake.store.clone(), lake.root_path()?, location, base));
+        let overlay = Arc::new(Overlay::new(lake.store.clone(), lake.root_path()?, &Lake::table_path(location)?, base));
         let root: Arc<dyn ObjectStore> = overlay.clone();
         let prefix = Path::from_url_path(url.path()).map_err(|e| DeltaError::Unsupported(e.to_string()))?;
         let inner: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(root.clone(), prefix));
@@ -291,7 +291,7 @@ impl StagedTable {
     /// The library opens only tables whose folder exists; one without rows has written nothing yet.
     async fn ensure_folder(&self) -> Result<(), DeltaError> {
         if self.url.scheme() == "file" {
-            let mark = Path::from(self.location.as_str()).join(LOG).join(".created");
+            let mark = Lake::table_path(&self.location)?.join(LOG).join(".created");
             self.lake.store.put(&mark, PutPayload::new()).await?;
             self.lake.store.delete(&mark).await?;
         }

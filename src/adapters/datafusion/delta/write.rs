@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::meta::Meta;
-use super::{DeltaError, types};
+use super::{DeltaError, Lake, types};
 
 /// The size that data files grow to unless the table has `delta.targetFileSize`.
 pub(super) const TARGET_FILE_SIZE: u64 = 64 << 20;
@@ -111,7 +111,7 @@ pub(super) async fn write(session: &SessionState, plan: LogicalPlan, sink: &Sink
     let physical = session.create_physical_plan(&plan).await?;
     let rules = Arc::new(Rules::new(session, sink)?);
     let config = writer_config(sink.meta, rules.schema.clone());
-    let store: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(sink.store.clone(), sink.location));
+    let store: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(sink.store.clone(), Lake::table_path(sink.location)?));
     run(session, physical, rules, move || DeltaWriter::new(store.clone(), config.clone())).await
 }
 

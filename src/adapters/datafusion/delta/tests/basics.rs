@@ -151,6 +151,24 @@ fn tables_without_rows_and_columns_with_odd_names() {
 }
 
 #[test]
+fn a_table_may_lie_in_a_folder_with_an_odd_name() {
+    run(|house| async move {
+        let place = "Main Schema/Ünï 100% #1";
+        let mut table = house.table(place, "select 1 as id where false").await;
+        house.append(&mut table, "select 2 as id").await;
+        let mut table = house.publish(table).await;
+        let predicate = house.expr(&table, "id = 2");
+        assert_eq!(table.delete(&house.state(), Some(predicate)).await.unwrap(), 1);
+        house.append(&mut table, "select 3 as id").await;
+        let table = house.publish(table).await;
+        assert_eq!(house.rows(&table).await, ["3"]);
+        checkpoint(&house.lake, place, 2).await.unwrap();
+        assert_eq!(house.rows(&StagedTable::open(&house.lake, place, 2).await.unwrap()).await, ["3"]);
+        assert!(matches!(StagedTable::new_at(&house.lake, "main/../t").await, Err(DeltaError::Unsupported(_))));
+    });
+}
+
+#[test]
 fn partition_values_of_all_kinds_come_back() {
     run(|house| async move {
         let options = TableOptions { partition_by: vec!["p".into()], ..TableOptions::default() };
