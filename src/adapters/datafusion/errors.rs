@@ -197,6 +197,7 @@ fn kind_of(error: &DataFusionError, message: &str) -> ErrorKind {
         DataFusionError::SQL(..) => ErrorKind::Syntax,
         DataFusionError::SchemaError(..) => ErrorKind::Binder,
         DataFusionError::Plan(_) if lower.starts_with("table ") && lower.contains("not found") => ErrorKind::Catalog,
+        DataFusionError::Plan(_) if lower.starts_with("no files found") => ErrorKind::Io,
         DataFusionError::Plan(_) => ErrorKind::Binder,
         DataFusionError::NotImplemented(_) => ErrorKind::Unsupported,
         DataFusionError::ResourcesExhausted(_) => ErrorKind::OutOfMemory,

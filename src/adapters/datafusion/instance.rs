@@ -88,17 +88,24 @@ impl Instance {
         Ok(pinned)
     }
 
-    /// A table at a version, to be changed. A log that a crash has cut off is completed first.
+    /// A table at a version. A log that a crash has cut off is completed first; by readers in memory alone.
     pub(super) async fn open_table(&self, location: &str, version: u64) -> Result<StagedTable, AdapterError> {
-        match StagedTable::open(&self.lake, location, version).await {
-            Ok(table) => Ok(table),
-            Err(error) => {
-                if self.catalog.is_read_only() || !self.catalog.heal(location, version).await? {
-                    return Err(errors::delta(&error));
-                }
-                StagedTable::open(&self.lake, location, version).await.map_err(|e| errors::delta(&e))
+        let error = match StagedTable::open(&self.lake, location, version).await {
+            Ok(table) => return Ok(table),
+            Err(error) => errors::delta(&error),
+        };
+        if self.catalog.is_read_only() {
+            let missing = self.catalog.unfinished(location, version).await?;
+            if missing.is_empty() {
+                return Err(error);
             }
+            let table = StagedTable::open_completed(&self.lake, location, version, &missing).await;
+            return table.map_err(|e| errors::delta(&e));
         }
+        if !self.catalog.heal(location, version).await? {
+            return Err(error);
+        }
+        StagedTable::open(&self.lake, location, version).await.map_err(|e| errors::delta(&e))
     }
 
     /// What interrupts a new connection.

@@ -16,6 +16,9 @@ use super::space::Temporary;
 use super::store::OWN_FOLDER;
 use crate::adapters::{AdapterError, ErrorKind};
 
+/// Versions of a table between two checkpoints of its log.
+const CHECKPOINT_EVERY: u64 = 16;
+
 /// What users named temporary tables, by name.
 pub(super) type Temporaries = Arc<BTreeMap<String, Temporary>>;
 
@@ -215,7 +218,7 @@ impl Transaction {
             .catalog
             .commit(async |newest: Arc<State>| {
                 let mut commits = commits.lock().await;
-                self.refuse_conflicts(instance, &newest, &relations, &commits).await?;
+                self.refuse_conflicts(instance, &newest, &relations, &mut commits).await?;
                 let mut tables = Vec::with_capacity(commits.len());
                 for (location, table, commit) in commits.iter_mut() {
                     if table.pinned.is_some()
@@ -255,6 +258,10 @@ impl Transaction {
             }
         }
         instance.catalog.checkpoint_if_due(edit.version).await;
+        for advance in edit.tables.iter().filter(|a| a.version > 0 && a.version.is_multiple_of(CHECKPOINT_EVERY)) {
+            // Without it readers go through a longer log.
+            let _ = delta::checkpoint(&instance.lake, &advance.location, advance.version).await;
+        }
         Ok(())
     }
 
@@ -303,7 +310,7 @@ impl Transaction {
         instance: &Instance,
         newest: &State,
         relations: &[Change],
-        commits: &[(&str, &Table, StagedCommit)],
+        commits: &mut [(&str, &Table, StagedCommit)],
     ) -> Result<(), AdapterError> {
         if newest.version == self.base.version {
             return Ok(());
@@ -330,12 +337,16 @@ impl Transaction {
                 }
             }
             for advance in &edit.tables {
-                let mine = commits.iter().find(|(location, _, _)| *location == advance.location);
+                let mine = commits.iter_mut().find(|(location, _, _)| *location == advance.location);
                 if let Some((_, table, commit)) = mine
                     && table.staged.base_version().is_none_or(|base| base < advance.version)
                     && !can_follow(commit, advance)
                 {
-                    return Err(conflict(format!("{}.{}", table.key.0, table.key.1)));
+                    // Both have compacted what was there: the other's compaction stays, our rows go on top.
+                    match table.staged.squash_appends().filter(|plain| can_follow(plain, advance)) {
+                        Some(plain) => *commit = plain,
+                        None => return Err(conflict(format!("{}.{}", table.key.0, table.key.1))),
+                    }
                 }
             }
         }

@@ -230,6 +230,22 @@ impl Catalog {
         Ok(self.lake.put_new(&path, commit.clone()).await? == Put::Done)
     }
 
+    /// The entries that the log of a table lacks up to a version, as far as the catalog knows them.
+    pub(super) async fn unfinished(&self, location: &str, version: u64) -> Result<Vec<(u64, String)>, AdapterError> {
+        let edits: Vec<Arc<Edit>> = self.known().edits.iter().cloned().collect();
+        let mut missing = Vec::new();
+        for advance in edits.iter().flat_map(|e| &e.tables) {
+            if advance.location == location
+                && advance.version <= version
+                && let Some(commit) = &advance.commit
+                && !self.lake.has(&Lake::log_path(location, advance.version)).await?
+            {
+                missing.push((advance.version, commit.clone()));
+            }
+        }
+        Ok(missing)
+    }
+
     /// Completes the log of one table up to a version, where the catalog knows how; whether that changed anything.
     pub(super) async fn heal(&self, location: &str, version: u64) -> Result<bool, AdapterError> {
         let edits: Vec<Arc<Edit>> = self.known().edits.iter().cloned().collect();

@@ -160,11 +160,25 @@ pub(super) fn net<'a>(actions: impl Iterator<Item = &'a Value>) -> (Vec<Value>, 
 impl StagedTable {
     /// One commit of all that was staged; `None` if nothing was, or if it cancels out.
     pub async fn squash(&self) -> Result<Option<StagedCommit>, DeltaError> {
-        let (mut actions, orphans) = net(self.steps.iter().flat_map(|step| &step.actions));
-        if actions.is_empty() {
-            return Ok(None);
+        Ok(self.squashed(self.steps.iter().collect()))
+    }
+
+    /// The same without the compaction that appends have brought with them: it goes on top of others' commits, which may have
+    /// compacted the same files. `None` if there was no compaction, or more than appends.
+    pub fn squash_appends(&self) -> Option<StagedCommit> {
+        let (compaction, others): (Vec<&Step>, Vec<&Step>) = self.steps.iter().partition(|s| s.operation == "OPTIMIZE");
+        if compaction.is_empty() || others.is_empty() || !others.iter().all(|step| step.blind) {
+            return None;
         }
-        let compaction = self.steps.iter().all(|step| step.operation == "OPTIMIZE");
+        self.squashed(others)
+    }
+
+    fn squashed(&self, steps: Vec<&Step>) -> Option<StagedCommit> {
+        let (mut actions, orphans) = net(steps.iter().flat_map(|step| &step.actions));
+        if actions.is_empty() {
+            return None;
+        }
+        let compaction = steps.iter().all(|step| step.operation == "OPTIMIZE");
         if !compaction {
             // Rows may have moved through several files on their way: only the whole says that data changed.
             for action in &mut actions {
@@ -176,28 +190,26 @@ impl StagedTable {
             }
         }
         let version = self.next_version();
-        let blind_append = self.base.is_some() && self.steps.iter().all(|step| step.blind);
-        actions.insert(0, self.commit_info(blind_append));
+        let blind_append = self.base.is_some() && steps.iter().all(|step| step.blind);
+        actions.insert(0, self.commit_info(&steps, blind_append));
         let txn = json!({"appId": app_id(&self.location), "version": version, "lastUpdated": now()});
         actions.insert(1, json!({ "txn": txn }));
-        Ok(Some(StagedCommit {
+        Some(StagedCommit {
             location: self.location.clone(),
             version,
             blind_append,
             json: lines(&actions),
             orphans,
             actions,
-        }))
+        })
     }
 
-    fn commit_info(&self, blind_append: bool) -> Value {
+    fn commit_info(&self, steps: &[&Step], blind_append: bool) -> Value {
         let mut info = Map::new();
         info.insert("timestamp".to_string(), json!(now()));
         // Compaction that goes with a change is not what the commit is about.
-        let told: Vec<&Step> = match self.steps.iter().filter(|step| step.operation != "OPTIMIZE").collect::<Vec<_>>() {
-            steps if steps.is_empty() => self.steps.iter().collect(),
-            steps => steps,
-        };
+        let told = steps.iter().copied().filter(|step| step.operation != "OPTIMIZE").collect::<Vec<_>>();
+        let told = if told.is_empty() { steps.to_vec() } else { told };
         let (operation, parameters, metrics) = match told.as_slice() {
             [only] => (only.operation.to_string(), only.parameters.clone(), only.metrics.clone()),
             steps => {

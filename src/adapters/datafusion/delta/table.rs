@@ -103,6 +103,25 @@ impl StagedTable {
         Ok(table)
     }
 
+    /// The table at a version of whose log the last entries are missing; they are given. For readers: nothing is written.
+    pub async fn open_completed(
+        lake: &Lake,
+        location: &str,
+        version: u64,
+        missing: &[(u64, String)],
+    ) -> Result<Self, DeltaError> {
+        let before = missing.iter().map(|(version, _)| *version).min().and_then(|first| first.checked_sub(1));
+        let mut table = Self::at(lake, location, before)?;
+        for (version, entry) in missing {
+            table.overlay.stage(*version, entry.clone()).await?;
+        }
+        let state = DeltaTableState::try_new(&table.log_store, Some(version)).await?;
+        table.meta = Some(Meta::of_snapshot(location, state.snapshot())?);
+        table.base = Some(version);
+        table.state = Some(state);
+        Ok(table)
+    }
+
     /// A table to be created. Where an old log lies, the first write goes on top of it and replaces everything.
     pub async fn new_at(lake: &Lake, location: &str) -> Result<Self, DeltaError> {
         match Self::latest_version(lake, location).await? {

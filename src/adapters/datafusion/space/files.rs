@@ -228,9 +228,13 @@ impl FileCall {
     ) -> Result<Arc<Schema>, AdapterError> {
         let mut schemas = Vec::new();
         for (url, path) in urls.iter().zip(&self.paths) {
-            let schema = options.infer_schema(space.session, url).await.map_err(|e| errors::running(&e))?;
+            let none = || errors::told(ErrorKind::Io, format!("No files found that match \"{path}\""));
+            let schema = options.infer_schema(space.session, url).await.map_err(|e| match errors::running(&e) {
+                error if error.message.starts_with("No files found") => none(),
+                error => error,
+            })?;
             if schema.fields().is_empty() {
-                return Err(errors::told(ErrorKind::Io, format!("No files found that match \"{path}\"")));
+                return Err(none());
             }
             schemas.push(schema.as_ref().clone());
         }
@@ -307,7 +311,8 @@ impl FileCall {
         let mut format = CsvFormat::default()
             .with_has_header(true)
             .with_schema_infer_max_rec(SAMPLE)
-            .with_newlines_in_values(false)
+            // Line breaks within quotes are part of the value.
+            .with_newlines_in_values(true)
             .with_delimiter(if tabs { b'\t' } else { b',' });
         let byte = |value: &Expr| match text(value)?.as_bytes() {
             [one] => Some(*one),
@@ -336,10 +341,6 @@ impl FileCall {
                 | "compression" | "all_varchar" | "union_by_name" => {}
                 _ => return Err(self.no_option(name)),
             }
-        }
-        if self.option(&["auto_detect", "header"]).is_some() || self.format == Format::Csv {
-            // Line breaks within quotes are part of the value; without them files are read in parts, at the same time.
-            format = format.with_newlines_in_values(true);
         }
         Ok(format)
     }

@@ -20,7 +20,10 @@ use datafusion::datasource::ViewTable;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col};
 use datafusion::sql::parser::{CopyToSource, Statement};
-use datafusion::sql::sqlparser::ast::{ObjectName, Statement as SqlStatement, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    Expr as SqlExpr, Ident, ObjectName, SelectItem, SetExpr, Statement as SqlStatement, Visit, VisitMut, Visitor,
+    VisitorMut,
+};
 
 use super::catalog::{Entry, Kind};
 use super::errors;
@@ -79,7 +82,10 @@ impl Space<'_> {
         Box::pin(async move {
             let database = &self.instance.settings.database;
             let calls = match sql_mut(&mut statement) {
-                Some(inner) => files::extract(inner)?,
+                Some(inner) => {
+                    name_subqueries(inner);
+                    files::extract(inner)?
+                }
                 None => Vec::new(),
             };
             let mut session = self.session.clone();
@@ -310,6 +316,26 @@ fn sql_of(statement: &Statement) -> Option<&SqlStatement> {
         },
         _ => None,
     }
+}
+
+/// Gives the values of `in (select max(x) from t)` a name: without one the planner may take two of them for the same column.
+fn name_subqueries(statement: &mut SqlStatement) {
+    struct Namer;
+    impl VisitorMut for Namer {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &mut SqlExpr) -> std::ops::ControlFlow<()> {
+            if let SqlExpr::InSubquery { subquery, .. } = expr
+                && let SetExpr::Select(select) = subquery.body.as_mut()
+                && let [item] = select.projection.as_mut_slice()
+                && let SelectItem::UnnamedExpr(value) = item
+                && !matches!(value, SqlExpr::Identifier(_) | SqlExpr::CompoundIdentifier(_))
+            {
+                *item = SelectItem::ExprWithAlias { expr: value.clone(), alias: Ident::new("__value") };
+            }
+            std::ops::ControlFlow::Continue(())
+        }
+    }
+    let _ = statement.visit(&mut Namer);
 }
 
 /// Where a relation is named first.

@@ -100,7 +100,7 @@ mod tests {
     fn pieces_between_semicolons() {
         let sql = "select ';' -- ; no\n; /* ; */ ;\n update t set a = 1;";
         let found: Vec<(usize, &str)> = pieces(sql).expect("pieces").iter().map(|p| (p.start, p.text)).collect();
-        assert_eq!(found, [(0, "select ';' -- ; no\n"), (31, "\n update t set a = 1")]);
+        assert_eq!(found, [(0, "select ';' -- ; no\n"), (30, "\n update t set a = 1")]);
         assert!(pieces("-- nothing\n;; /* at all */").expect("pieces").is_empty());
         let error = pieces("select 1;\nselect 'x").expect_err("not closed");
         assert_eq!((error.kind, error.position), (ErrorKind::Syntax, Some(17)));

