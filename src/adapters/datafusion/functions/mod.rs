@@ -1,8 +1,81 @@
-//! Functions that people write daily and the engine lacks.
+//! Functions, operators, types and casts that SQL written for DuckDB counts on, on plain DataFusion.
+//!
+//! In: a builder of a session. Out: the same builder, with everything in place: [`install`] is all that is to be called, after
+//! `with_default_features` (functions of the same name replace the engine's). It also sets the parser's options that belong to
+//! it: the dialect, decimals for `1.1`, nulls last, spans in errors. SQL goes through `super::rewrite` first.
+//!
+//! * [`scalar`]: the shape of all scalar functions; [`aggregates`]: that of aggregates
+//! * [`dates`], [`parts`], [`strftime`], [`strings`], [`regex`], [`printf`], [`json`], [`lists`], [`numbers`]: the functions
+//! * [`operators`]: `/`, `//`, dates and intervals, `->`; [`types`]: names of types; [`casts`]: rounding and writing
+//! * [`display`]: values as text
+//!
+//! What each gives is held against DuckDB's own values in `tests/values.txt`.
 
+mod aggregates;
+mod casts;
+mod dates;
+mod display;
+mod json;
+mod lists;
+mod numbers;
+mod operators;
+mod parts;
+mod printf;
+mod regex;
+mod scalar;
+mod strftime;
+mod strings;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use std::sync::Arc;
+
+use datafusion::common::config::Dialect;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::optimizer::Analyzer;
 
-/// Puts functions, operators, types and casts into a session.
-pub(super) fn install(builder: SessionStateBuilder) -> SessionStateBuilder {
+/// Puts functions, operators, types and casts into a session, and sets the parser's options.
+pub(super) fn install(mut builder: SessionStateBuilder) -> SessionStateBuilder {
+    let scalars = scalars();
+    builder.expr_planners().get_or_insert_default().insert(0, Arc::new(operators::Operators::new(&scalars)));
+    *builder.type_planner() = Some(Arc::new(types::Types));
+    builder.analyzer().get_or_insert_with(Analyzer::new).add_function_rewrite(Arc::new(casts::Casts::new(&scalars)));
+    builder.scalar_functions().get_or_insert_default().extend(scalars);
+    builder.aggregate_functions().get_or_insert_default().extend(aggregates::functions());
+    let parser = &mut builder.config().get_or_insert_default().options_mut().sql_parser;
+    parser.dialect = Dialect::DuckDB;
+    parser.parse_float_as_decimal = true;
+    "nulls_last".clone_into(&mut parser.default_null_ordering);
+    parser.collect_spans = true;
     builder
+}
+
+/// All scalar functions.
+fn scalars() -> Vec<Arc<ScalarUDF>> {
+    let mut all = dates::functions();
+    all.extend(strings::functions());
+    all.extend(regex::functions());
+    all.extend(json::functions());
+    all.extend(lists::functions());
+    all.extend(numbers::functions());
+    all.extend(casts::functions());
+    all
+}
+
+/// Names of all functions that are added, aliases included.
+#[cfg(test)]
+fn names() -> Vec<String> {
+    let mut all: Vec<String> = scalars()
+        .iter()
+        .flat_map(|f| std::iter::once(f.name().to_owned()).chain(f.aliases().iter().cloned()))
+        .chain(
+            aggregates::functions()
+                .iter()
+                .flat_map(|f| std::iter::once(f.name().to_owned()).chain(f.aliases().iter().cloned())),
+        )
+        .collect();
+    all.sort();
+    all
 }

@@ -1,0 +1,123 @@
+//! Casts that give another value in DuckDB: numbers are rounded to whole ones where the engine cuts them, and timestamps,
+//! doubles, lists and structs are written as DuckDB writes them. Runs on bound plans, where types are known.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Int64Array};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result};
+use datafusion::functions::expr_fn::round;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
+use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
+use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
+
+use super::operators::own_text;
+use super::scalar::{Kind, Scalar, fail, text};
+
+/// The functions that casts become.
+pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
+    let read = |args: &[ArrayRef], _rows: usize| whole(args, false);
+    let tried = |args: &[ArrayRef], _rows: usize| whole(args, true);
+    vec![
+        Scalar::new("whole_of_text").on(&[Kind::Text], DataType::Int64, read).build(),
+        Scalar::new("try_whole_of_text").on(&[Kind::Text], DataType::Int64, tried).build(),
+    ]
+}
+
+/// `' 42 '`, `'1.5'` and `'1e3'` are whole numbers too, rounded.
+fn whole(args: &[ArrayRef], lenient: bool) -> Result<ArrayRef> {
+    let read = text(&args[0]).iter().map(|value| {
+        let Some(value) = value else { return Ok(None) };
+        let trimmed = value.trim();
+        let parsed = trimmed.parse::<i64>().ok().or_else(|| {
+            let number: f64 = trimmed.parse().ok()?;
+            let digit = trimmed.bytes().any(|b| b.is_ascii_digit());
+            (digit && number.abs() < 9.2e18).then(|| number.round() as i64)
+        });
+        match parsed {
+            Some(n) => Ok(Some(n)),
+            None if lenient => Ok(None),
+            None => fail("cast", format!("could not convert '{value}' to a whole number")),
+        }
+    });
+    Ok(Arc::new(read.collect::<Result<Int64Array>>()?))
+}
+
+/// The rewrite of casts in bound plans.
+#[derive(Debug)]
+pub(super) struct Casts {
+    calls: Vec<Arc<ScalarUDF>>,
+}
+
+impl Casts {
+    pub(super) fn new(functions: &[Arc<ScalarUDF>]) -> Self {
+        const NEEDED: [&str; 4] = ["whole_of_text", "try_whole_of_text", "to_text", "rounded_half_even"];
+        Self { calls: functions.iter().filter(|f| NEEDED.contains(&f.name())).map(Arc::clone).collect() }
+    }
+
+    fn call(&self, name: &str, arg: Expr) -> Option<Expr> {
+        self.calls.iter().find(|f| f.name() == name).map(|f| f.call(vec![arg]))
+    }
+
+    /// What is cast instead of `given`, if it is something else.
+    fn operand(&self, given: &Expr, from: &DataType, to: &DataType, lenient: bool) -> Option<Expr> {
+        let is_text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+        if to.is_integer() {
+            if from.is_floating() {
+                return self.call("rounded_half_even", given.clone());
+            }
+            if from.is_decimal() {
+                return Some(round(vec![given.clone()]));
+            }
+            if is_text(from) {
+                return self.call(if lenient { "try_whole_of_text" } else { "whole_of_text" }, given.clone());
+            }
+        }
+        if is_text(to) && own_text(from) {
+            return self.call("to_text", given.clone());
+        }
+        None
+    }
+}
+
+impl FunctionRewrite for Casts {
+    fn name(&self) -> &str {
+        "duckdb_casts"
+    }
+
+    fn rewrite(&self, expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
+        match expr {
+            Expr::Cast(Cast { expr, field }) => {
+                let changed =
+                    expr.get_type(schema).ok().and_then(|t| self.operand(&expr, &t, field.data_type(), false));
+                Ok(match changed {
+                    Some(inner) => Transformed::yes(Expr::Cast(Cast { expr: Box::new(inner), field })),
+                    None => Transformed::no(Expr::Cast(Cast { expr, field })),
+                })
+            }
+            Expr::TryCast(TryCast { expr, field }) => {
+                let changed = expr.get_type(schema).ok().and_then(|t| self.operand(&expr, &t, field.data_type(), true));
+                Ok(match changed {
+                    Some(inner) => Transformed::yes(Expr::TryCast(TryCast { expr: Box::new(inner), field })),
+                    None => Transformed::no(Expr::TryCast(TryCast { expr, field })),
+                })
+            }
+            Expr::ScalarFunction(ScalarFunction { func, args }) if matches!(func.name(), "concat" | "concat_ws") => {
+                let wraps: Vec<bool> =
+                    args.iter().map(|a| a.get_type(schema).is_ok_and(|t| own_text(&t) && !t.is_nested())).collect();
+                if !wraps.contains(&true) {
+                    return Ok(Transformed::no(Expr::ScalarFunction(ScalarFunction { func, args })));
+                }
+                let args = args
+                    .into_iter()
+                    .zip(wraps)
+                    .map(|(a, wrap)| if wrap { self.call("to_text", a.clone()).unwrap_or(a) } else { a })
+                    .collect();
+                Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })))
+            }
+            other => Ok(Transformed::no(other)),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Operators whose result is another in DuckDB. In: an operator and two planned operands. Out: an expression of the same meaning.
+//!
+//! `/` is a division of doubles, `//` one of whole numbers; a date plus an interval is a timestamp; the difference of two
+//! timestamps is an interval; intervals are compared by their length; `^` is a power; `->` and `->>` read JSON.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, cast, lit};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::scalar::micros;
+
+/// The planner, with the functions that it calls.
+#[derive(Debug)]
+pub(super) struct Operators {
+    calls: Vec<Arc<ScalarUDF>>,
+}
+
+impl Operators {
+    pub(super) fn new(functions: &[Arc<ScalarUDF>]) -> Self {
+        const NEEDED: [&str; 10] = [
+            "divide",
+            "power",
+            "timestamp_minus",
+            "interval_times",
+            "interval_order",
+            "json_extract",
+            "json_extract_string",
+            "json_extract_each",
+            "json_extract_string_each",
+            "to_text",
+        ];
+        Self { calls: functions.iter().filter(|f| NEEDED.contains(&f.name())).map(Arc::clone).collect() }
+    }
+
+    fn call(&self, name: &str, args: Vec<Expr>) -> Option<Expr> {
+        self.calls.iter().find(|f| f.name() == name).map(|f| f.call(args))
+    }
+
+    /// The expression for an operator on these types, where it is not the engine's own.
+    fn planned(&self, op: &BinaryOperator, left: &Expr, right: &Expr, types: (&DataType, &DataType)) -> Option<Expr> {
+        let (l, r) = (|| left.clone(), || right.clone());
+        let (lt, rt) = types;
+        let number = |t: &DataType| t.is_numeric() || t.is_null();
+        let moment = |t: &DataType| matches!(t, DataType::Timestamp(_, _));
+        let day = |t: &DataType| matches!(t, DataType::Date32 | DataType::Date64);
+        let interval = |t: &DataType| matches!(t, DataType::Interval(_) | DataType::Duration(_));
+        match op {
+            BinaryOperator::Divide if interval(lt) && number(rt) => {
+                self.call("interval_times", vec![l(), binary(lit(1.0), Operator::Divide, cast(r(), DataType::Float64))])
+            }
+            BinaryOperator::Divide if number(lt) && number(rt) => Some(ratio(l(), r())),
+            BinaryOperator::DuckIntegerDivide if lt.is_integer() && rt.is_integer() => {
+                self.call("divide", vec![l(), r()])
+            }
+            BinaryOperator::DuckIntegerDivide if number(lt) && number(rt) => Some(ratio(l(), r())),
+            BinaryOperator::PGExp | BinaryOperator::BitwiseXor => self.call("power", vec![l(), r()]),
+            BinaryOperator::Multiply if interval(lt) && number(rt) => self.call("interval_times", vec![l(), r()]),
+            BinaryOperator::Multiply if number(lt) && interval(rt) => self.call("interval_times", vec![r(), l()]),
+            BinaryOperator::Plus | BinaryOperator::Minus if day(lt) && interval(rt) => {
+                Some(binary(cast(l(), micros()), operator(op), r()))
+            }
+            BinaryOperator::Plus if interval(lt) && day(rt) => Some(binary(cast(r(), micros()), Operator::Plus, l())),
+            BinaryOperator::Plus if interval(lt) && moment(rt) => Some(binary(r(), Operator::Plus, l())),
+            BinaryOperator::Plus if lt.is_integer() && day(rt) => Some(binary(r(), Operator::Plus, l())),
+            BinaryOperator::Minus if (moment(lt) && (moment(rt) || day(rt))) || (day(lt) && moment(rt)) => {
+                self.call("timestamp_minus", vec![l(), r()])
+            }
+            BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq
+                if interval(lt) && interval(rt) =>
+            {
+                Some(binary(
+                    self.call("interval_order", vec![l()])?,
+                    operator(op),
+                    self.call("interval_order", vec![r()])?,
+                ))
+            }
+            BinaryOperator::Arrow => self.call(path_call("json_extract", right), vec![l(), r()]),
+            BinaryOperator::LongArrow => self.call(path_call("json_extract_string", right), vec![l(), r()]),
+            BinaryOperator::StringConcat if !is_list(lt) && !is_list(rt) => {
+                let (wrap_left, wrap_right) = (own_text(lt), own_text(rt));
+                if !wrap_left && !wrap_right {
+                    return None;
+                }
+                let left = if wrap_left { self.call("to_text", vec![l()])? } else { l() };
+                let right = if wrap_right { self.call("to_text", vec![r()])? } else { r() };
+                Some(binary(left, Operator::StringConcat, right))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Types that the engine would write in another way.
+pub(super) fn own_text(given: &DataType) -> bool {
+    !matches!(
+        given,
+        DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Null
+            | DataType::Boolean
+            | DataType::Date32
+    ) && !given.is_integer()
+        && !given.is_decimal()
+}
+
+fn is_list(given: &DataType) -> bool {
+    matches!(given, DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _))
+}
+
+/// A path with `*` finds a list of values.
+pub(super) fn path_call<'a>(name: &'a str, path: &Expr) -> &'a str {
+    let wild = match path {
+        Expr::Literal(ScalarValue::Utf8(Some(p)) | ScalarValue::Utf8View(Some(p)), _) => {
+            p.starts_with('$') && p.contains('*')
+        }
+        _ => false,
+    };
+    match (name, wild) {
+        ("json_extract", true) => "json_extract_each",
+        ("json_extract_string", true) => "json_extract_string_each",
+        _ => name,
+    }
+}
+
+fn ratio(left: Expr, right: Expr) -> Expr {
+    binary(cast(left, DataType::Float64), Operator::Divide, cast(right, DataType::Float64))
+}
+
+fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+}
+
+fn operator(op: &BinaryOperator) -> Operator {
+    match op {
+        BinaryOperator::Minus => Operator::Minus,
+        BinaryOperator::Eq => Operator::Eq,
+        BinaryOperator::NotEq => Operator::NotEq,
+        BinaryOperator::Lt => Operator::Lt,
+        BinaryOperator::LtEq => Operator::LtEq,
+        BinaryOperator::Gt => Operator::Gt,
+        BinaryOperator::GtEq => Operator::GtEq,
+        _ => Operator::Plus,
+    }
+}
+
+impl ExprPlanner for Operators {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        // A name that does not resolve is the planner's to report.
+        let (Ok(lt), Ok(rt)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
+            return Ok(PlannerResult::Original(expr));
+        };
+        Ok(match self.planned(&expr.op, &expr.left, &expr.right, (&lt, &rt)) {
+            Some(planned) => PlannerResult::Planned(planned),
+            None => PlannerResult::Original(expr),
+        })
+    }
+}

@@ -1,0 +1,216 @@
+//! What only the catalog can tell. In: a statement. Out: its plan.
+//!
+//! DuckDB lets an expression use an alias of the same SELECT, in its list and in WHERE, unless a column of that name is there;
+//! and it does not care about the case of names. Whether a column is there only the planner knows. So the statement is planned;
+//! if a name does not resolve, it is replaced by the alias's expression or by the column's exact name, and planned again.
+
+use std::ops::ControlFlow;
+
+use datafusion::common::{Column, DataFusionError, Diagnostic, Result, SchemaError};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement as Parsed;
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Query, Select, SelectItem, Statement, Visit, VisitMut, Visitor, VisitorMut,
+};
+
+/// How many names are replaced before giving up.
+const ROUNDS: usize = 200;
+
+/// Plans a statement that [`super::parse`] has made.
+pub(crate) async fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan> {
+    for _ in 0..ROUNDS {
+        let error = match state.statement_to_plan(Parsed::Statement(Box::new(statement.clone()))).await {
+            Ok(plan) => return Ok(plan),
+            Err(error) => error,
+        };
+        let Some(missing) = Missing::of(&error) else { return Err(error) };
+        if !missing.replace(&mut statement) {
+            return Err(error);
+        }
+    }
+    state.statement_to_plan(Parsed::Statement(Box::new(statement))).await
+}
+
+/// Plans a query.
+pub(crate) async fn plan_query(state: &SessionState, query: Query) -> Result<LogicalPlan> {
+    plan(state, Statement::Query(Box::new(query))).await
+}
+
+/// A name that did not resolve.
+struct Missing {
+    column: Column,
+    place: Option<(u64, u64)>,
+    /// A column that is called so in another case.
+    meant: Option<String>,
+}
+
+impl Missing {
+    fn of(error: &DataFusionError) -> Option<Self> {
+        let place = error.diagnostic().and_then(start);
+        let DataFusionError::SchemaError(schema_error, _) = error.find_root() else { return None };
+        let SchemaError::FieldNotFound { field, valid_fields } = &**schema_error else { return None };
+        let same: Vec<&Column> = valid_fields
+            .iter()
+            .filter(|c| c.name.eq_ignore_ascii_case(&field.name) && c.name != field.name)
+            .filter(|c| field.relation.is_none() || c.relation == field.relation)
+            .collect();
+        let mut names: Vec<&str> = same.iter().map(|c| c.name.as_str()).collect();
+        names.dedup();
+        let meant = if let [one] = names.as_slice() { Some((*one).to_owned()) } else { None };
+        Some(Self { column: (**field).clone(), place, meant })
+    }
+
+    fn replace(&self, statement: &mut Statement) -> bool {
+        let mut replacing = Replacing { missing: self, done: false };
+        let _ = VisitMut::visit(statement, &mut replacing);
+        replacing.done
+    }
+
+    fn named(&self, name: &Ident) -> bool {
+        if name.quote_style.is_some() {
+            name.value == self.column.name
+        } else {
+            name.value.to_lowercase() == self.column.name
+        }
+    }
+
+    /// Whether the name stands where it was not found; a place that is not known fits all.
+    fn stands_at(&self, name: &Ident) -> bool {
+        let at = name.span.start;
+        self.place.is_none_or(|place| place == (at.line, at.column))
+    }
+}
+
+fn start(diagnostic: &Diagnostic) -> Option<(u64, u64)> {
+    diagnostic.span.map(|s| (s.start.line, s.start.column))
+}
+
+struct Replacing<'a> {
+    missing: &'a Missing,
+    done: bool,
+}
+
+impl VisitorMut for Replacing<'_> {
+    type Break = ();
+
+    /// Aliases of a list, for what stands after them and in WHERE.
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        if self.missing.meant.is_some() || self.missing.column.relation.is_some() {
+            return ControlFlow::Continue(());
+        }
+        if !find(select, self.missing).meant {
+            return ControlFlow::Continue(());
+        }
+        let mut alias: Option<Expr> = None;
+        let mut done = false;
+        for item in &mut select.projection {
+            let expr = match item {
+                SelectItem::ExprWithAlias { expr, .. } | SelectItem::UnnamedExpr(expr) => expr,
+                _ => continue,
+            };
+            if let Some(value) = &alias {
+                done |= substitute(expr, self.missing, value);
+            }
+            if let SelectItem::ExprWithAlias { expr, alias: name } = item
+                && self.missing.named(name)
+                && !find(expr, self.missing).named
+            {
+                alias = Some(Expr::Nested(Box::new(expr.clone())));
+            }
+        }
+        if let Some(value) = &alias {
+            for clause in [&mut select.selection, &mut select.having, &mut select.qualify].into_iter().flatten() {
+                done |= substitute(clause, self.missing, value);
+            }
+        }
+        self.done |= done;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let Some(meant) = &self.missing.meant else { return ControlFlow::Continue(()) };
+        let name = match expr {
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(parts) => parts.last_mut(),
+            _ => None,
+        };
+        if let Some(name) = name {
+            if self.missing.named(name) {
+                *name = Ident { value: meant.clone(), quote_style: Some('"'), span: name.span };
+                self.done = true;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Puts the alias's expression in the place of its name: everywhere in this SELECT once it is known to be the one that is meant.
+fn substitute(expr: &mut Expr, missing: &Missing, value: &Expr) -> bool {
+    let mut substituting = Substituting { missing, value, depth: 0, done: false };
+    let _ = VisitMut::visit(expr, &mut substituting);
+    substituting.done
+}
+
+struct Substituting<'a> {
+    missing: &'a Missing,
+    value: &'a Expr,
+    /// Queries around, below the expression.
+    depth: usize,
+    done: bool,
+}
+
+impl VisitorMut for Substituting<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Identifier(name) = expr
+            && self.missing.named(name)
+            && (self.depth == 0 || self.missing.stands_at(name))
+        {
+            *expr = self.value.clone();
+            self.done = true;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether an expression has the name, and where it is meant.
+#[derive(Default)]
+struct Found {
+    named: bool,
+    meant: bool,
+}
+
+fn find(node: &impl Visit, missing: &Missing) -> Found {
+    struct Finding<'a> {
+        missing: &'a Missing,
+        found: Found,
+    }
+    impl Visitor for Finding<'_> {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            if let Expr::Identifier(name) = expr
+                && self.missing.named(name)
+            {
+                self.found.named = true;
+                self.found.meant |= self.missing.stands_at(name);
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut finding = Finding { missing, found: Found::default() };
+    let _ = node.visit(&mut finding);
+    finding.found
+}

@@ -1,0 +1,418 @@
+//! Calls that mean the same under another name or in another form. In: a parsed expression. Out: one that the engine plans.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, Spanned, Subscript, TimezoneInfo, UnaryOperator,
+    Value, ValueWithSpan,
+};
+
+use super::dialect::call;
+use super::refusal::Refusal;
+
+/// Names for which the engine has another.
+const RENAMED: &[(&str, &str)] = &[
+    ("first", "first_value"),
+    ("last", "last_value"),
+    ("arbitrary", "first_value"),
+    ("list", "array_agg"),
+    ("list_value", "make_array"),
+    ("list_pack", "make_array"),
+    ("struct_extract", "get_field"),
+    ("list_apply", "array_transform"),
+    ("array_apply", "array_transform"),
+    ("list_transform", "array_transform"),
+    ("list_filter", "array_filter"),
+    ("variance", "var_samp"),
+    ("ucase", "upper"),
+    ("lcase", "lower"),
+    ("ceiling", "ceil"),
+    ("uuid_v4", "uuid"),
+    ("gen_random_uuid", "uuid"),
+    ("gen_random_uuid_v4", "uuid"),
+    ("today", "current_date"),
+    ("list_aggr", "list_aggregate"),
+    ("array_aggr", "list_aggregate"),
+    ("array_aggregate", "list_aggregate"),
+    ("listagg", "string_agg"),
+    ("group_concat", "string_agg"),
+    ("iif", "if"),
+    ("iff", "if"),
+    ("countif", "count_if"),
+    ("element_at", "map_extract"),
+    ("pow", "power"),
+    ("truncate", "trunc"),
+    ("list_zip", "arrays_zip"),
+];
+
+/// Functions that are not there, and what to write instead.
+const REFUSED: &[(&str, &str)] = &[
+    ("hash", "its numbers are DuckDB's own; md5(...) gives a text that is the same on every engine"),
+    ("list_reduce", "a list can be summed, counted, joined: list_sum, list_count, list_string_agg"),
+    ("reduce", "a list can be summed, counted, joined: list_sum, list_count, list_string_agg"),
+    ("array_reduce", "a list can be summed, counted, joined: list_sum, list_count, list_string_agg"),
+    ("histogram", "select x, count(*) ... group by x gives one row a value"),
+    ("setseed", "order by a hash, such as md5(id), to draw the same rows again"),
+    ("geomean", "write exp(avg(ln(x)))"),
+    ("geometric_mean", "write exp(avg(ln(x)))"),
+    ("nextval", "number rows with row_number() over (order by ...)"),
+    ("currval", "number rows with row_number() over (order by ...)"),
+    (
+        "columns",
+        "list the columns, or have a macro write them (dbt_utils.star, a loop over adapter.get_columns_in_relation)",
+    ),
+    ("sha1", "use sha256(...) or md5(...)"),
+    ("decode", "write cast(x as varchar)"),
+    ("arg_max_null", "use arg_max(...)"),
+    ("arg_min_null", "use arg_min(...)"),
+];
+
+/// Rewrites one expression whose parts have been rewritten already.
+pub(super) fn rewrite(expr: &mut Expr) -> ControlFlow<Refusal> {
+    let taken = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    match rewritten(taken) {
+        Ok(changed) => {
+            *expr = changed;
+            ControlFlow::Continue(())
+        }
+        Err(refusal) => ControlFlow::Break(*refusal),
+    }
+}
+
+type Rewritten = Result<Expr, Box<Refusal>>;
+
+fn rewritten(expr: Expr) -> Rewritten {
+    Ok(match expr {
+        Expr::Value(ValueWithSpan { value: Value::Number(digits, long), span }) => {
+            let literal = Expr::Value(ValueWithSpan { value: Value::Number(digits.clone(), long), span });
+            if digits.contains(['e', 'E']) {
+                let text = Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(digits), span });
+                return Ok(cast(text, double()));
+            }
+            literal
+        }
+        Expr::Extract { field, expr, .. } => date_part(&field.to_string().trim_matches('\'').to_lowercase(), *expr),
+        Expr::AtTimeZone { timestamp, time_zone } => call("timezone", vec![*time_zone, *timestamp]),
+        Expr::Position { expr, r#in } => call("strpos", vec![*r#in, *expr]),
+        Expr::Substring { expr, substring_from, substring_for, .. } => {
+            let from = substring_from.map_or_else(|| number("1"), |f| *f);
+            let mut args = vec![*expr, from];
+            args.extend(substring_for.map(|f| *f));
+            call("substr", args)
+        }
+        Expr::SimilarTo { negated, expr, pattern, escape_char: None } => {
+            negate(call("regexp_full_match", vec![*expr, *pattern]), negated)
+        }
+        Expr::Interval(interval) => spelled(interval),
+        Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr } => call("bit_not", vec![*expr]),
+        Expr::UnaryOp { op: UnaryOperator::PGAbs, expr } => call("abs", vec![*expr]),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => negative(*expr),
+        Expr::Cast { kind, expr, data_type, array, format } => match (&data_type, &kind) {
+            (DataType::JSON | DataType::JSONB, CastKind::Cast | CastKind::DoubleColon) => {
+                call("json_checked", vec![*expr])
+            }
+            _ => Expr::Cast { kind, expr, data_type, array, format },
+        },
+        Expr::CompoundFieldAccess { root, access_chain } => access(*root, access_chain),
+        Expr::Function(function) => function_call(function)?,
+        other => other,
+    })
+}
+
+fn number(digits: &str) -> Expr {
+    Expr::Value(Value::Number(digits.to_owned(), false).into())
+}
+
+fn text(value: &str) -> Expr {
+    Expr::Value(Value::SingleQuotedString(value.to_owned()).into())
+}
+
+fn double() -> DataType {
+    DataType::Double(ExactNumberInfo::None)
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+fn negate(expr: Expr, negated: bool) -> Expr {
+    if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) } } else { expr }
+}
+
+/// `-2 ^ 2` is `(-2) ^ 2`.
+fn negative(expr: Expr) -> Expr {
+    match expr {
+        Expr::BinaryOp { left, op: op @ (BinaryOperator::BitwiseXor | BinaryOperator::PGExp), right } => {
+            Expr::BinaryOp { left: Box::new(negative(*left)), op, right }
+        }
+        other => Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(other) },
+    }
+}
+
+/// Epoch and the Julian day have fractions.
+fn date_part(field: &str, of: Expr) -> Expr {
+    match field {
+        "epoch" => call("epoch", vec![of]),
+        "julian" => call("julian", vec![of]),
+        _ => call("date_part", vec![text(field), of]),
+    }
+}
+
+/// `interval (n + 1) day`: a count that is no literal.
+fn spelled(interval: Interval) -> Expr {
+    let literal = matches!(&*interval.value, Expr::Value(_));
+    match &interval.leading_field {
+        Some(field) if !literal && interval.last_field.is_none() => {
+            let unit = field.to_string().to_lowercase();
+            let unit = match unit.trim_end_matches('s') {
+                "century" | "centurie" => "centurie".to_owned(),
+                "millennium" | "millennia" => return call("to_millennia", vec![*interval.value]),
+                other => other.to_owned(),
+            };
+            call(&format!("to_{unit}s"), vec![*interval.value])
+        }
+        _ => Expr::Interval(interval),
+    }
+}
+
+/// `(s).a`, `list[2:]`.
+fn access(root: Expr, chain: Vec<AccessExpr>) -> Expr {
+    let mut current = root;
+    let mut rest: Vec<AccessExpr> = Vec::new();
+    for step in chain {
+        match step {
+            AccessExpr::Dot(Expr::Identifier(name)) => {
+                if !rest.is_empty() {
+                    current =
+                        Expr::CompoundFieldAccess { root: Box::new(current), access_chain: std::mem::take(&mut rest) };
+                }
+                current = call("get_field", vec![current, text(&name.value)]);
+            }
+            AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, stride }) => {
+                rest.push(AccessExpr::Subscript(Subscript::Slice {
+                    lower_bound: Some(lower_bound.unwrap_or_else(|| number("1"))),
+                    upper_bound: Some(upper_bound.unwrap_or_else(|| negative(number("1")))),
+                    stride,
+                }));
+            }
+            other => rest.push(other),
+        }
+    }
+    if rest.is_empty() {
+        return current;
+    }
+    Expr::CompoundFieldAccess { root: Box::new(current), access_chain: rest }
+}
+
+fn name_of(function: &Function) -> String {
+    match function.name.0.as_slice() {
+        [one] => one.as_ident().map(|i| i.value.to_lowercase()).unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+/// The arguments, if all are plain expressions.
+fn plain_args(function: &Function) -> Option<Vec<&Expr>> {
+    let list = match &function.args {
+        FunctionArguments::List(list) => list,
+        FunctionArguments::None => return Some(Vec::new()),
+        FunctionArguments::Subquery(_) => return None,
+    };
+    list.args
+        .iter()
+        .map(|a| match a {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => Some(e),
+            _ => None,
+        })
+        .collect()
+}
+
+fn set_args(function: &mut Function, args: Vec<Expr>) {
+    if let FunctionArguments::List(list) = &mut function.args {
+        list.args = args.into_iter().map(|a| FunctionArg::Unnamed(FunctionArgExpr::Expr(a))).collect();
+    }
+}
+
+fn rename(function: &mut Function, to: &str) {
+    let span = function.name.0.first().map(Spanned::span);
+    let mut ident = Ident::new(to);
+    if let Some(span) = span {
+        ident.span = span;
+    }
+    function.name = ObjectName::from(vec![ident]);
+}
+
+fn function_call(mut function: Function) -> Rewritten {
+    let mut name = name_of(&function);
+    if let Some((_, help)) = REFUSED.iter().find(|(n, _)| *n == name) {
+        return Err(Box::new(
+            Refusal::unsupported(format!("there is no function {name} here"), *help).on(&function.name),
+        ));
+    }
+    if let Some((_, to)) = RENAMED.iter().find(|(n, _)| *n == name) {
+        rename(&mut function, to);
+        (*to).clone_into(&mut name);
+    }
+    let args: Option<Vec<Expr>> = plain_args(&function).map(|all| all.into_iter().cloned().collect());
+    let Some(args) = args else { return named_args(&name, function) };
+    Ok(match (name.as_str(), args.as_slice()) {
+        ("if", [condition, yes, no]) => case(condition.clone(), yes.clone(), Some(no.clone())),
+        ("count", []) => {
+            if let FunctionArguments::List(list) = &mut function.args {
+                list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Wildcard));
+            }
+            Expr::Function(function)
+        }
+        ("count_if", [condition]) => {
+            set_args(&mut function, vec![case(condition.clone(), number("1"), None)]);
+            rename(&mut function, "count");
+            Expr::Function(function)
+        }
+        ("sum", [one]) if is_condition(one) => {
+            let no = case(negate(Expr::Nested(Box::new(one.clone())), true), number("0"), None);
+            set_args(&mut function, vec![case(one.clone(), number("1"), Some(no))]);
+            Expr::Function(function)
+        }
+        ("fsum" | "sumkahan" | "kahan_sum", [one]) => {
+            set_args(&mut function, vec![cast(one.clone(), double())]);
+            rename(&mut function, "sum");
+            Expr::Function(function)
+        }
+        ("string_agg", [one, rest @ ..]) => {
+            let by = rest.first().cloned().unwrap_or_else(|| text(","));
+            set_args(&mut function, vec![cast(one.clone(), DataType::Text), by]);
+            Expr::Function(function)
+        }
+        ("approx_count_distinct", [_]) => {
+            rename(&mut function, "approx_distinct");
+            cast(Expr::Function(function), DataType::BigInt(None))
+        }
+        ("approx_quantile", [x, at]) => {
+            set_args(&mut function, vec![cast(x.clone(), double()), cast(at.clone(), double())]);
+            rename(&mut function, "approx_percentile_cont");
+            Expr::Function(function)
+        }
+        ("row_number" | "rank" | "dense_rank" | "ntile" | "rank_dense", _) if function.over.is_some() => {
+            cast(Expr::Function(function), DataType::BigInt(None))
+        }
+        ("list_position" | "array_position" | "list_indexof" | "array_indexof" | "cardinality", _) => {
+            cast(Expr::Function(function), DataType::BigInt(None))
+        }
+        ("now" | "current_timestamp" | "get_current_timestamp" | "transaction_timestamp", []) => now(zoned()),
+        ("current_localtimestamp" | "localtimestamp", []) => now(DataType::Timestamp(None, TimezoneInfo::None)),
+        ("current_localtime" | "localtime" | "get_current_time", []) => call("current_time", Vec::new()),
+        ("date_part" | "datepart", [Expr::Value(field), of]) => match field.value.clone().into_string() {
+            Some(field) => date_part(&field.to_lowercase(), of.clone()),
+            None => Expr::Function(function),
+        },
+        ("strftime", [format @ Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }), of])
+            if !matches!(of, Expr::Value(_)) =>
+        {
+            call("strftime", vec![of.clone(), format.clone()])
+        }
+        ("age", [one]) => call("age", vec![call("current_date", Vec::new()), one.clone()]),
+        ("mod", [a, b]) => Expr::Nested(Box::new(Expr::BinaryOp {
+            left: Box::new(Expr::Nested(Box::new(a.clone()))),
+            op: BinaryOperator::Modulo,
+            right: Box::new(Expr::Nested(Box::new(b.clone()))),
+        })),
+        ("list_aggregate", [list, Expr::Value(work), rest @ ..]) => match work.value.clone().into_string() {
+            Some(work) => {
+                let mut all = vec![list.clone()];
+                all.extend(rest.iter().cloned());
+                return rewritten(call(&format!("list_{}", work.to_lowercase()), all));
+            }
+            None => Expr::Function(function),
+        },
+        (
+            "json_extract" | "json_extract_path" | "json_extract_string" | "json_extract_path_text",
+            [json, Expr::Value(path)],
+        ) => {
+            let wild = path.value.clone().into_string().is_some_and(|p| p.starts_with('$') && p.contains('*'));
+            match (wild, name.starts_with("json_extract_string") || name.ends_with("_text")) {
+                (false, _) => Expr::Function(function),
+                (true, false) => call("json_extract_each", vec![json.clone(), Expr::Value(path.clone())]),
+                (true, true) => call("json_extract_string_each", vec![json.clone(), Expr::Value(path.clone())]),
+            }
+        }
+        ("map_contains", [map, key]) => call("array_has", vec![call("map_keys", vec![map.clone()]), key.clone()]),
+        ("encode", [one]) => cast(one.clone(), DataType::Bytea),
+        _ => Expr::Function(function),
+    })
+}
+
+/// `struct_pack(a := 1)`; elsewhere a named argument is left to the engine.
+fn named_args(name: &str, function: Function) -> Rewritten {
+    let FunctionArguments::List(list) = &function.args else { return Ok(Expr::Function(function)) };
+    if name != "struct_pack" {
+        return Ok(Expr::Function(function));
+    }
+    let mut pairs = Vec::new();
+    for arg in &list.args {
+        let FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } = arg else {
+            return Err(Box::new(
+                Refusal::unsupported(
+                    "struct_pack needs a name for each of its values",
+                    "write struct_pack(a := 1) or {'a': 1}",
+                )
+                .on(&function.name),
+            ));
+        };
+        pairs.push(text(&name.value));
+        pairs.push(value.clone());
+    }
+    Ok(call("named_struct", pairs))
+}
+
+fn zoned() -> DataType {
+    DataType::Timestamp(None, TimezoneInfo::WithTimeZone)
+}
+
+fn now(to: DataType) -> Expr {
+    let Expr::Function(function) = call("now", Vec::new()) else { return Expr::Value(Value::Null.into()) };
+    cast(Expr::Function(function), to)
+}
+
+fn case(condition: Expr, yes: Expr, no: Option<Expr>) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result: yes }],
+        else_result: no.map(Box::new),
+    }
+}
+
+/// Whether an expression is true or false by its form alone.
+fn is_condition(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_condition(inner),
+        Expr::BinaryOp { op, .. } => matches!(
+            op,
+            BinaryOperator::Eq
+                | BinaryOperator::NotEq
+                | BinaryOperator::Lt
+                | BinaryOperator::LtEq
+                | BinaryOperator::Gt
+                | BinaryOperator::GtEq
+                | BinaryOperator::And
+                | BinaryOperator::Or
+        ),
+        Expr::UnaryOp { op: UnaryOperator::Not, .. }
+        | Expr::IsNull(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsDistinctFrom(_, _)
+        | Expr::IsNotDistinctFrom(_, _)
+        | Expr::Between { .. }
+        | Expr::InList { .. }
+        | Expr::InSubquery { .. }
+        | Expr::Exists { .. }
+        | Expr::Like { .. }
+        | Expr::ILike { .. } => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,125 @@
+//! One SELECT at a time: `FROM` first, names of columns, joins.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, JoinOperator, ObjectNamePart, Select, SelectFlavor, SelectItem, Spanned, TableFactor, TableWithJoins,
+    WildcardAdditionalOptions,
+};
+
+use super::naming::name_of;
+use super::refusal::Refusal;
+
+/// Before the parts are rewritten, as names are made of what was written.
+pub(super) fn before(select: &mut Select) -> ControlFlow<Refusal> {
+    if select.flavor != SelectFlavor::Standard {
+        select.flavor = SelectFlavor::Standard;
+        if select.projection.is_empty() {
+            select.projection.push(SelectItem::Wildcard(WildcardAdditionalOptions::default()));
+        }
+    }
+    for from in &mut select.from {
+        joins(from)?;
+    }
+    let tables: HashSet<String> = select.from.iter().flat_map(table_names).collect();
+    name_columns(&mut select.projection, &tables);
+    ControlFlow::Continue(())
+}
+
+/// `SEMI JOIN` and `ANTI JOIN` keep the left side.
+fn joins(from: &mut TableWithJoins) -> ControlFlow<Refusal> {
+    for join in &mut from.joins {
+        let operator = std::mem::replace(&mut join.join_operator, JoinOperator::CrossApply);
+        join.join_operator = match operator {
+            JoinOperator::Semi(constraint) => JoinOperator::LeftSemi(constraint),
+            JoinOperator::Anti(constraint) => JoinOperator::LeftAnti(constraint),
+            JoinOperator::AsOf { .. } => return ControlFlow::Break(asof().on(&join.relation)),
+            other => other,
+        };
+    }
+    ControlFlow::Continue(())
+}
+
+pub(super) fn asof() -> Refusal {
+    Refusal::unsupported(
+        "ASOF JOIN is not available on this engine",
+        "join on the inequality and keep the nearest row: qualify row_number() over (partition by <key of the left row> \
+         order by <time> desc) = 1",
+    )
+}
+
+/// The names by which columns may be qualified.
+fn table_names(from: &TableWithJoins) -> Vec<String> {
+    let mut all = Vec::new();
+    for factor in std::iter::once(&from.relation).chain(from.joins.iter().map(|j| &j.relation)) {
+        match factor {
+            TableFactor::Table { alias: Some(alias), .. }
+            | TableFactor::Derived { alias: Some(alias), .. }
+            | TableFactor::Function { alias: Some(alias), .. }
+            | TableFactor::UNNEST { alias: Some(alias), .. }
+            | TableFactor::Pivot { alias: Some(alias), .. }
+            | TableFactor::Unpivot { alias: Some(alias), .. }
+            | TableFactor::NestedJoin { alias: Some(alias), .. } => all.push(alias.name.value.to_lowercase()),
+            TableFactor::Table { name, .. } => {
+                all.extend(name.0.iter().filter_map(ObjectNamePart::as_ident).map(|i| i.value.to_lowercase()));
+            }
+            TableFactor::NestedJoin { table_with_joins, .. } => all.extend(table_names(table_with_joins)),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// Every expression gets the name that DuckDB gives it; of equal names the later ones get a number.
+fn name_columns(items: &mut [SelectItem], tables: &HashSet<String>) {
+    let mut seen: HashSet<String> = HashSet::new();
+    for item in items {
+        let (name, span, bare) = match item {
+            SelectItem::ExprWithAlias { alias, .. } => (alias.value.clone(), alias.span, false),
+            SelectItem::UnnamedExpr(expr) => {
+                let bare = match &*expr {
+                    Expr::Identifier(_) => true,
+                    // `s.field` of a struct is called `field`; a table's column is as it is.
+                    Expr::CompoundIdentifier(parts) => {
+                        parts.first().is_some_and(|p| tables.contains(&p.value.to_lowercase()))
+                    }
+                    _ => false,
+                };
+                (name_of(expr), expr.span(), bare)
+            }
+            _ => continue,
+        };
+        let mut unique = name.clone();
+        let mut number = 0;
+        while !seen.insert(unique.to_lowercase()) {
+            number += 1;
+            unique = format!("{name}_{number}");
+        }
+        let changed = unique != name;
+        if let SelectItem::ExprWithAlias { alias, .. } = item {
+            if changed {
+                *alias = Ident { value: unique, quote_style: alias.quote_style, span: alias.span };
+            }
+            continue;
+        }
+        if bare && !changed {
+            continue;
+        }
+        if let SelectItem::UnnamedExpr(expr) = item {
+            if expands(expr) {
+                continue;
+            }
+            let expr = std::mem::replace(expr, Expr::Identifier(Ident::new("")));
+            let alias = Ident { value: unique, quote_style: Some('"'), span };
+            *item = SelectItem::ExprWithAlias { expr, alias };
+        }
+    }
+}
+
+/// What may become several columns has no name of its own.
+fn expands(expr: &Expr) -> bool {
+    let Expr::Function(function) = expr else { return false };
+    let name = function.name.to_string().to_lowercase();
+    name == "columns" || name == "unnest"
+}
