@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::instance::{Instance, interrupt};
 use super::statements::{Work, done, parse};
 use super::transaction::{Temporaries, Transaction};
-use super::{errors, inventory, rewrite, seeds, space};
+use super::{errors, inventory, seeds, space};
 use crate::adapters::{AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt};
 use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
 
@@ -81,12 +81,7 @@ impl Inner {
     }
 
     async fn piece(&mut self, text: &str, fetch: Fetch) -> Result<Execution, AdapterError> {
-        let rewritten = rewrite::rewrite(text)?;
-        let text = rewritten.sql.as_str();
-        let statement = parse::one(text).map_err(|mut error| {
-            error.position = error.position.map(|at| rewritten.original(at));
-            error
-        })?;
+        let statement = parse::one(text)?;
         match control(&statement) {
             Some(Control::Begin) => {
                 if self.is_open() {
@@ -108,10 +103,7 @@ impl Inner {
             }
             None => {}
         }
-        self.within(async |work: &mut Work<'_>| work.run(statement, fetch).await, text).await.map_err(|mut error| {
-            error.position = error.position.map(|at| rewritten.original(at));
-            error
-        })
+        self.within(async |work: &mut Work<'_>| work.run(statement, fetch).await, text).await
     }
 
     /// Works within the open transaction, or within one of its own.

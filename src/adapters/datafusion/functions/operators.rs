@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, cast, lit};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, GetFieldAccess, Operator, ScalarUDF, cast, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::scalar::micros;
@@ -21,7 +21,9 @@ pub(super) struct Operators {
 
 impl Operators {
     pub(super) fn new(functions: &[Arc<ScalarUDF>]) -> Self {
-        const NEEDED: [&str; 10] = [
+        const NEEDED: [&str; 12] = [
+            "text_element",
+            "text_slice",
             "divide",
             "power",
             "timestamp_minus",
@@ -154,6 +156,27 @@ fn operator(op: &BinaryOperator) -> Operator {
 }
 
 impl ExprPlanner for Operators {
+    /// `text[1]` and `text[2:3]`.
+    fn plan_field_access(
+        &self,
+        expr: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        let text = |t: DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+        if !expr.expr.get_type(schema).is_ok_and(text) {
+            return Ok(PlannerResult::Original(expr));
+        }
+        let of = expr.expr.clone();
+        let planned = match &expr.field_access {
+            GetFieldAccess::ListIndex { key } => self.call("text_element", vec![of, (**key).clone()]),
+            GetFieldAccess::ListRange { start, stop, .. } => {
+                self.call("text_slice", vec![of, (**start).clone(), (**stop).clone()])
+            }
+            GetFieldAccess::NamedStructField { .. } => None,
+        };
+        Ok(planned.map_or(PlannerResult::Original(expr), PlannerResult::Planned))
+    }
+
     fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
         // A name that does not resolve is the planner's to report.
         let (Ok(lt), Ok(rt)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {

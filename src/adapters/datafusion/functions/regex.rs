@@ -52,6 +52,12 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             .alias(&["string_split_regex", "str_split_regex"])
             .on(&[Text, Text], texts_type(), split)
             .build(),
+        Scalar::new("glob_matches")
+            .on(&[Text, Text], DataType::Boolean, |args, rows| {
+                let patterns: StringArray = text(&args[1]).iter().map(|p| p.map(globbed)).collect();
+                tested(&[Arc::clone(&args[0]), Arc::new(patterns)], rows, true)
+            })
+            .build(),
         Scalar::new("regexp_escape")
             .on(&[Text], DataType::Utf8, |args, _| {
                 let escaped = text(&args[0]).iter().map(|t| t.map(|t| fancy_regex::escape(t).into_owned()));
@@ -59,6 +65,30 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             })
             .build(),
     ]
+}
+
+/// `*`, `?` and `[abc]` as a regular expression.
+fn globbed(pattern: &str) -> String {
+    let mut out = String::from("(?s)");
+    let mut within = false;
+    for c in pattern.chars() {
+        match c {
+            '[' if !within => {
+                within = true;
+                out.push('[');
+            }
+            ']' if within => {
+                within = false;
+                out.push(']');
+            }
+            '!' if within && out.ends_with('[') => out.push('^'),
+            '*' if !within => out.push_str(".*"),
+            '?' if !within => out.push('.'),
+            '-' if within => out.push('-'),
+            other => out.push_str(&fancy_regex::escape(&other.to_string())),
+        }
+    }
+    out
 }
 
 /// Keeps the expression of the row before: it is nearly always the same.

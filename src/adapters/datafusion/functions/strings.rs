@@ -141,6 +141,25 @@ fn measures() -> Vec<Arc<ScalarUDF>> {
         Scalar::new("suffix")
             .on(&[Text, Text], DataType::Boolean, of_texts!(BooleanArray, |a: &str, b: &str| a.ends_with(b)))
             .build(),
+        Scalar::new("jaro_similarity").on(&[Text, Text], DataType::Float64, of_texts!(Float64Array, jaro)).build(),
+        Scalar::new("jaro_winkler_similarity")
+            .on(
+                &[Text, Text],
+                DataType::Float64,
+                of_texts!(Float64Array, |a: &str, b: &str| {
+                    let same = a.chars().zip(b.chars()).take(4).take_while(|(x, y)| x == y).count();
+                    let jaro = jaro(a, b);
+                    if jaro > 0.7 { jaro + 0.1 * same as f64 * (1.0 - jaro) } else { jaro }
+                }),
+            )
+            .build(),
+        Scalar::new("parse_filename")
+            .on(
+                &[Text],
+                DataType::Utf8,
+                of_text!(StringArray, |t: &str| { t.rsplit(['/', '\\']).next().unwrap_or(t).to_owned() }),
+            )
+            .build(),
         Scalar::new("md5")
             .on(&[Text], DataType::Utf8, of_text!(StringArray, |t: &str| hex(&md5::Md5::digest(t.as_bytes()))))
             .on(&[Bytes], DataType::Utf8, |args, _| {
@@ -156,6 +175,31 @@ fn measures() -> Vec<Arc<ScalarUDF>> {
             })
             .build(),
     ]
+}
+
+/// The share of letters that both have, near to each other and in the same order.
+fn jaro(a: &str, b: &str) -> f64 {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.is_empty() && b.is_empty() {
+        return 1.0;
+    }
+    let reach = (a.len().max(b.len()) / 2).saturating_sub(1);
+    let mut taken = vec![false; b.len()];
+    let mut matched = Vec::new();
+    for (i, c) in a.iter().enumerate() {
+        let (from, upto) = (i.saturating_sub(reach), (i + reach + 1).min(b.len()));
+        if let Some(j) = (from..upto).find(|j| !taken[*j] && b[*j] == *c) {
+            taken[j] = true;
+            matched.push(*c);
+        }
+    }
+    if matched.is_empty() {
+        return 0.0;
+    }
+    let other: Vec<char> = b.iter().zip(&taken).filter(|(_, t)| **t).map(|(c, _)| *c).collect();
+    let swapped = matched.iter().zip(&other).filter(|(x, y)| x != y).count() as f64 / 2.0;
+    let m = matched.len() as f64;
+    (m / a.len() as f64 + m / b.len() as f64 + (m - swapped) / m) / 3.0
 }
 
 /// Edits between two texts, a swap of neighbours counting as one.

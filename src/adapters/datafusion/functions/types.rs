@@ -20,7 +20,7 @@ impl TypePlanner for Types {
 }
 
 /// The Arrow type, where it is not the engine's own choice.
-pub(crate) fn arrow(sql: &Sql) -> Option<DataType> {
+fn arrow(sql: &Sql) -> Option<DataType> {
     Some(match sql {
         Sql::Varchar(_)
         | Sql::Nvarchar(_)
@@ -32,7 +32,7 @@ pub(crate) fn arrow(sql: &Sql) -> Option<DataType> {
         | Sql::String(_)
         | Sql::JSON
         | Sql::JSONB
-        | Sql::Uuid => DataType::Utf8View,
+        | Sql::Uuid => DataType::Utf8,
         Sql::HugeInt | Sql::UHugeInt | Sql::Int128 | Sql::UInt128 => DataType::Decimal128(38, 0),
         Sql::UTinyInt => DataType::UInt8,
         Sql::USmallInt => DataType::UInt16,
@@ -97,7 +97,7 @@ fn named(name: &str, args: &[String]) -> Option<DataType> {
         "signed" | "int32" => DataType::Int32,
         "long" | "int64" | "oid" => DataType::Int64,
         "logical" => DataType::Boolean,
-        "string" | "bpchar" | "json" | "uuid" | "text" => DataType::Utf8View,
+        "string" | "bpchar" | "json" | "uuid" | "text" => DataType::Utf8,
         "blob" | "bytea" | "varbinary" | "binary" => DataType::Binary,
         "datetime" | "timestamp_us" | "timestamp_ms" | "timestamp_s" => micros(),
         "timestamp_ns" => DataType::Timestamp(TimeUnit::Nanosecond, None),

@@ -9,18 +9,16 @@ use std::ops::ControlFlow;
 use datafusion::common::{Column, DataFusionError, Diagnostic, Result, SchemaError};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::parser::Statement as Parsed;
-use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, Select, SelectItem, Statement, Visit, VisitMut, Visitor, VisitorMut,
-};
+use datafusion::sql::parser::{CopyToSource, CopyToStatement, Statement as Parsed};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, Visit, VisitMut, Visitor, VisitorMut};
 
 /// How many names are replaced before giving up.
 const ROUNDS: usize = 200;
 
 /// Plans a statement that [`super::parse`] has made.
-pub(crate) async fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan> {
+pub(in crate::adapters::datafusion) async fn plan(state: &SessionState, mut statement: Parsed) -> Result<LogicalPlan> {
     for _ in 0..ROUNDS {
-        let error = match state.statement_to_plan(Parsed::Statement(Box::new(statement.clone()))).await {
+        let error = match state.statement_to_plan(statement.clone()).await {
             Ok(plan) => return Ok(plan),
             Err(error) => error,
         };
@@ -29,12 +27,7 @@ pub(crate) async fn plan(state: &SessionState, mut statement: Statement) -> Resu
             return Err(error);
         }
     }
-    state.statement_to_plan(Parsed::Statement(Box::new(statement))).await
-}
-
-/// Plans a query.
-pub(crate) async fn plan_query(state: &SessionState, query: Query) -> Result<LogicalPlan> {
-    plan(state, Statement::Query(Box::new(query))).await
+    state.statement_to_plan(statement).await
 }
 
 /// A name that did not resolve.
@@ -61,9 +54,16 @@ impl Missing {
         Some(Self { column: (**field).clone(), place, meant })
     }
 
-    fn replace(&self, statement: &mut Statement) -> bool {
+    fn replace(&self, statement: &mut Parsed) -> bool {
         let mut replacing = Replacing { missing: self, done: false };
-        let _ = VisitMut::visit(statement, &mut replacing);
+        let _ = match statement {
+            Parsed::Statement(inner) => VisitMut::visit(&mut **inner, &mut replacing),
+            Parsed::Explain(explain) => return self.replace(&mut explain.statement),
+            Parsed::CopyTo(CopyToStatement { source: CopyToSource::Query(query), .. }) => {
+                VisitMut::visit(&mut **query, &mut replacing)
+            }
+            _ => return false,
+        };
         replacing.done
     }
 

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Ident, ObjectName, Query, Statement, TableAlias, TableFactor, Visit, VisitMut, Visitor, VisitorMut, With,
+    Ident, ObjectName, Query, TableAlias, TableFactor, Visit, VisitMut, Visitor, VisitorMut, With,
 };
 
 /// Gives hidden names new ones, if there are any.
-pub(super) fn rename(statement: &mut Statement) {
+pub(super) fn rename(statement: &mut (impl Visit + VisitMut)) {
     let mut names = Names::default();
     let _ = Visit::visit(&*statement, &mut names);
     if !names.repeated {

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LambdaFunction,
     LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens,
 };
-use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect};
+use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -21,7 +21,7 @@ const POWER: u8 = 42;
 
 /// The dialect.
 #[derive(Debug)]
-pub(super) struct LakeDialect;
+pub(in crate::adapters::datafusion) struct LakeDialect;
 
 impl Dialect for LakeDialect {
     fn dialect(&self) -> TypeId {
@@ -133,13 +133,32 @@ impl Dialect for LakeDialect {
             Token::StringConcat => Some(Ok(CONCAT)),
             Token::Arrow | Token::LongArrow => Some(Ok(ARROW)),
             Token::Caret => Some(Ok(POWER)),
+            _ if is_glob(parser) => Some(Ok(self.prec_value(Precedence::Like))),
             _ => None,
         }
+    }
+
+    fn parse_infix(&self, parser: &mut Parser, expr: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        if is_glob(parser) {
+            parser.advance_token();
+            let pattern = parser.parse_subexpr(self.prec_value(Precedence::Like));
+            return Some(pattern.map(|pattern| call("glob_matches", vec![expr.clone(), pattern])));
+        }
+        // `x IN [1, 2]`: a list in place of a list of expressions.
+        if word_at(parser, 0) == Some(Keyword::IN) && parser.peek_nth_token_ref(1).token == Token::LBracket {
+            parser.advance_token();
+            let list = parser.parse_subexpr(self.prec_value(Precedence::Between));
+            return Some(list.map(|list| call("array_has", vec![list, expr.clone()])));
+        }
+        None
     }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         if is_lambda(parser) {
             return Some(lambda(parser));
+        }
+        if is_absolute(parser) {
+            return Some(absolute(parser));
         }
         if parser.peek_token_ref().token == Token::LBracket && is_comprehension(parser) {
             return Some(comprehension(parser));
@@ -148,11 +167,27 @@ impl Dialect for LakeDialect {
     }
 }
 
+/// `@x` is the absolute value, unless a name follows as in `@variable`.
+fn is_absolute(parser: &Parser) -> bool {
+    parser.peek_token_ref().token == Token::AtSign
+}
+
+fn absolute(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.expect_token(&Token::AtSign)?;
+    let of = parser.parse_subexpr(POWER)?;
+    Ok(call("abs", vec![of]))
+}
+
 fn word_at(parser: &Parser, n: usize) -> Option<Keyword> {
     match &parser.peek_nth_token_ref(n).token {
         Token::Word(w) if w.quote_style.is_none() => Some(w.keyword),
         _ => None,
     }
+}
+
+fn is_glob(parser: &Parser) -> bool {
+    matches!(&parser.peek_token_ref().token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case("glob"))
+        && matches!(parser.peek_nth_token_ref(1).token, Token::SingleQuotedString(_))
 }
 
 /// `lambda x:` or `lambda x, y:`

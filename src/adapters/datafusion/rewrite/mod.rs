@@ -1,15 +1,15 @@
 //! SQL written for DuckDB -> SQL that DataFusion plans, with the same meaning, or a refusal that names the way out.
 //!
-//! What the session calls, in this order:
+//! What is called, in this order:
 //!
 //! 1. `functions::install` on the builder of the session, once. Most of what follows counts on it.
-//! 2. [`parse`] for every text: statements of the parser's own kind, rewritten. DDL, DML and transactions come through as they
-//!    were written; queries inside of them are rewritten. The rewriting is stable: what it has made may be parsed again, so the
-//!    text of a view may be kept in either form.
-//! 3. [`plan`] in place of `SessionState::statement_to_plan`, for every statement (or query, see [`plan_query`]) that is to be
-//!    planned. It does what needs the catalog: aliases used in the same SELECT, and names in another case.
+//! 2. [`parse`] for every statement: one of DataFusion's own kind, rewritten. DDL, DML and transactions come through as they were
+//!    written; queries and expressions inside of them are rewritten. The rewriting is stable: what it has made may be parsed
+//!    again, so the text of a view may be kept in either form.
+//! 3. [`plan`] in place of `SessionState::statement_to_plan`. It does what needs the catalog: aliases used in the same SELECT,
+//!    and names in another case.
 //!
-//! A [`Refusal`] from `plan` arrives as `DataFusionError::External`. Both know the place in the text.
+//! A [`Refusal`] knows its place in the text.
 //!
 //! * [`dialect`], [`tokens`]: the grammar; [`select`], [`tables`], [`ctes`], [`calls`]: the rewriting; [`naming`]: columns' names
 //! * [`aliases`]: what is found out by planning
@@ -28,32 +28,58 @@ mod tokens;
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Select, Statement, TableFactor, VisitMut, VisitorMut};
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::parser::{CopyToSource, DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast::{Expr, Select, TableFactor, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::dialect::Dialect;
 
-pub(crate) use aliases::{plan, plan_query};
-pub(crate) use refusal::Refusal;
+pub(super) use aliases::plan;
+pub(super) use dialect::LakeDialect;
+pub(super) use refusal::Refusal;
 
 /// How deeply expressions and queries may be nested.
 const DEPTH: usize = 300;
 
-/// Parses a text of one or several statements, and rewrites each.
-pub(crate) fn parse(sql: &str) -> Result<Vec<Statement>, Refusal> {
-    let tokens = tokens::tokens(sql)?;
-    let mut statements = Parser::new(&dialect::LakeDialect)
+/// Parses a text of one statement, and rewrites it.
+pub(super) fn parse(sql: &str) -> Result<Statement, Refusal> {
+    parse_as(sql, &LakeDialect)
+}
+
+/// The same in the grammar of another dialect.
+pub(super) fn parse_as(sql: &str, dialect: &dyn Dialect) -> Result<Statement, Refusal> {
+    let text = tokens::prepare(sql)?;
+    let mut statements = DFParserBuilder::new(text.as_ref())
+        .with_dialect(dialect)
         .with_recursion_limit(DEPTH)
-        .with_tokens_with_locations(tokens)
-        .parse_statements()
-        .map_err(|e| Refusal::parser(e.to_string().trim_start_matches("sql parser error: ")))?;
-    for statement in &mut statements {
-        rewrite(statement)?;
-    }
-    Ok(statements)
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|e| Refusal::parser(&e))?;
+    let (Some(mut statement), true) = (statements.pop_front(), statements.is_empty()) else {
+        return Err(Refusal::syntax("exactly one statement is expected"));
+    };
+    rewrite(&mut statement)?;
+    Ok(statement)
 }
 
 fn rewrite(statement: &mut Statement) -> Result<(), Refusal> {
-    ctes::rename(statement);
-    match VisitMut::visit(statement, &mut Rewriting) {
+    match statement {
+        Statement::Statement(inner) => {
+            ctes::rename(&mut **inner);
+            visit(&mut **inner)
+        }
+        Statement::Explain(explain) => rewrite(&mut explain.statement),
+        Statement::CopyTo(copy) => match &mut copy.source {
+            CopyToSource::Query(query) => {
+                ctes::rename(&mut **query);
+                visit(&mut **query)
+            }
+            CopyToSource::Relation(_) => Ok(()),
+        },
+        Statement::CreateExternalTable(_) | Statement::Reset(_) => Ok(()),
+    }
+}
+
+fn visit(node: &mut impl VisitMut) -> Result<(), Refusal> {
+    match VisitMut::visit(node, &mut Rewriting) {
         ControlFlow::Break(refusal) => Err(refusal),
         ControlFlow::Continue(()) => Ok(()),
     }

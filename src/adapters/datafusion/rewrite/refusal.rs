@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use datafusion::common::DataFusionError;
 use datafusion::sql::sqlparser::ast::Spanned;
+use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 /// SQL that this engine does not read, or would read in another way than DuckDB.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Refusal {
+pub(in crate::adapters::datafusion) struct Refusal {
     /// Not parsed at all, as against: understood, and not available.
     pub syntax: bool,
     pub message: String,
@@ -35,8 +37,20 @@ impl Refusal {
         self
     }
 
-    /// A parser's message: its place is the end of the text.
-    pub(super) fn parser(message: &str) -> Self {
+    /// What the parser has to say; its place is the end of the text.
+    pub(super) fn parser(error: &DataFusionError) -> Self {
+        let text = match error.find_root() {
+            DataFusionError::SQL(inner, _) => match &**inner {
+                ParserError::ParserError(text) | ParserError::TokenizerError(text) => text.clone(),
+                ParserError::RecursionLimitExceeded => "the statement is nested too deeply".to_owned(),
+            },
+            other => other.strip_backtrace(),
+        };
+        Self::syntax(&text)
+    }
+
+    /// A message about the form of a text, with its place at its end.
+    pub(super) fn syntax(message: &str) -> Self {
         let (text, at) = match message.rsplit_once(" at Line: ") {
             Some((text, place)) => {
                 (text, place.split_once(", Column: ").and_then(|(l, c)| Some((l.parse().ok()?, c.parse().ok()?))))
@@ -47,7 +61,7 @@ impl Refusal {
     }
 
     /// The place as a byte offset.
-    pub(crate) fn offset(&self, sql: &str) -> Option<usize> {
+    pub(in crate::adapters::datafusion) fn offset(&self, sql: &str) -> Option<usize> {
         let (line, column) = self.at?;
         let mut begin = 0;
         for _ in 1..line {

@@ -1,31 +1,36 @@
-//! What must be known before parsing: operators that the tokenizer splits, and forms that the parser would take for something else.
+//! What must be known before parsing: an operator that the tokenizer splits, and forms that the parser would take for something else.
+
+use std::borrow::Cow;
 
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::dialect::LakeDialect;
 use super::refusal::Refusal;
 
-/// The tokens of a text, `**` made one.
-pub(super) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, Refusal> {
-    let all = Tokenizer::new(&LakeDialect, sql).tokenize_with_location().map_err(|e| {
-        let mut refusal = Refusal::parser(&e.message);
+/// A text that the parser reads as it is meant, its places unchanged: `**` is written `^ `.
+pub(super) fn prepare(sql: &str) -> Result<Cow<'_, str>, Refusal> {
+    let tokens = Tokenizer::new(&LakeDialect, sql).tokenize_with_location().map_err(|e| {
+        let mut refusal = Refusal::syntax(&e.message);
         refusal.at = Some((e.location.line, e.location.column));
         refusal
     })?;
-    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(all.len());
-    for token in all {
-        if token.token == Token::Mul
-            && out.last().is_some_and(|last| last.token == Token::Mul && last.span.end == token.span.start)
-            && let Some(last) = out.last_mut()
+    refuse(&tokens)?;
+    let mut text = Cow::Borrowed(sql);
+    for pair in tokens.windows(2) {
+        if let [first, second] = pair
+            && first.token == Token::Mul
+            && second.token == Token::Mul
+            && let Some(at) = offset(first.span.start, sql)
         {
-            *last = TokenWithSpan { token: Token::Caret, span: Span { start: last.span.start, end: token.span.end } };
-            continue;
+            text.to_mut().replace_range(at..at + 2, "^ ");
         }
-        out.push(token);
     }
-    refuse(&out)?;
-    Ok(out)
+    Ok(text)
+}
+
+fn offset(location: Location, sql: &str) -> Option<usize> {
+    Refusal::unsupported("", "").at(location).offset(sql)
 }
 
 fn keyword(token: &TokenWithSpan) -> Option<Keyword> {

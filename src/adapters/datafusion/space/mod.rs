@@ -26,10 +26,10 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::catalog::{Entry, Kind};
-use super::errors;
 use super::instance::Instance;
 use super::statements::parse;
 use super::transaction::{Temporaries, Transaction};
+use super::{errors, rewrite};
 use crate::adapters::{AdapterError, ErrorKind};
 
 /// Views in views may be so deep.
@@ -67,7 +67,7 @@ impl Space<'_> {
     ) -> Result<(LogicalPlan, SessionState), AdapterError> {
         let search = &self.session.config_options().catalog.default_schema;
         let (statement, session) = self.prepared(statement, text, search, 0).await?;
-        let plan = session.statement_to_plan(statement).await.map_err(|e| errors::planning(&e, text))?;
+        let plan = rewrite::plan(&session, statement).await.map_err(|e| errors::planning(&e, text))?;
         Ok((plan, session))
     }
 
@@ -198,7 +198,7 @@ impl Space<'_> {
         };
         let statement = parse::one(sql).map_err(within)?;
         let (statement, session) = self.prepared(statement, sql, search, depth).await.map_err(within)?;
-        session.statement_to_plan(statement).await.map_err(|e| within(errors::planning(&e, sql)))
+        rewrite::plan(&session, statement).await.map_err(|e| within(errors::planning(&e, sql)))
     }
 
     /// Everything, for `information_schema`.

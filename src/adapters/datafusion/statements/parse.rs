@@ -1,15 +1,12 @@
 //! Text -> statements. In: SQL with any number of statements. Out: the pieces between semicolons, each piece parsed.
 
-use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
-use crate::adapters::datafusion::errors;
+use crate::adapters::datafusion::{errors, rewrite};
 use crate::adapters::{AdapterError, ErrorKind};
-
-/// How deeply a statement may be nested.
-const MAX_DEPTH: usize = 300;
 
 /// One statement's text and where it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +56,7 @@ pub(in crate::adapters::datafusion) fn pieces(sql: &str) -> Result<Vec<Piece<'_>
 pub(in crate::adapters::datafusion) fn one(text: &str) -> Result<Statement, AdapterError> {
     let first = words(text);
     let comment: &dyn Dialect = &PostgreSqlDialect {};
-    let usual: &dyn Dialect = &DuckDbDialect {};
+    let usual: &dyn Dialect = &rewrite::LakeDialect;
     // Only other dialects know COMMENT ON.
     let dialect = if first.first() == Some(&Keyword::COMMENT) { comment } else { usual };
     let renamed;
@@ -70,16 +67,13 @@ pub(in crate::adapters::datafusion) fn one(text: &str) -> Result<Statement, Adap
         renamed = format!("{}table{}", &text[..at], &text[at + 4..]);
         text = &renamed;
     }
-    let mut statements = DFParserBuilder::new(text)
-        .with_dialect(dialect)
-        .with_recursion_limit(MAX_DEPTH)
-        .build()
-        .and_then(|mut parser| parser.parse_statements())
-        .map_err(|e| errors::planning(&e, text))?;
-    match (statements.pop_front(), statements.is_empty()) {
-        (Some(statement), true) => Ok(statement),
-        _ => Err(errors::told(ErrorKind::Syntax, "exactly one statement is expected")),
-    }
+    rewrite::parse_as(text, dialect).map_err(|refusal| {
+        let kind = if refusal.syntax { ErrorKind::Syntax } else { ErrorKind::Unsupported };
+        let mut error = errors::told(kind, refusal.message.clone());
+        error.position = refusal.offset(text);
+        error.help = refusal.help;
+        error
+    })
 }
 
 /// The first two keywords.

@@ -37,8 +37,7 @@ fn query(expression: &str) -> String {
 /// Type and value of the one column of the one row.
 async fn value(session: &SessionContext, expression: &str) -> Result<(String, String), String> {
     let sql = query(expression);
-    let mut statements = rewrite::parse(&sql).map_err(|r| format!("refused: {r}"))?;
-    let statement = statements.pop().ok_or("nothing to run")?;
+    let statement = rewrite::parse(&sql).map_err(|r| format!("refused: {r}"))?;
     let short = |e: &dyn std::fmt::Display| format!("error: {}", e.to_string().lines().next().unwrap_or_default());
     let plan = rewrite::plan(&session.state(), statement).await.map_err(|e| short(&e))?;
     let frame = session.execute_logical_plan(plan).await.map_err(|e| short(&e))?;

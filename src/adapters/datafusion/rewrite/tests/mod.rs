@@ -15,9 +15,8 @@ fn session() -> SessionContext {
 }
 
 async fn run(session: &SessionContext, sql: &str) -> String {
-    let mut out = String::new();
-    let statements = match super::parse(sql) {
-        Ok(statements) => statements,
+    let statement = match super::parse(sql) {
+        Ok(statement) => statement,
         Err(refusal) => {
             let at = refusal.offset(sql).map_or_else(String::new, |o| format!(" at {o}"));
             return format!(
@@ -26,18 +25,15 @@ async fn run(session: &SessionContext, sql: &str) -> String {
             );
         }
     };
-    for statement in statements {
-        let result = match super::plan(&session.state(), statement).await {
-            Ok(plan) => session.execute_logical_plan(plan).await,
-            Err(error) => Err(error),
-        };
-        out = match result {
-            Ok(frame) => match frame.collect().await {
-                Ok(batches) => pretty_format_batches(&batches).map_or_else(|e| e.to_string(), |t| t.to_string()),
-                Err(error) => format!("error: {}", error.strip_backtrace()),
-            },
+    let result = match super::plan(&session.state(), statement).await {
+        Ok(plan) => session.execute_logical_plan(plan).await,
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(frame) => match frame.collect().await {
+            Ok(batches) => pretty_format_batches(&batches).map_or_else(|e| e.to_string(), |t| t.to_string()),
             Err(error) => format!("error: {}", error.strip_backtrace()),
-        };
+        },
+        Err(error) => format!("error: {}", error.strip_backtrace()),
     }
-    out
 }
