@@ -11,7 +11,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path as StorePath;
 use serde::{Deserialize, Serialize};
 
-use super::catalog::{Key, Writer};
+use super::catalog::{Key, Writer, host_name};
 use super::delta::Lake;
 use super::errors;
 use super::store::{OWN_FOLDER, Put};
@@ -36,6 +36,12 @@ impl Holder {
     fn is_gone(&self, host: &str) -> bool {
         self.expires < Utc::now().timestamp() || (self.writer.host == host && !is_running(self.writer.pid))
     }
+}
+
+/// Whether a lease's file tells of a holder who is gone.
+pub(super) fn is_over(text: &str) -> bool {
+    let holder: Option<Holder> = serde_json::from_str(text).ok();
+    holder.is_some_and(|holder| holder.is_gone(&host_name()))
 }
 
 /// Whether a process of this machine runs. Where nobody can tell, it does.

@@ -10,6 +10,7 @@
 //! * [`transaction`]: changes of tables and catalog until they are committed together
 //! * [`space`]: what names in SQL stand for; [`statements`]: SQL statements -> changes of tables and of the catalog
 //! * [`instance`]: the shared open lake; [`connection`]: the trait; [`inventory`], [`seeds`]: its longer methods
+//! * [`upkeep`]: compaction, what may be deleted, former versions
 //! * [`types`], [`errors`]: the engine's values and failures in our words
 //! * [`shadow`]: binding without data, and where columns come from
 
@@ -33,6 +34,7 @@ mod store;
 mod tests;
 mod transaction;
 mod types;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,7 +44,8 @@ use include_dir::{Dir, include_dir};
 use self::connection::LakeConnection;
 use self::instance::Instance;
 use self::settings::{Place, Settings};
-use crate::adapters::{Adapter, AdapterError, Capabilities, Connection};
+use self::upkeep::LakeUpkeep;
+use crate::adapters::{Adapter, AdapterError, Capabilities, Connection, Upkeep};
 use crate::base::Dict;
 
 static MACROS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/src/adapters/datafusion/macros");
@@ -70,7 +73,7 @@ impl DataFusion {
             cross_database_transactions: false,
             persistent: true,
             transactions: settings.transactions,
-            time_travel: false,
+            time_travel: true,
             default_incremental_strategy: "merge",
         };
         Self { options: options.clone(), settings: Arc::new(settings), capabilities, instance: Mutex::new(None) }
@@ -133,6 +136,10 @@ impl Adapter for DataFusion {
         if let Some(instance) = instance {
             instance.interrupt_all();
         }
+    }
+
+    fn upkeep(&self) -> Result<Box<dyn Upkeep>, AdapterError> {
+        Ok(Box::new(LakeUpkeep::new(self.instance()?)))
     }
 
     fn for_reading(&self) -> Result<Arc<dyn Adapter>, AdapterError> {

@@ -29,8 +29,10 @@ use super::catalog::{Entry, Kind};
 use super::instance::Instance;
 use super::statements::parse;
 use super::transaction::{Temporaries, Transaction};
+use super::upkeep::version_as_of;
 use super::{errors, rewrite};
 use crate::adapters::{AdapterError, ErrorKind};
+use crate::base::AsOf;
 
 /// Views in views may be so deep.
 const MAX_VIEWS: usize = 200;
@@ -159,8 +161,26 @@ impl Space<'_> {
         let found = self.transaction.state().find(schema, name).map(|(_, entry)| Arc::clone(entry));
         match found {
             Some(entry) => self.provider(&entry, name, depth).await.map(Some),
-            None => Ok(temporary()),
+            None => match (temporary(), AsOf::split(name)) {
+                (None, (plain, Some(at))) => self.former(schema, plain, at).await,
+                (found, _) => Ok(found),
+            },
         }
+    }
+
+    /// A table as it was: `orders@v3`.
+    async fn former(&self, schema: &str, name: &str, at: AsOf) -> Result<Option<Arc<dyn TableProvider>>, AdapterError> {
+        let state = self.transaction.state();
+        let Some((key, entry)) = state.find(schema, name) else { return Ok(None) };
+        let shown = format!("{}.{}", key.0, key.1);
+        let current = entry.location().and_then(|location| Some((location, *state.tables.get(location)?)));
+        let Some((location, current)) = current else {
+            let text = format!("{shown} is a view: views keep no versions");
+            return Err(errors::told(ErrorKind::Unsupported, text));
+        };
+        let version = version_as_of(self.instance, &shown, location, current, at).await?;
+        let table = self.instance.open_table(location, version).await?;
+        table.provider().await.map(Some).map_err(|e| errors::delta(&e))
     }
 
     /// What queries read of a relation.
