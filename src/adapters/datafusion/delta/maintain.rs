@@ -1,6 +1,6 @@
 //! Looking back and cleaning up. In: a lake, a location. Out: history, earlier versions, checkpoints, files that nobody needs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::meta::Meta;
 use super::overlay::{LOG, Overlay, version_of};
-use super::squash::Step;
+use super::squash::{Step, file_key};
 use super::{DeltaError, Lake, StagedTable};
 
 /// One version in a table's log.
@@ -27,6 +27,8 @@ pub struct Commit {
     pub timestamp: i64,
     /// What was done: `MERGE`, `WRITE`.
     pub operation: String,
+    /// Rows in the table then, where the log tells: it must reach back to the first version and count rows.
+    pub rows: Option<u64>,
     /// All that the writer says about it.
     pub info: Value,
 }
@@ -42,12 +44,15 @@ pub struct Vacuum {
 
 /// The versions in a table's log, newest first. Versions whose entries were cleaned up are missing.
 pub async fn history(lake: &Lake, location: &str, limit: Option<usize>) -> Result<Vec<Commit>, DeltaError> {
-    let mut entries = log_entries(lake, location).await?;
-    entries.reverse();
     let mut found = Vec::new();
-    for (version, meta) in entries.into_iter().take(limit.unwrap_or(usize::MAX)) {
-        found.push(commit(lake, version, &meta).await?.0);
+    let mut rows = RowCount::default();
+    for (version, meta) in log_entries(lake, location).await? {
+        let (mut commit, actions) = commit(lake, version, &meta).await?;
+        commit.rows = rows.after(version, &actions);
+        found.push(commit);
     }
+    found.reverse();
+    found.truncate(limit.unwrap_or(usize::MAX));
     Ok(found)
 }
 
@@ -72,6 +77,36 @@ pub async fn checkpoint(lake: &Lake, location: &str, version: u64) -> Result<(),
     table.load_version(version).await?;
     create_checkpoint(&table, None).await?;
     Ok(())
+}
+
+/// Counts a table's rows from commit to commit.
+#[derive(Default)]
+struct RowCount {
+    /// Rows of each active file; `None` where the log does not say.
+    files: HashMap<String, Option<u64>>,
+    next: u64,
+}
+
+impl RowCount {
+    fn after(&mut self, version: u64, actions: &[Value]) -> Option<u64> {
+        if version != self.next {
+            // A part of the log is gone.
+            return None;
+        }
+        self.next += 1;
+        for action in actions {
+            if let Some(remove) = action.get("remove") {
+                self.files.remove(&file_key(remove));
+            } else if let Some(add) = action.get("add") {
+                let stats = add.get("stats").and_then(Value::as_str);
+                let stats: Option<Value> = stats.and_then(|text| serde_json::from_str(text).ok());
+                let rows = stats.and_then(|stats| stats.get("numRecords")?.as_u64());
+                let deleted = add.get("deletionVector").and_then(|dv| dv.get("cardinality")?.as_u64()).unwrap_or(0);
+                self.files.insert(file_key(add), rows.map(|rows| rows.saturating_sub(deleted)));
+            }
+        }
+        self.files.values().copied().sum()
+    }
 }
 
 impl StagedTable {
@@ -186,6 +221,7 @@ async fn commit(lake: &Lake, version: u64, meta: &ObjectMeta) -> Result<(Commit,
     let commit = Commit {
         version,
         timestamp: info.get("timestamp").and_then(Value::as_i64).unwrap_or(written),
+        rows: None,
         operation: info.get("operation").and_then(Value::as_str).unwrap_or_default().to_string(),
         info,
     };

@@ -147,32 +147,40 @@ impl Meta {
         listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_string).collect()
     }
 
-    /// Refuses tables that another writer gave features which we would break.
+    /// Refuses tables that another writer gave features which we would break. A feature that is merely allowed breaks nothing.
     pub(super) fn check_writable(&self, table: &str) -> Result<(), DeltaError> {
         let version = self.protocol.get("minWriterVersion").and_then(Value::as_u64).unwrap_or(2);
-        let unknown: Vec<String> = match version {
+        let demanded: Vec<String> = match version {
             0..=3 => Vec::new(),
+            4..=6 => {
+                ["changeDataFeed", "generatedColumns", "columnMapping", "identityColumns"].map(str::to_string).into()
+            }
             7 => self.features("writerFeatures").into_iter().filter(|f| !FEATURES.contains(&f.as_str())).collect(),
-            _ => vec![format!("writer version {version}")],
+            _ => return Err(DeltaError::Unsupported(format!("{table} demands version {version} of Delta's writers"))),
         };
-        let used: Vec<String> = match version {
-            // Version 4 to 6 allow change data, generated and identity columns; they may be unused.
-            4..=6 if !self.uses_columns_of_versions_4_to_6() => Vec::new(),
-            _ => unknown,
-        };
+        let used: Vec<String> = demanded.into_iter().filter(|feature| self.uses(feature)).collect();
         if used.is_empty() {
             return Ok(());
         }
-        Err(DeltaError::Unsupported(format!("{table} uses {}, which cannot be written here", used.join(", "))))
+        let text = format!("{table} uses {}, so another program must write to it", used.join(", "));
+        Err(DeltaError::Unsupported(text))
     }
 
-    fn uses_columns_of_versions_4_to_6(&self) -> bool {
+    /// Whether a feature is at work in the table. Of those not known here it must be assumed.
+    fn uses(&self, feature: &str) -> bool {
         let schema = self.meta.get("schemaString").and_then(Value::as_str).unwrap_or_default();
-        let property = |name: &str| self.property(name);
-        schema.contains("delta.generationExpression")
-            || schema.contains("delta.identity")
-            || property("delta.enableChangeDataFeed").is_some_and(|v| v == "true")
-            || property("delta.columnMapping.mode").is_some_and(|v| v != "none")
+        let on = |name: &str| self.property(name).is_some_and(|value| value == "true");
+        match feature {
+            "changeDataFeed" => on("delta.enableChangeDataFeed"),
+            "generatedColumns" => schema.contains("delta.generationExpression"),
+            "identityColumns" => schema.contains("delta.identity."),
+            "columnMapping" => self.property("delta.columnMapping.mode").is_some_and(|mode| mode != "none"),
+            "rowTracking" => on("delta.enableRowTracking"),
+            "inCommitTimestamp" => on("delta.enableInCommitTimestamps"),
+            // Ours to keep: a commit without such actions leaves them as they are.
+            "domainMetadata" => false,
+            _ => true,
+        }
     }
 
     /// Refuses to remove rows of a table that may only grow.

@@ -101,11 +101,6 @@ impl LakeTable {
         Self { location, inner }
     }
 
-    /// Where the table lies in the lake.
-    pub fn location(&self) -> &str {
-        &self.location
-    }
-
     /// The locations of all tables of lakes that a plan reads, in views and subqueries too.
     pub fn read_by(plan: &LogicalPlan) -> Vec<String> {
         let mut found = Vec::new();

@@ -92,11 +92,6 @@ impl StagedCommit {
         }
         Ok(Self { version, json: lines(&actions), actions, ..self.clone() })
     }
-
-    /// Who wrote the version: the `commitInfo` of the entry.
-    pub fn info(&self) -> Option<&Value> {
-        self.actions.iter().find_map(|action| action.get("commitInfo"))
-    }
 }
 
 fn lines(actions: &[Value]) -> String {
@@ -109,7 +104,7 @@ fn lines(actions: &[Value]) -> String {
 }
 
 /// The identity of a data file in the log: a file with another deletion vector is another file.
-fn file_key(file: &Value) -> String {
+pub(super) fn file_key(file: &Value) -> String {
     let path = file.get("path").and_then(Value::as_str).unwrap_or_default();
     match file.get("deletionVector").filter(|dv| !dv.is_null()) {
         Some(dv) => format!("{path}\n{dv}"),

@@ -173,11 +173,6 @@ impl StagedTable {
         self.signature = signature.into_iter().collect();
     }
 
-    /// Where the table lies in the lake.
-    pub fn location(&self) -> &str {
-        &self.location
-    }
-
     /// The pinned version on which everything here is staged; `None`: no log yet.
     pub fn base_version(&self) -> Option<u64> {
         self.base
@@ -255,10 +250,6 @@ impl StagedTable {
 
     pub(super) fn snapshot(&self) -> Result<&EagerSnapshot, DeltaError> {
         self.state.as_ref().map(DeltaTableState::snapshot).ok_or_else(|| self.missing())
-    }
-
-    pub(super) fn log_store(&self) -> &LogStoreRef {
-        &self.log_store
     }
 
     /// The description, of a table that is there.

@@ -1,14 +1,15 @@
 //! MERGE. In: a source, a condition, clauses. Out: a staged step.
 //!
-//! 1. The source runs once and stays in memory ([`source`]). Two rows with one key are refused before anything is written.
+//! 1. The source runs once and is kept, in memory or on disk ([`source`]). Two rows with one key are refused before anything is written.
 //! 2. The range of the source's keys limits which files of the target can match at all.
 //! 3. A first pass joins keys only: which files have rows to change, which source rows found a partner ([`passes`]).
-//! 4. A second pass rewrites those files alone; unmatched source rows come from memory.
+//! 4. A second pass rewrites those files alone; unmatched source rows come from what was kept.
 
+mod kept;
 mod passes;
 mod source;
 
-use datafusion::common::{Column, TableReference};
+use datafusion::common::{Column, JoinType, TableReference};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator};
@@ -192,7 +193,7 @@ impl StagedTable {
             source.check_keys(session, &merge, &condition, &self.location).await?;
         }
         let effect = self.effect(session, &merge, &condition, &source).await?;
-        let (counts, touched, plan) = self.rewritten(&merge, &source, &effect)?;
+        let (counts, touched, plan) = self.rewritten(&merge, &source, effect)?;
         let mut counts = MergeCounts { updated: counts.updated, deleted: counts.deleted, inserted: 0 };
         let before = self.row_count(session, Some(&touched)).await?;
         let written = match plan {
@@ -237,14 +238,9 @@ fn column(name: &str) -> Expr {
     Expr::Column(Column::from_name(name))
 }
 
-/// A projection's schema tells what an expression is.
-fn joined(
-    left: LogicalPlan,
-    right: LogicalPlan,
-    kind: datafusion::common::JoinType,
-    on: &Expr,
-) -> Result<LogicalPlan, DeltaError> {
-    Ok(LogicalPlanBuilder::from(left).join_on(right, kind, [on.clone()])?.build()?)
+/// A join with the source on the left: that is the side the engine keeps in memory.
+fn joined(source: LogicalPlan, target: LogicalPlan, kind: JoinType, on: &Expr) -> Result<LogicalPlan, DeltaError> {
+    Ok(LogicalPlanBuilder::from(source).join_on(target, kind, [on.clone()])?.build()?)
 }
 
 /// What the first pass found out and the second needs.

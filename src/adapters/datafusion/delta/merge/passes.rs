@@ -17,7 +17,8 @@ use super::super::change::{collected, file_column};
 use super::super::provider::path_of;
 use super::super::write::converted;
 use super::super::{DeltaError, StagedTable};
-use super::source::{Bits, ROW, Source, row_of};
+use super::kept::Bits;
+use super::source::{ROW, Source, row_of};
 use super::{Condition, Counts, Merge, MergeAction, MergeClause, MergeWhen, Plan, column, first_fitting, joined};
 
 /// The number of the clause that fits a row.
@@ -113,7 +114,7 @@ impl StagedTable {
         if merge.has(MergeWhen::NotMatchedBySource) {
             let alone = match source.rows {
                 0 => all,
-                _ => joined(all, source.plan(merge.source())?, JoinType::LeftAnti, &merge.on)?,
+                _ => joined(source.plan(merge.source())?, all, JoinType::RightAnti, &merge.on)?,
             };
             let action = first_fitting(merge.numbered(MergeWhen::NotMatchedBySource))?;
             let plan = LogicalPlanBuilder::from(alone).project([file_column(), action.alias(ACTION)])?.build()?;
@@ -147,20 +148,20 @@ impl StagedTable {
     }
 
     /// The second pass: the rows that stand in the table in the place of the touched files' rows, and new ones.
-    pub(super) fn rewritten(&self, merge: &Merge, source: &Source, effect: &Effect) -> Result<Plan, DeltaError> {
+    pub(super) fn rewritten(&self, merge: &Merge, source: &Source, effect: Effect) -> Result<Plan, DeltaError> {
+        let counts: Counts = effect.counts(merge);
         let touched: Vec<String> = effect.touched.iter().cloned().collect();
         let mut plan = None;
         if !touched.is_empty() {
             plan = Some(self.changed_files(merge, source, &touched)?);
         }
         if merge.has(MergeWhen::NotMatched) && source.rows > 0 {
-            let new = self.new_rows(merge, source.unmatched(merge.source(), &effect.matched)?)?;
+            let new = self.new_rows(merge, source.unmatched(merge.source(), effect.matched)?)?;
             plan = Some(match plan {
                 Some(changed) => LogicalPlanBuilder::from(changed).union(new)?.build()?,
                 None => new,
             });
         }
-        let counts: Counts = effect.counts(merge);
         Ok((counts, touched, plan))
     }
 
@@ -170,7 +171,7 @@ impl StagedTable {
         let (rows, action) = if source.rows == 0 {
             (target, unmatched)
         } else {
-            let rows = joined(target, source.plan(merge.source())?, JoinType::Left, &merge.on)?;
+            let rows = joined(source.plan(merge.source())?, target, JoinType::Right, &merge.on)?;
             let matched = first_fitting(merge.numbered(MergeWhen::Matched))?;
             (rows, when(row_of(merge.source()).is_not_null(), matched).otherwise(unmatched)?)
         };

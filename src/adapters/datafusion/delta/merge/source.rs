@@ -1,14 +1,12 @@
-//! The source of a MERGE: read once, numbered, with unique keys, and the range that its keys span.
+//! The source of a MERGE. In: a plan, which runs once. Out: numbered rows with unique keys, and the range that the keys span.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch, UInt64Array};
-use datafusion::arrow::compute::filter_record_batch;
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion::arrow::array::{AsArray, RecordBatch, UInt64Array};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use datafusion::common::{Column, ExprSchema, ScalarValue, TableReference};
-use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::functions_aggregate::expr_fn::{count, max, min};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
@@ -17,6 +15,7 @@ use futures::StreamExt;
 
 use super::super::DeltaError;
 use super::super::change::collected;
+use super::kept::{Bits, Kept};
 use super::{Condition, Merge, MergeWhen, column};
 
 /// The number of a source row.
@@ -26,13 +25,10 @@ const FEW: usize = 64;
 /// From so many source rows on, distinct keys are not looked for.
 const MANY: usize = 4096;
 
-/// The rows to merge, in memory.
+/// The rows to merge.
 pub(super) struct Source {
-    schema: SchemaRef,
-    batches: Vec<RecordBatch>,
+    kept: Kept,
     pub(super) rows: usize,
-    /// The engine's account of this memory.
-    _memory: MemoryReservation,
 }
 
 impl Source {
@@ -43,9 +39,9 @@ impl Source {
             input.fields().iter().map(|f| Arc::new(f.as_ref().clone().with_nullable(true))).collect();
         fields.push(Arc::new(Field::new(ROW, DataType::UInt64, false)));
         let schema = Arc::new(Schema::new(fields));
-        let memory = MemoryConsumer::new("merge source").register(&session.runtime_env().memory_pool);
+        let mut kept = Kept::new(session, schema.clone());
         let mut stream = execute_stream(physical, session.task_ctx())?;
-        let (mut batches, mut rows) = (Vec::new(), 0_usize);
+        let mut rows = 0_usize;
         while let Some(batch) = stream.next().await {
             let batch = batch?;
             if batch.num_rows() == 0 {
@@ -55,36 +51,25 @@ impl Source {
             rows += batch.num_rows();
             let mut columns = batch.columns().to_vec();
             columns.push(Arc::new(numbers));
-            let batch = RecordBatch::try_new(schema.clone(), columns)?;
-            memory.try_grow(batch.get_array_memory_size())?;
-            batches.push(batch);
+            kept.push(RecordBatch::try_new(schema.clone(), columns)?)?;
         }
-        Ok(Self { schema, batches, rows, _memory: memory })
+        kept.finish()?;
+        Ok(Self { kept, rows })
     }
 
     /// The rows under the name that the statement gives them.
     pub(super) fn plan(&self, alias: TableReference) -> Result<LogicalPlan, DeltaError> {
-        self.scan(alias, self.batches.clone())
+        self.scan(alias, None)
     }
 
     /// The rows that found no partner.
-    pub(super) fn unmatched(&self, alias: TableReference, matched: &Bits) -> Result<LogicalPlan, DeltaError> {
-        let mut kept = Vec::new();
-        for batch in &self.batches {
-            let numbers =
-                batch.column(batch.num_columns() - 1).as_primitive::<datafusion::arrow::datatypes::UInt64Type>();
-            let mask: BooleanArray = numbers.values().iter().map(|number| Some(!matched.has(*number))).collect();
-            let rest = filter_record_batch(batch, &mask)?;
-            if rest.num_rows() > 0 {
-                kept.push(rest);
-            }
-        }
-        self.scan(alias, kept)
+    pub(super) fn unmatched(&self, alias: TableReference, matched: Bits) -> Result<LogicalPlan, DeltaError> {
+        self.scan(alias, Some(matched))
     }
 
-    fn scan(&self, alias: TableReference, batches: Vec<RecordBatch>) -> Result<LogicalPlan, DeltaError> {
-        let table = MemTable::try_new(self.schema.clone(), vec![batches])?;
-        Ok(LogicalPlanBuilder::scan(alias, provider_as_source(Arc::new(table)), None)?.build()?)
+    fn scan(&self, alias: TableReference, without: Option<Bits>) -> Result<LogicalPlan, DeltaError> {
+        let table = self.kept.table(without)?;
+        Ok(LogicalPlanBuilder::scan(alias, provider_as_source(table), None)?.build()?)
     }
 
     /// Refuses two rows with one key: both would be inserted, or both would change one row.
@@ -213,25 +198,6 @@ impl Source {
             }
         }
         Ok((values.len() <= FEW).then_some(values))
-    }
-}
-
-/// A set of source rows.
-pub(super) struct Bits(Vec<u64>);
-
-impl Bits {
-    pub(super) fn new(rows: usize) -> Self {
-        Self(vec![0; rows.div_ceil(64)])
-    }
-
-    pub(super) fn set(&mut self, row: u64) {
-        if let Some(word) = self.0.get_mut((row / 64) as usize) {
-            *word |= 1 << (row % 64);
-        }
-    }
-
-    fn has(&self, row: u64) -> bool {
-        self.0.get((row / 64) as usize).is_some_and(|word| word & (1 << (row % 64)) != 0)
     }
 }
 

@@ -151,6 +151,27 @@ fn tables_without_rows_and_columns_with_odd_names() {
 }
 
 #[test]
+fn a_lake_need_not_be_a_folder() {
+    run(|mut house| async move {
+        let memory: Arc<dyn object_store::ObjectStore> = Arc::new(object_store::memory::InMemory::new());
+        let url = Url::parse("memory:///bucket/lake/").unwrap();
+        house.session.runtime_env().register_object_store(&url, memory.clone());
+        let store = object_store::prefix::PrefixStore::new(memory, "bucket/lake");
+        house.lake = Lake::new(Arc::new(store), url);
+        let mut table = house.table("main/t", "select 1 as id where false").await;
+        for id in 1..=11 {
+            house.append(&mut table, &format!("select {id} as id")).await;
+            table = house.publish(table).await;
+        }
+        let predicate = house.expr(&table, "id > 2");
+        assert_eq!(table.delete(&house.state(), Some(predicate)).await.unwrap(), 9);
+        let table = house.publish(table).await;
+        assert_eq!(house.rows(&table).await, ["1", "2"]);
+        assert_eq!(version_at(&house.lake, "main/t", i64::MAX).await.unwrap(), Some(12));
+    });
+}
+
+#[test]
 fn a_table_may_lie_in_a_folder_with_an_odd_name() {
     run(|house| async move {
         let place = "Main Schema/Ünï 100% #1";

@@ -79,8 +79,8 @@ fn history_and_versions_in_time() {
         house.append(&mut table, "select 2 as id").await;
         house.publish(table).await;
         let told = history(&house.lake, "main/t", None).await.unwrap();
-        let operations: Vec<_> = told.iter().map(|c| (c.version, c.operation.as_str())).collect();
-        assert_eq!(operations, [(1, "WRITE"), (0, "CREATE TABLE AS SELECT")]);
+        let operations: Vec<_> = told.iter().map(|c| (c.version, c.operation.as_str(), c.rows)).collect();
+        assert_eq!(operations, [(1, "WRITE", Some(2)), (0, "CREATE TABLE AS SELECT", Some(1))]);
         assert_eq!(told[0].info["invocationId"], "abc");
         assert_eq!(version_at(&house.lake, "main/t", told[0].timestamp).await.unwrap(), Some(1));
         assert_eq!(version_at(&house.lake, "main/t", told[1].timestamp - 1).await.unwrap(), None);

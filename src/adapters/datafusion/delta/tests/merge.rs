@@ -270,6 +270,32 @@ fn merging_into_partitions() {
 }
 
 #[test]
+fn a_source_larger_than_memory_waits_on_disk() {
+    run(|mut house| async move {
+        use datafusion::execution::memory_pool::FairSpillPool;
+        use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+        let mut table =
+            house.table("main/t", "select value as id, 'x' as name, value as n from generate_series(1, 50000)").await;
+        let runtime =
+            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(24 << 20))).build_arc().unwrap();
+        let config = house
+            .state()
+            .config()
+            .clone()
+            .set_bool("datafusion.optimizer.prefer_hash_join", false)
+            .set_usize("datafusion.execution.sort_spill_reservation_bytes", 1 << 20);
+        let state = SessionStateBuilder::new().with_config(config).with_default_features().with_runtime_env(runtime);
+        house.session = SessionContext::new_with_state(state.build());
+        let source = "select value * 2 as id, repeat('y', 100) as name, -1 as n from generate_series(1, 60000)";
+        let done = merged(&house, &mut table, source, "t.id = s.id", UPSERT).await.unwrap();
+        assert_eq!(done, counts(35000, 25000, 0));
+        house.register("t", &table).await;
+        let found = house.query("select count(*), count(distinct id), sum(n), sum(length(name)) from t").await;
+        assert_eq!(found, [format!("85000|85000|{}|{}", 625_000_000 - 60_000, 25_000 + 60_000 * 100)]);
+    });
+}
+
+#[test]
 fn constraints_hold_for_merged_rows() {
     run(|house| async move {
         let options = TableOptions { checks: vec![("small".into(), "n < 100".into())], ..TableOptions::default() };

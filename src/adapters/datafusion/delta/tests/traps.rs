@@ -188,6 +188,37 @@ fn a_provider_is_pinned_and_a_new_one_sees_the_change() {
 }
 
 #[test]
+fn tables_of_other_writers_are_written_only_if_nothing_of_theirs_breaks() {
+    run(|house| async move {
+        let log = house.folder.path().join("main/t/_delta_log");
+        for (feature, property, writable) in [
+            ("changeDataFeed", "delta.other", true),
+            ("changeDataFeed", "delta.enableChangeDataFeed", false),
+            ("futureFeature", "delta.other", false),
+        ] {
+            let table = house.table("main/t", "select 1 as id, timestamp '2024-01-01' as at").await;
+            drop(table);
+            let path = log.join("00000000000000000000.json");
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.replace("\"appendOnly\"", &format!("\"appendOnly\",\"{feature}\""));
+            let text = text.replace("\"configuration\":{}", &format!("\"configuration\":{{\"{property}\":\"true\"}}"));
+            std::fs::write(&path, text).unwrap();
+            let mut table = StagedTable::open(&house.lake, "main/t", 0).await.unwrap();
+            let plan = house.plan("select 2 as id").await;
+            let done = table.append(&house.state(), plan).await;
+            match done {
+                Ok(rows) => assert!(writable && rows == 1, "{feature}"),
+                Err(error) => {
+                    let text = format!("main/t uses {feature}, so another program must write to it");
+                    assert!(!writable && error.to_string() == text, "{error}");
+                }
+            }
+            std::fs::remove_dir_all(house.folder.path().join("main")).unwrap();
+        }
+    });
+}
+
+#[test]
 fn leftovers_of_a_crash_do_no_harm() {
     run(|house| async move {
         let table = house.table("main/t", "select 1 as id").await;
