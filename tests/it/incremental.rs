@@ -6,15 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::Stdio;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseResult, TestError, TestRunner};
-use transform::adapters::{self, Fetch};
-use transform::base::{Dict, Value};
+use proptest::test_runner::{TestCaseResult, TestError};
 
-use crate::case_run::program;
+use crate::warehouse::{Warehouse, runner};
 
 /// Models of one project.
 const MODELS: usize = 14;
@@ -182,41 +179,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Runs the program; whether it ended with 0 or 1, as it has to.
-fn run(root: &Path, args: &[&str]) -> Result<bool, TestCaseError> {
-    let output = program(root).args(args).output().expect("the program starts");
-    let code = output.status.code();
-    prop_assert!(matches!(code, Some(0 | 1)), "{args:?}: {code:?}\n{}", String::from_utf8_lossy(&output.stderr));
-    Ok(code == Some(0))
-}
-
-/// The rows of one query after another, as text.
-fn query(root: &Path, queries: &[String]) -> Vec<Vec<String>> {
-    let options: Dict = [("type", "duckdb"), ("path", "shop.duckdb")]
-        .map(|(key, value)| (key.to_owned(), Value::from(value)))
-        .into_iter()
-        .collect();
-    let adapter = adapters::open(&options, root).expect("the database is there");
-    let mut connection = adapter.connect().expect("nobody else holds the database");
-    let mut ask = |sql: &String| {
-        let rows = connection.execute(sql, Fetch::All).expect("the table is there").table.rows;
-        rows.into_iter().map(|row| row[0].as_str().unwrap_or_default().to_owned()).collect()
-    };
-    queries.iter().map(&mut ask).collect()
-}
-
-fn write(root: &Path, path: &str, text: &str) {
-    let target = root.join(path);
-    std::fs::create_dir_all(target.parent().unwrap_or(root)).expect("a folder can be made");
-    std::fs::write(target, text).expect("a file can be written");
-}
-
 fn history_holds(models: &[Model], steps: &[Step]) -> TestCaseResult {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let root = folder.path();
-    write(root, "dbt_project.yml", "name: shop\nprofile: shop\n");
+    let shop = Warehouse::new();
     for (i, model) in models.iter().enumerate() {
-        write(root, &format!("models/m{i}.sql"), &model.sql());
+        shop.write(&format!("models/m{i}.sql"), &model.sql());
     }
     let shown = "coalesce(k1::varchar, 'null') || '|' || k2 || '|' || coalesce(p::varchar, 'null') || '|' || v";
     let queries: Vec<String> = (0..models.len()).map(|i| format!("select {shown} from main.m{i} order by 1")).collect();
@@ -241,8 +207,8 @@ fn history_holds(models: &[Model], steps: &[Step]) -> TestCaseResult {
                 applied.push(&model.batches[step.batch]);
             }
         }
-        prop_assert_eq!(run(root, &args)?, all_well, "verdict of run {}", number);
-        for (i, found) in query(root, &queries).into_iter().enumerate() {
+        prop_assert_eq!(shop.run(&args)?, all_well, "verdict of run {}", number);
+        for (i, found) in shop.answers(&queries).into_iter().enumerate() {
             let mut found = found;
             found.sort();
             prop_assert_eq!(found, models[i].strategy.promised(&applied[i]), "run {} of {:?}", number, models[i]);
@@ -253,10 +219,8 @@ fn history_holds(models: &[Model], steps: &[Step]) -> TestCaseResult {
 
 #[test]
 fn a_history_of_batches_equals_what_the_strategy_promises() {
-    let cases = std::env::var("INCREMENTAL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
-    let config = Config { cases, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
     let histories = (prop::collection::vec(model(), MODELS), prop::collection::vec(step(), 1..5));
-    let result = TestRunner::new(config).run(&histories, |(models, steps)| history_holds(&models, &steps));
+    let result = runner(2).run(&histories, |(models, steps)| history_holds(&models, &steps));
     match result {
         Ok(()) => {}
         Err(TestError::Fail(why, (models, steps))) => panic!("{why}\nsteps {steps:?}\nmodels {models:#?}"),
@@ -267,31 +231,29 @@ fn a_history_of_batches_equals_what_the_strategy_promises() {
 /// The table of a run that is killed stays as it was, and the next run finishes what that one began.
 #[test]
 fn a_killed_full_refresh_leaves_the_old_table() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let root = folder.path();
-    write(root, "dbt_project.yml", "name: shop\nprofile: shop\n");
+    let shop = Warehouse::new();
     let slow = "{% if var('slow', false) %} where (select sum(a.range % 7) from range(3000000) a, range(300000) b) > 0 {% endif %}";
     let model =
         format!("{{{{ config(materialized='incremental') }}}}\nselect '{{{{ var('text') }}}}' as text {slow}\n");
-    write(root, "models/m.sql", &model);
-    assert!(run(root, &["run", "--quiet", "--vars", "text: old"]).expect("the first run ends well"));
+    shop.write("models/m.sql", &model);
+    assert!(shop.run(&["run", "--quiet", "--vars", "text: old"]).expect("the first run ends well"));
 
     for flags in [&["--full-refresh"][..], &[]] {
-        let mut command = program(root);
-        command.args(["run", "--log-format", "text", "--vars", "{text: new, slow: true}"]).args(flags);
+        let mut command = shop.command(&["run", "--log-format", "text", "--vars", "{text: new, slow: true}"]);
+        command.args(flags);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let talk = child.stderr.take().expect("standard error is piped");
         assert!(BufReader::new(talk).lines().map_while(Result::ok).any(|line| line.contains("START")), "nothing began");
         std::thread::sleep(std::time::Duration::from_millis(300));
         child.kill().expect("the program still runs");
         let _ = child.wait();
-        assert_eq!(query(root, &["select text from main.m".into()]), [["old"]]);
+        assert_eq!(shop.answers(&["select text from main.m".into()]), [["old"]]);
     }
 
-    assert!(run(root, &["run", "--quiet", "--vars", "text: new"]).expect("the next run ends well"));
+    assert!(shop.run(&["run", "--quiet", "--vars", "text: new"]).expect("the next run ends well"));
     let questions = [
         "select text from main.m order by text",
         "select string_agg(table_name, ' ') from duckdb_tables() where schema_name = 'main'",
     ];
-    assert_eq!(query(root, &questions.map(str::to_owned)), [vec!["new", "old"], vec!["m"]]);
+    assert_eq!(shop.answers(&questions.map(str::to_owned)), [vec!["new", "old"], vec!["m"]]);
 }

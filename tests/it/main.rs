@@ -6,9 +6,12 @@ mod case_file;
 mod case_run;
 mod cases;
 mod column_lineage;
+mod evolving;
 mod incremental;
+mod merging;
 mod package_source;
 mod plan_agrees;
 mod redact;
 #[cfg(unix)]
 mod two_processes;
+mod warehouse;
