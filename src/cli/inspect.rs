@@ -31,7 +31,7 @@ pub fn inspect(session: &Session, wanted: impl IntoIterator<Item = NodeId>) -> S
         all.extend(session.graph.ancestors(&id, None).into_iter().cloned());
         all.insert(id);
     }
-    let whole = Scope { renders: &|_| true, adds: &|_| None, leaves: &|_, _| None };
+    let whole = Scope { renders: &|_| true, adds: &|_| None, leaves: &|_, _| None, reloads: &|_| false };
     inspect_these(session, &all, &whole)
 }
 
@@ -43,6 +43,8 @@ pub struct Scope<'a> {
     pub adds: &'a dyn Fn(&NodeId) -> Option<bool>,
     /// What relations keep that do not follow their queries.
     pub leaves: Leaves<'a>,
+    /// Whether a seed gets the columns of its file, whatever its table has.
+    pub reloads: &'a dyn Fn(&NodeId) -> bool,
 }
 
 /// Binds the nodes of a set, in the order of the DAG.
@@ -56,7 +58,7 @@ pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_
     let (mut known, sources) = warehouse(session, &order)?;
     locked(session, &order, &mut known)?;
     declared(session, &order, &mut known);
-    seeds(session, &order, &mut known)?;
+    seeds(session, &order, &mut known, scope.reloads)?;
     let threads = session.tree.profile.threads;
     let rendered: Vec<NodeId> = order.iter().filter(|id| (scope.renders)(id)).cloned().collect();
     let faces = |id: NodeId, code: NodeCode| match (scope.adds)(&id) {
@@ -197,11 +199,12 @@ fn declared(session: &Session, order: &[NodeId], known: &mut Schemas) {
     }
 }
 
-/// Seeds that the warehouse has not are read, as loading them would.
-fn seeds(session: &Session, order: &[NodeId], known: &mut Schemas) -> Step<()> {
+/// Seeds that the warehouse has not, or not as they are going to be, are read, as loading them would.
+fn seeds(session: &Session, order: &[NodeId], known: &mut Schemas, reloads: &dyn Fn(&NodeId) -> bool) -> Step<()> {
     let Some(files) = &session.shared.files else { return Ok(()) };
     for node in order.iter().filter_map(|id| session.project.nodes.get(id)) {
-        if node.resource_type != ResourceType::Seed || known.get(&node.relation).is_some() {
+        let is_known = known.get(&node.relation).is_some() && !reloads(&node.id);
+        if node.resource_type != ResourceType::Seed || is_known {
             continue;
         }
         let shape = match files.seed(node) {
@@ -217,7 +220,7 @@ fn seeds(session: &Session, order: &[NodeId], known: &mut Schemas) -> Step<()> {
                 given.and_then(|g| g.get(name)).map_or_else(|| kind.sql(*decimals).to_owned(), ToString::to_string);
             ShadowColumn { name: name.clone(), data_type }
         });
-        known.add(&node.relation, columns.collect());
+        known.foresee(&node.relation, columns.collect());
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::execute::event::{Event, NoteLevel};
 use super::session::{Inputs, Stop};
 
 /// The pause between two attempts: no engine tells when its lock becomes free.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// Opens the database if another process does not hold it, or no longer. Other refusals are left to whoever connects next.
 pub fn wait(inputs: &Inputs, adapter: &dyn Adapter) -> Result<(), Stop> {
@@ -37,6 +37,11 @@ pub fn wait(inputs: &Inputs, adapter: &dyn Adapter) -> Result<(), Stop> {
         }
         std::thread::sleep(PAUSE.min(left));
     }
+}
+
+/// Waits as [`wait`] does, if that is wanted, for commands that may do without the database.
+pub fn wait_if_wanted(inputs: &Inputs, adapter: &dyn Adapter) -> Result<(), Stop> {
+    if inputs.lock_wait.is_zero() { Ok(()) } else { wait(inputs, adapter) }
 }
 
 /// The refusal, if it is about a lock.

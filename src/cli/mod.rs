@@ -23,6 +23,7 @@ mod retry;
 mod session;
 mod settings;
 mod table;
+mod target_claim;
 mod warnings;
 
 use std::ffi::OsString;

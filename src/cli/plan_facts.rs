@@ -91,7 +91,8 @@ fn catalog(
 /// Whether the columns of a node's table decide what is done with it.
 fn is_compared(node: &Node) -> bool {
     matches!(node.resource_type, ResourceType::Seed | ResourceType::Snapshot)
-        || (node.resource_type == ResourceType::Model && node.config.materialized() == "incremental")
+        || (node.resource_type == ResourceType::Model
+            && matches!(node.config.materialized(), "incremental" | "table" | "view"))
 }
 
 /// What the run ledger holds. Where there is none yet, the run makes one, which knows nothing.
@@ -184,12 +185,14 @@ fn queries(session: &Session, graph: &ExecutionGraph, settings: &PlanSettings, f
     let runs: HashSet<&NodeId> = graph.order().collect();
     let compares = |node: &Node| {
         let Some(existing) = facts.existing(&node.relation, &settings.default_database) else { return false };
-        existing.columns.is_some()
-            && match node.resource_type {
-                ResourceType::Snapshot => true,
-                ResourceType::Seed => false,
-                _ => adds_to(Some(existing.kind), full_refresh(&node.config, settings.full_refresh)),
-            }
+        existing.columns.is_some() && node.resource_type != ResourceType::Seed
+    };
+    // The others are built anew: their columns decide nothing, but their readers want to know.
+    let decides = |node: &Node| {
+        let kind = facts.existing(&node.relation, &settings.default_database).map(|e| e.kind);
+        node.resource_type == ResourceType::Snapshot
+            || (node.config.materialized() == "incremental"
+                && adds_to(kind, full_refresh(&node.config, settings.full_refresh)))
     };
     let wanted: Vec<&Arc<Node>> =
         graph.order().filter_map(|id| project.nodes.get(id)).filter(|node| compares(node)).collect();
@@ -221,7 +224,12 @@ fn queries(session: &Session, graph: &ExecutionGraph, settings: &PlanSettings, f
         let kind = facts.existing(&node.relation, &settings.default_database).map(|e| e.kind);
         Some(adds_to(kind, full_refresh(&node.config, settings.full_refresh)))
     };
-    let inspected = inspect_these(session, &all, &Scope { renders: &renders, adds: &adds, leaves: &leaves })?;
+    let reloads = |id: &NodeId| {
+        let seed = project.nodes.get(id).filter(|node| runs.contains(id) && node.resource_type == ResourceType::Seed);
+        seed.is_some_and(|node| full_refresh(&node.config, settings.full_refresh))
+    };
+    let scope = Scope { renders: &renders, adds: &adds, leaves: &leaves, reloads: &reloads };
+    let inspected = inspect_these(session, &all, &scope)?;
     let mut seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut found = HashMap::new();
     for node in wanted {
@@ -231,6 +239,7 @@ fn queries(session: &Session, graph: &ExecutionGraph, settings: &PlanSettings, f
                 Some(columns) => Ok(columns),
                 None => continue,
             },
+            Verdict::Unchecked(_) if !decides(node) => continue,
             Verdict::Unchecked(why) => Err(why.clone()),
             Verdict::Failed(problem) => Err(problem.message.clone()),
         };

@@ -34,6 +34,7 @@ use super::earlier::{Earlier, EarlierSettings, deferral};
 use super::lock_wait;
 use super::project_facts;
 use super::query_comment;
+use super::target_claim;
 
 /// The command cannot go on; everything has been told. Holds the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +216,16 @@ impl Session {
     /// Opens the database, waiting for another process if that is wanted.
     pub fn open_database(&self) -> Step<()> {
         lock_wait::wait(&self.inputs, &*self.adapter)
+    }
+
+    /// Waits for another process that has the database, if that is wanted; what does not need the database goes on without.
+    pub fn wait_for_database(&self) -> Step<()> {
+        lock_wait::wait_if_wanted(&self.inputs, &*self.adapter)
+    }
+
+    /// Claims the target folder, until what is returned is dropped.
+    pub fn claim_target(&self) -> target_claim::Guard {
+        target_claim::claim(&self.inputs, &self.target_dir())
     }
 
     /// The same session on a warehouse that is only looked at.

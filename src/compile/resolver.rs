@@ -184,10 +184,14 @@ impl NodeResolver {
         if !matches!(node.resource_type, ResourceType::Model | ResourceType::Snapshot) {
             return None;
         }
+        // A parent that does not say how its column keeps dates keeps them as its reader says of the column of that name.
+        let of_reader =
+            || node.config.str("event_time_format").filter(|_| node.config.str("event_time") == Some(field));
+        let format = config.str("event_time_format").or_else(of_reader);
         let own = columns.values().find(|column| column.name == field).and_then(|column| column.quote);
         let quote = own.or_else(|| quoting.get("column").and_then(Value::as_bool)).unwrap_or(false);
-        let field = if quote { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() };
-        Some(filter(range, field, config.str("event_time_format")))
+        let quoted = if quote { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() };
+        Some(filter(range, quoted, format))
     }
 
     /// A parent that nobody saw while parsing would be built at any time, or never.

@@ -48,7 +48,10 @@ impl ProjectFiles {
     }
 
     fn write(&self, path: &str, text: &str) -> Result<(), Diagnostic> {
-        let written = self.files.write_atomic(&self.root.join(path), text.as_bytes());
+        let path = self.root.join(path);
+        // Most code is that of the last run; looking is cheaper than writing.
+        let same = self.files.read(&path).is_ok_and(|there| there == text.as_bytes());
+        let written = if same { Ok(()) } else { self.files.write_atomic(&path, text.as_bytes()) };
         written.map_err(|e| Diagnostic::error(codes::TARGET_UNWRITABLE, e.to_string()))
     }
 

@@ -29,6 +29,10 @@ impl Worker<'_> {
         let invalid = |message: String| Diagnostic::error(codes::CONFIG_INVALID, message).at(node.template.span());
         let config = Microbatch::of(&node.config)
             .map_err(|problem| invalid(format!("Microbatch model '{}' {problem}", node.name)))?;
+        if let Some(problem) = self.settings.batches.wish.misfit(&config) {
+            let help = "leave the model out with --exclude, or give bounds of its kind";
+            return Err(Box::new(invalid(format!("Microbatch model '{}': {problem}", node.name)).help(help)));
+        }
         let (result, period) = timed(|| self.run_batches(node, &config, outcome));
         outcome.timing.execute = Some(period);
         result
@@ -58,6 +62,9 @@ impl Worker<'_> {
         if count > 0 {
             let parallel = config.concurrent.unwrap_or_else(|| !reads_itself(node));
             self.work_off(&set, parallel);
+            if let Some(refusal) = rebuild_needed(&set) {
+                return Err(Box::new(refusal));
+            }
         }
         self.judge(&set, previous, outcome);
         if outcome.status == Status::Success {
@@ -68,6 +75,12 @@ impl Worker<'_> {
             self.write_down(node, |table, relation| vec![table.restated(relation, restate.interval)])?;
         }
         Ok(())
+    }
+
+    /// Whether a run of the model is about all of it, not about batches that were named or failed before.
+    pub(super) fn is_about_all(&self, node: &Node) -> bool {
+        let batches = &self.settings.batches;
+        batches.wish == BatchWish::Run(None) && !batches.previous.contains_key(&node.id)
     }
 
     fn is_full_refresh(&self, node: &Node) -> bool {
@@ -230,6 +243,12 @@ impl Worker<'_> {
         }
         outcome.batch_results = Some(results);
     }
+}
+
+/// The refusal of the first batch that would need its table rebuilt; none of the others has run then.
+fn rebuild_needed(set: &BatchSet) -> Option<Diagnostic> {
+    let first = set.outcomes().into_iter().next().flatten()?;
+    first.diagnostics.into_iter().find(|problem| problem.code == codes::REBUILD_NEEDED)
 }
 
 /// Whether a model's SQL looks at the model's own table: then its batches need their order.

@@ -34,6 +34,11 @@ impl Worker<'_> {
             return Err(refusal);
         }
         match rebuild(&node.config) {
+            Rebuild::Anew if node.is_microbatch() && !self.is_about_all(node) => {
+                return Err(Box::new(refusal.note(
+                    "the batches of this run are a part of the table: run without bounds, or with --full-refresh",
+                )));
+            }
             Rebuild::Anew => {}
             Rebuild::Refused => return Err(refusal),
             Rebuild::Forbidden => {

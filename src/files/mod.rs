@@ -86,6 +86,22 @@ impl FilesError {
     }
 }
 
+/// What became of [`Files::claim`].
+pub enum Claim {
+    /// The file is this process's.
+    Ours {
+        /// Gives it back when dropped.
+        guard: Box<dyn Send + Sync>,
+        /// Whoever had it before was killed.
+        after_crash: bool,
+    },
+    /// It is another's.
+    Taken {
+        /// The other process.
+        by: Option<u32>,
+    },
+}
+
 /// A file system. Shared by threads.
 pub trait Files: Send + Sync {
     /// The bytes of a file.
@@ -103,6 +119,11 @@ pub trait Files: Send + Sync {
 
     /// Writes a file so that readers see the old or the new content, never half of it. Parent folders are created.
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), FilesError>;
+
+    /// Claims a lock file for this process until the guard is dropped.
+    fn claim(&self, _path: &Path) -> Result<Claim, FilesError> {
+        Ok(Claim::Ours { guard: Box::new(()), after_crash: false })
+    }
 
     /// Opens a file for adding at its end; it and its parent folders are created.
     fn append(&self, path: &Path) -> Result<Box<dyn io::Write + Send>, FilesError>;

@@ -1,10 +1,10 @@
 //! The machine's file system. In: paths. Out: [`RealFiles`].
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use super::{FileInfo, Files, FilesError};
+use super::{Claim, FileInfo, Files, FilesError};
 
 /// The machine's file system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,8 +22,12 @@ impl Files for RealFiles {
     fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), FilesError> {
         let fail = |e| FilesError::io("write", path, e);
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(fail)?;
-        let mut file = builder().tempfile_in(folder).map_err(fail)?;
+        // Nearly always the folder is there.
+        let made = builder().tempfile_in(folder).or_else(|_| {
+            fs::create_dir_all(folder)?;
+            builder().tempfile_in(folder)
+        });
+        let mut file = made.map_err(fail)?;
         file.write_all(bytes).map_err(fail)?;
         file.persist(path).map_err(|e| fail(e.error))?;
         Ok(())
@@ -35,6 +39,28 @@ impl Files for RealFiles {
         }
         let file = fs::OpenOptions::new().create(true).append(true).open(path);
         file.map(|f| Box::new(f) as Box<dyn std::io::Write + Send>).map_err(|e| FilesError::io("append to", path, e))
+    }
+
+    fn claim(&self, path: &Path) -> Result<Claim, FilesError> {
+        let fail = |e| FilesError::io("lock", path, e);
+        if let Some(folder) = path.parent() {
+            self.create_dir(folder)?;
+        }
+        let open = fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
+        let mut file = open.map_err(fail)?;
+        let taken = match file.try_lock() {
+            Ok(()) => false,
+            Err(fs::TryLockError::WouldBlock) => true,
+            Err(fs::TryLockError::Error(error)) => return Err(fail(error)),
+        };
+        let mut holder = String::new();
+        let _ = file.read_to_string(&mut holder);
+        if taken {
+            return Ok(Claim::Taken { by: holder.trim().parse().ok() });
+        }
+        let mut claimed = Claimed(file);
+        claimed.write(&std::process::id().to_string()).map_err(fail)?;
+        Ok(Claim::Ours { guard: Box::new(claimed), after_crash: !holder.is_empty() })
     }
 
     fn remove_file(&self, path: &Path) -> Result<(), FilesError> {
@@ -132,6 +158,24 @@ impl Files for RealFiles {
     }
 }
 
+/// A lock file with its holder's process id; empty when nobody holds it.
+struct Claimed(fs::File);
+
+impl Claimed {
+    fn write(&mut self, text: &str) -> std::io::Result<()> {
+        self.0.set_len(0)?;
+        self.0.rewind()?;
+        self.0.write_all(text.as_bytes())
+    }
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        // Closing the file gives the lock back.
+        let _ = self.0.set_len(0);
+    }
+}
+
 /// Temporary files get the permissions that a plainly created file would have, not `tempfile`'s private ones.
 fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
@@ -182,5 +226,19 @@ mod tests {
         assert!(!files.is_file(&root.join("a/new.sql")));
         files.remove_dir(&root.join("c")).unwrap();
         assert!(files.is_file(&root.join("a/one.sql")));
+    }
+
+    #[test]
+    fn a_lock_file_names_its_holder_and_knows_who_was_killed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("target/.lock");
+        let claimed = || RealFiles.claim(&path).unwrap();
+        let first = claimed();
+        assert!(matches!(first, Claim::Ours { after_crash: false, .. }));
+        assert!(matches!(claimed(), Claim::Taken { by: Some(pid) } if pid == std::process::id()));
+        drop(first);
+        assert!(matches!(claimed(), Claim::Ours { after_crash: false, .. }));
+        fs::write(&path, "12345").unwrap();
+        assert!(matches!(claimed(), Claim::Ours { after_crash: true, .. }));
     }
 }

@@ -46,6 +46,11 @@ impl Schemas {
     pub fn add(&mut self, relation: &Relation, columns: Vec<ShadowColumn>) {
         self.0.entry(relation.key()).or_insert(columns);
     }
+
+    /// Makes a relation known as it is going to be.
+    pub fn foresee(&mut self, relation: &Relation, columns: Vec<ShadowColumn>) {
+        self.0.insert(relation.key(), columns);
+    }
 }
 
 /// `schemas.lock`: the columns of sources by their unique id.

@@ -36,6 +36,20 @@ pub enum BatchWish {
     },
 }
 
+impl BatchWish {
+    /// What is wrong with the wish for a model: bounds of another kind than its batches.
+    pub fn misfit(self, config: &Microbatch) -> Option<String> {
+        let bounds = match self {
+            Self::Run(window) => [window.map(|w| w.start), window.map(|w| w.end)],
+            Self::Backfill { start, end, .. } => [start, end],
+        };
+        let is_number = |key: BatchKey| matches!(key, BatchKey::Number(_));
+        let other = bounds.into_iter().flatten().find(|bound| is_number(*bound) != is_number(config.begin))?;
+        let (own, other_kind) = if is_number(config.begin) { ("numbers", "time") } else { ("times", "number") };
+        Some(format!("its batches are of {own}, and {other} is a {other_kind}"))
+    }
+}
+
 /// What is known about a model.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchFacts<'a> {

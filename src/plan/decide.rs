@@ -257,13 +257,28 @@ impl PlanRequest<'_> {
         self.with_code(node, decision)
     }
 
-    /// Adds what the ledger knows of the code that the relation was built with.
+    /// Adds what becomes of the columns, and what the ledger knows of the code that the relation was built with.
     fn with_code(&self, node: &Node, mut decision: Decision) -> Decision {
+        if matches!(decision.action, Action::ReplaceTable | Action::ReplaceView) {
+            decision.notes.extend(self.other_columns(node));
+        }
         let known = self.facts.fingerprints.get(&LedgerTable::relation_key(&node.relation));
         if self.existing(node).is_some() && known.is_some_and(|known| *known != fingerprint(node)) {
             decision.notes.push("its code has changed".to_owned());
         }
         decision
+    }
+
+    /// What readers of a relation that is built anew find changed in its columns.
+    fn other_columns(&self, node: &Node) -> Option<String> {
+        let table = self.existing(node)?.columns.as_deref()?;
+        match self.facts.queries.get(&node.id)? {
+            Ok(query) => {
+                let difference = SchemaChange::between(SchemaMode::Sync, query, table, Written::OfBoth).difference();
+                (!difference.is_empty()).then(|| format!("its columns change ({difference})"))
+            }
+            Err(why) => Some(format!("its query does not bind: {}", why.lines().next().unwrap_or_default())),
+        }
     }
 
     fn external(&self, node: &Node) -> Decision {
@@ -471,14 +486,30 @@ impl PlanRequest<'_> {
             Ok(config) => config,
             Err(problem) => return decided(Action::Refuse, format!("it {problem}")),
         };
+        if let Some(problem) = self.settings.batches.misfit(&config) {
+            return decided(Action::Refuse, problem);
+        }
         let existing = self.existing(node);
         let kind = existing.map(|e| e.kind);
         let refreshed = full_refresh(&node.config, self.settings.full_refresh);
-        let incremental = adds_to(kind, refreshed);
-        let schema = incremental.then(|| self.schema_change(node, &Strategy::Microbatch, existing));
-        if let Some(Outcome::Fails(why)) = schema.as_ref().map(|s| &s.outcome) {
-            return decided(Action::Refuse, why.as_str());
+        let adds = adds_to(kind, refreshed);
+        let schema = adds.then(|| self.schema_change(node, &Strategy::Microbatch, existing));
+        let mut rebuilt = None;
+        match schema.as_ref().map(|s| &s.outcome) {
+            Some(Outcome::Fails(why)) => return decided(Action::Refuse, why.as_str()),
+            Some(Outcome::RebuildNeeded(why)) => match rebuild(&node.config) {
+                Rebuild::Anew if self.settings.batches == BatchWish::Run(None) => rebuilt = Some(why.clone()),
+                Rebuild::Anew => {
+                    return decided(Action::Refuse, format!("{why}, and only a part of it would be built anew"));
+                }
+                Rebuild::Forbidden => {
+                    return decided(Action::Refuse, format!("{why}, and full_refresh: false forbids to build it anew"));
+                }
+                Rebuild::Refused => return decided(Action::Refuse, why.as_str()),
+            },
+            _ => {}
         }
+        let incremental = adds && rebuilt.is_none();
         let ends = match self.settings.batches {
             BatchWish::Run(window) => window.is_some(),
             BatchWish::Backfill { end, .. } => end.is_some(),
@@ -499,7 +530,10 @@ impl PlanRequest<'_> {
             _ if incremental => String::new(),
             None => "first run: there is no table yet; ".to_owned(),
             Some(RelationKind::View) => "it is a view now; ".to_owned(),
-            Some(_) => format!("{}; ", self.why_refreshed(node)),
+            Some(_) => match &rebuilt {
+                Some(why) => format!("on_schema_change: full_refresh, and {why}; "),
+                None => format!("{}; ", self.why_refreshed(node)),
+            },
         };
         let reason = match &plan {
             Some(plan) => format!("{why}{}", describe(plan)),
@@ -512,6 +546,7 @@ impl PlanRequest<'_> {
                 notes.push(format!("{} batches of earlier code stay", plan.of_earlier_code));
             }
         }
+        let schema = schema.filter(|_| incremental);
         if let Some(alterations) = schema.as_ref().and_then(SchemaChange::alterations) {
             notes.push(alterations);
         }

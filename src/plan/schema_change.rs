@@ -184,6 +184,11 @@ impl SchemaChange {
                 parts.push(format!("drops {}", names(&self.removed)));
             }
             parts.extend(self.retyped.iter().map(|r| format!("makes {} {} instead of {}", r.name, r.new, r.old)));
+        } else {
+            if !self.removed.is_empty() {
+                parts.push(format!("keeps {}", names(&self.removed)));
+            }
+            parts.extend(self.retyped.iter().map(|r| format!("leaves {} {} instead of {}", r.name, r.old, r.new)));
         }
         Some(parts.join(", "))
     }

@@ -112,6 +112,9 @@ impl EventSink for Console {
             state.write(&format!("{text}\n"), Stream::Out);
             return;
         }
+        if self.level > LogLevel::Debug && is_detail(event) {
+            return;
+        }
         if self.has_bar() {
             state.before(event);
         }
@@ -131,6 +134,14 @@ impl EventSink for Console {
             state.after(event);
         }
     }
+}
+
+/// Whether all that an event has to say is for [`LogLevel::Debug`]: there are many of them.
+fn is_detail(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::Statement { .. } | Event::NodeCompiling { .. } | Event::NodeExecuting { .. } | Event::BatchPlaced { .. }
+    )
 }
 
 #[derive(Clone, Copy)]

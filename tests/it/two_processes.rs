@@ -108,6 +108,44 @@ fn the_second_run_waits_for_the_first_or_names_it() {
 }
 
 #[test]
+fn runs_on_two_databases_say_that_they_share_a_target_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    write(root, "dbt_project.yml", "name: two\nprofile: two\n");
+    let outputs = "{dev: {type: duckdb, path: dev.duckdb, threads: 2}, other: {type: duckdb, path: other.duckdb}}";
+    write(root, "profiles.yml", &format!("two: {{target: dev, outputs: {outputs}}}\n"));
+    write(root, "models/quick.sql", "{{ config(materialized='table') }} select 1 as v");
+    write(root, "models/slow.sql", &format!("{{{{ config(materialized='table') }}}} {ENDLESS}"));
+    let mut first = Held(started(root, &["run", "-s", "slow"]).spawn().expect("the program"));
+    let patience = Instant::now();
+    while invocation(root, "manifest.json").is_none() {
+        assert!(patience.elapsed() < Duration::from_secs(60), "the first run has no manifest");
+    }
+
+    let run = |args: &[&str]| {
+        let output = ended(root, &[&["run", "-s", "quick", "--no-use-colors", "-t", "other"], args].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, words) = run(&[]);
+    assert_eq!(code, Some(0), "{words}");
+    let holder = format!("process {} writes to", first.0.id());
+    assert!(words.contains(&holder) && words.contains("--lock-wait"), "{words}");
+    let (_, words) = run(&["--target-path", "elsewhere"]);
+    assert!(!words.contains(&holder), "{words}");
+    let (_, words) = run(&["--lock-wait", "1"]);
+    assert!(words.contains("Waiting up to 1 s for process") && words.contains(&holder), "{words}");
+
+    // What a killed run had begun to write is gone after the next one.
+    first.0.kill().expect("killed");
+    first.0.wait().expect("gone");
+    write(root, "target/compiled/.tmp-begun", "half");
+    let (code, words) = run(&[]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(!words.contains(&holder), "{words}");
+    assert!(!root.join("target/compiled/.tmp-begun").exists());
+}
+
+#[test]
 fn readers_keep_what_they_have_open_while_a_new_file_is_published() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();

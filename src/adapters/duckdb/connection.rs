@@ -1,11 +1,13 @@
 //! One session behind the [`Connection`] trait. In: SQL. Out: [`Execution`]s.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::engine::{Chunk, Failure, Prepared, ResultSet, Session};
 use super::instance::{Instance, backoff, is_retryable};
 use super::settings::Settings;
+use super::statements::runs_at_once;
 use super::types::{self, LogicalType, Type};
 use super::vectors::Column;
 use super::{catalog, errors, fallback, python, seeds, timezone};
@@ -24,13 +26,17 @@ pub(super) struct DuckConnection {
     open: bool,
     /// An error has happened since the transaction began.
     doubtful: bool,
+    /// Statements have this thread alone.
+    single_threaded: bool,
 }
 
 impl DuckConnection {
     /// A session with the profile's settings.
     pub(super) fn new(instance: Arc<Instance>, settings: Arc<Settings>) -> Result<Self, AdapterError> {
         let session = instance.session(&settings)?;
-        let mut connection = Self { session, instance, settings, side: None, open: false, doubtful: false };
+        let single_threaded = is_single_threaded(&session);
+        let mut connection =
+            Self { session, instance, settings, side: None, open: false, doubtful: false, single_threaded };
         if connection.settings.session.iter().any(|sql| timezone::may_set_zone(sql)) {
             connection.check_zone()?;
         }
@@ -58,9 +64,9 @@ impl DuckConnection {
         errors::read(failure, Some(sql))
     }
 
-    /// Runs SQL once and returns all rows.
+    /// Asks the catalog, or something as small; all rows.
     pub(super) fn query(&mut self, sql: &str) -> Result<Table, AdapterError> {
-        Ok(self.once(sql, Fetch::All)?.table)
+        Ok(self.execute_as(sql, Fetch::All, true)?.table)
     }
 
     /// Refuses a time zone that cannot be honoured. Not for SQL of the adapter's own.
@@ -75,23 +81,30 @@ impl DuckConnection {
     }
 
     fn once(&mut self, sql: &str, fetch: Fetch) -> Result<Execution, AdapterError> {
+        let at_once = fetch == Fetch::None && runs_at_once(sql, self.single_threaded);
+        self.execute_as(sql, fetch, at_once)
+    }
+
+    fn execute_as(&mut self, sql: &str, fetch: Fetch, at_once: bool) -> Result<Execution, AdapterError> {
         let mut outcome = Outcome { open: self.open, settle: false };
-        let result = run_all(
-            &self.session,
-            sql,
-            fetch,
-            &mut outcome,
-            |columns, chunk| {
-                if self.side.is_none() {
-                    self.side = Some(self.instance.plain_session().map_err(|e| e.message)?);
-                }
-                match &self.side {
-                    Some(side) => fallback::as_text(side, chunk, columns),
-                    None => Err("no session for casts".to_owned()),
-                }
-            },
-            &self.instance,
-        );
+        let result = started(&self.session, sql, fetch, at_once, &mut outcome).and_then(|result| match result {
+            Some(result) => finished(
+                result,
+                fetch,
+                &mut outcome,
+                |columns, chunk| {
+                    if self.side.is_none() {
+                        self.side = Some(self.instance.plain_session().map_err(|e| e.message)?);
+                    }
+                    match &self.side {
+                        Some(side) => fallback::as_text(side, chunk, columns),
+                        None => Err("no session for casts".to_owned()),
+                    }
+                },
+                &self.instance,
+            ),
+            None => Ok(Execution { message: "OK".to_owned(), ..Execution::default() }),
+        });
         self.open = outcome.open;
         if outcome.settle {
             // Leaving a stream half read keeps its transaction open until the next statement.
@@ -100,10 +113,35 @@ impl DuckConnection {
         result.map_err(|failure| self.failed(&failure, sql))
     }
 
+    /// Begins or ends the transaction; success tells which.
+    fn control(&mut self, word: &str) -> Result<(), AdapterError> {
+        match self.session.direct(word).map(drop) {
+            Ok(_) => {
+                self.open = !self.open;
+                Ok(())
+            }
+            Err(failure) => {
+                self.open = self.open && self.is_aborted();
+                Err(self.failed(&failure, word))
+            }
+        }
+    }
+
     /// Whether the open transaction can only be rolled back.
     fn is_aborted(&self) -> bool {
         self.session.run("select 1").is_err()
     }
+}
+
+/// Whether the engine has been told to use no threads of its own.
+fn is_single_threaded(session: &Session) -> bool {
+    let threads = || {
+        let mut result = session.direct("select current_setting('threads')::varchar").ok()?;
+        let chunk = result.next_chunk().ok()??;
+        let kind = types::read(&LogicalType(result.columns().into_iter().next()?.1), &HashSet::new());
+        Column::new(&chunk, 0, &kind).value(0).as_str().map(|threads| threads == "1")
+    };
+    threads().unwrap_or(false)
 }
 
 /// What running statements changed about the connection.
@@ -112,23 +150,34 @@ struct Outcome {
     settle: bool,
 }
 
-/// Runs every statement of a text; the last one's result is returned.
-fn run_all(
-    session: &Session,
+/// Runs every statement of a text; the last one's result is returned, none for an empty text.
+fn started<'a>(
+    session: &'a Session,
     sql: &str,
+    fetch: Fetch,
+    at_once: bool,
+    outcome: &mut Outcome,
+) -> Result<Option<ResultSet<'a>>, Failure> {
+    if at_once {
+        return session.direct(sql).map(Some);
+    }
+    let statements = session.statements(sql)?;
+    let Some(last) = statements.count().checked_sub(1) else { return Ok(None) };
+    for index in 0..last {
+        run_one(&statements.prepare(index)?, false, session, outcome)?;
+    }
+    run_one(&statements.prepare(last)?, fetch != Fetch::All, session, outcome).map(Some)
+}
+
+/// Reads what is wanted of a result.
+fn finished(
+    mut result: ResultSet<'_>,
     fetch: Fetch,
     outcome: &mut Outcome,
     as_text: impl FnMut(&[usize], &Chunk) -> Result<Vec<Vec<Value>>, Failure>,
     instance: &Instance,
 ) -> Result<Execution, Failure> {
-    let statements = session.statements(sql)?;
     let mut execution = Execution { message: "OK".to_owned(), ..Execution::default() };
-    let Some(last) = statements.count().checked_sub(1) else { return Ok(execution) };
-    for index in 0..last {
-        run_one(&statements.prepare(index)?, false, session, outcome)?;
-    }
-    let prepared = statements.prepare(last)?;
-    let mut result = run_one(&prepared, fetch != Fetch::All, session, outcome)?;
     execution.rows_affected = result.rows_changed();
     let (columns, kinds) = columns(&mut result, instance);
     execution.table.columns = columns;
@@ -231,7 +280,7 @@ impl Connection for DuckConnection {
             return Ok(());
         }
         self.doubtful = false;
-        self.once("BEGIN TRANSACTION", Fetch::None).map(drop)
+        self.control("BEGIN TRANSACTION")
     }
 
     fn commit(&mut self) -> Result<(), AdapterError> {
@@ -244,14 +293,15 @@ impl Connection for DuckConnection {
             let text = "the transaction was aborted by an earlier error, nothing of it is committed";
             return Err(AdapterError::new(ErrorKind::Other, text));
         }
-        self.once("COMMIT", Fetch::None).map(drop)
+        // A commit may take a checkpoint, which is the work of all threads.
+        if self.single_threaded { self.control("COMMIT") } else { self.once("COMMIT", Fetch::None).map(drop) }
     }
 
     fn rollback(&mut self) -> Result<(), AdapterError> {
         if !self.open {
             return Ok(());
         }
-        let result = self.once("ROLLBACK", Fetch::None).map(drop);
+        let result = self.control("ROLLBACK");
         self.doubtful = false;
         result
     }

@@ -24,6 +24,7 @@ mod secrets;
 mod seeds;
 mod settings;
 mod shadow;
+mod statements;
 mod text;
 mod timezone;
 mod types;

@@ -50,6 +50,7 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
     let publishes = matches!(settings.which, Which::Build | Which::Run | Which::Backfill);
     let publication = if publishes { Publication::of(session)? } else { None };
     session.open_database()?;
+    let _claim = session.claim_target();
     session.write_manifest(&HashMap::new(), &HashMap::new())?;
     session.write_graph_summary()?;
     let threads = session.tree.profile.threads;

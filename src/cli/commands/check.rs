@@ -15,6 +15,7 @@ use crate::lineage::{NodeCheck, SchemaLock, Verdict};
 
 /// Checks.
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
+    session.wait_for_database()?;
     if settings.bool("lock") {
         return lock(session);
     }

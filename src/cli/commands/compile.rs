@@ -13,6 +13,8 @@ use crate::cli::settings::Settings;
 
 /// Compiles.
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
+    session.wait_for_database()?;
+    let _claim = session.claim_target();
     if let Some(sql) = settings.text("inline") {
         return inline(session, settings, sql);
     }

@@ -29,6 +29,8 @@ struct Work {
 
 /// Writes catalog.json and the site to the target folder.
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
+    session.wait_for_database()?;
+    let _claim = session.claim_target();
     let (site, exit) = generate(session, settings)?;
     let Some(site) = site else { return Ok(exit) };
     let target = session.target_dir();

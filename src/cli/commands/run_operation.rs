@@ -14,6 +14,7 @@ use crate::cli::settings::Settings;
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let started = Instant::now();
     session.open_database()?;
+    let _claim = session.claim_target();
     session.write_manifest(&HashMap::new(), &HashMap::new())?;
     session.write_graph_summary()?;
     let arguments = settings.dict("args");
