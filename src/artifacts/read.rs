@@ -88,12 +88,15 @@ pub fn read_manifest(folder: &str, path: &str, bytes: &[u8]) -> Read<PreviousMan
     Ok(manifest)
 }
 
-/// Keys that schema versions before v7 spell otherwise.
+/// Keys that schema versions before v7 spell otherwise, and what those before v9 take for granted.
 fn modern(mut member: Dict) -> Dict {
     for (old, new) in [("raw_sql", "raw_code"), ("compiled_sql", "compiled_code")] {
         if let Some(value) = member.shift_remove(old) {
             member.insert(new.to_owned(), value);
         }
+    }
+    if member.get("resource_type").and_then(Value::as_str) == Some("model") && !member.contains_key("access") {
+        member.insert("access".to_owned(), "protected".into());
     }
     member
 }

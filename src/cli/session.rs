@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use crate::adapters::Adapter;
 use crate::artifacts::{Artifact, ArtifactKind, GraphSummary, Manifest, Metadata, SemanticManifest, graph_dict};
-use crate::base::{AsOf, Dict, Interval, NodeId, Value};
+use crate::base::{AsOf, Dict, Fingerprint, Interval, NodeId, Value};
 use crate::compile::{CompileSettings, Compiler};
 use crate::diag::{Diagnostic, Diagnostics, Warning, WarningPolicy, codes};
 use crate::execute::event::{Event, EventSink};
@@ -181,6 +181,7 @@ impl Session {
         let (tree, problems) = load::load(&inputs.load, &*inputs.files, &inputs.env, renderer);
         tell(&inputs, problems)?;
         let tree = tree.ok_or(Stop(2))?;
+        tell_variables(&inputs);
         if let Some(path) = &tree.profile.embedded {
             note(&inputs, &format!("No profiles.yml found: using the embedded database {path} in the project."));
         }
@@ -401,6 +402,19 @@ pub fn tell(inputs: &Inputs, problems: Diagnostics) -> Step<()> {
         inputs.sink.emit(&Event::Problem(&problem));
     }
     if stop { Err(Stop(2)) } else { Ok(()) }
+}
+
+/// Tells what the project is parsed with.
+fn tell_variables(inputs: &Inputs) {
+    let vars = inputs.args.get("vars").map_or_else(|| "{}".to_owned(), crate::node::contract::repr);
+    let given = |key: &str| inputs.args.get(key).filter(|v| !v.is_null()).map_or("None".to_owned(), Value::to_string);
+    inputs.sink.emit(&Event::VariablesTaken {
+        vars: &vars,
+        checksum: &Fingerprint::of(vars.as_bytes()).to_hex(),
+        profile: &given("profile"),
+        target: &given("target"),
+        version: DBT_VERSION,
+    });
 }
 
 /// Tells an error that ends the command.

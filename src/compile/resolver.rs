@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indexmap::IndexMap;
 
 use crate::base::{AsOf, Dict, Interval, NodeId, Value};
-use crate::diag::{Diagnostic, codes};
+use crate::diag::{Diagnostic, codes, warnings};
 use crate::jinja::context::host::{EventTimeFilter, Policy, Resolved, Resolver};
 use crate::jinja::context::{RelationObject, SharedContext};
 use crate::node::{Column, Config, Node, Project, RefCall, ResourceType, Source, dict};
-use crate::parse::resolve::{Found, Lookup, shown_call};
+use crate::parse::resolve::{Found, Lookup, shown_call, version_order};
 
 use super::batch::filter;
 
@@ -99,6 +99,30 @@ impl Names {
     /// A relation as SQL text.
     pub(super) fn shown(&self, resolved: &Resolved) -> String {
         RelationObject::from_resolved(resolved.clone(), self.require_alias).render_full()
+    }
+
+    /// Tells that a ref without a version reads a model of which there is a newer version than the latest one.
+    fn tell_of_newer(&self, reader: &Node, target: &Node) -> Result<(), Diagnostic> {
+        let Some(model) = target.model().filter(|m| !m.version.is_null()) else { return Ok(()) };
+        let others = self.project.nodes.values().filter(|n| n.name == target.name).filter_map(|n| n.model());
+        let versions = others.map(|m| &m.version).filter(|v| !v.is_null());
+        let Some(newest) = versions.max_by(|a, b| version_order(a, b)) else { return Ok(()) };
+        if version_order(newest, &model.latest_version).is_le() {
+            return Ok(());
+        }
+        let (name, package, version) = (&target.name, &target.package, &model.version);
+        let message = format!("{} refers to {name} without a version: that is v{version}, and v{newest} is there", reader.id);
+        let info = Diagnostic::info(codes::UNPINNED_REF, message)
+            .named(warnings::UNPINNED_REF_NEW_VERSION_AVAILABLE)
+            .node(reader.id.as_str())
+            .help(format!(
+                "ref('{package}', '{name}', v={newest}) tries the new version, ref('{package}', '{name}', v={version}) stays with the old one"
+            ))
+            .fact("ref_node_name", name.as_str())
+            .fact("ref_node_package", package.as_str())
+            .fact("ref_node_version", version.to_string())
+            .fact("ref_max_version", newest.to_string());
+        self.shared.log.warn(info)
     }
 
     fn metric(&self, from: &str, package: Option<&str>, name: &str) -> Result<Dict, Diagnostic> {
@@ -215,6 +239,11 @@ impl Resolver for NodeResolver {
         let from = self.view.from();
         let target = self.names.find_reference(&call, from, self.view.package())?;
         self.check_captured(&target, &call)?;
+        if version.is_null()
+            && let View::Node(node) = &self.view
+        {
+            self.names.tell_of_newer(node, &target)?;
+        }
         let none = Dict::new();
         let event_time =
             self.event_time(&target.config, &target.columns, target.config.map("quoting").unwrap_or(&none));

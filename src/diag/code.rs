@@ -114,6 +114,7 @@ registry! {
     AMBIGUOUS_RELATION = "T406" "two resources that write one relation";
     ACCESS = "T407" "a ref that access rules forbid";
     SELECTION_INVALID = "T408" "a selection that cannot be read";
+    UNPINNED_REF = "T411" "a ref whose newest version is not the latest one";
     SELECTION_EMPTY = "T409" "a selection that matches nothing";
     // T5xx: plan and build
     MATERIALIZATION_NOT_FOUND = "T501" "an unknown materialization";

@@ -17,10 +17,23 @@ pub use warning::{DEPRECATIONS, Treatment, Warning, WarningNames, WarningPolicy,
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
+    /// Nothing is wrong; it may be good to know.
+    Info,
     /// Work can go on; the user should know.
     Warning,
     /// The stage's result cannot be used.
     Error,
+}
+
+impl Severity {
+    /// The word in front of a problem.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// A further place that belongs to a problem.
@@ -79,6 +92,11 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
     }
 
+    /// Something that is good to know.
+    pub fn info(code: Code, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Info, ..Self::error(code, message) }
+    }
+
     /// Sets the primary place.
     #[must_use]
     pub fn at(mut self, span: impl Into<Option<Span>>) -> Self {
@@ -122,7 +140,7 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.is_error() { "error" } else { "warning" };
+        let word = self.severity.word();
         write!(f, "{word}[{}]: {}", self.code, self.message)?;
         if let Some(span) = &self.span {
             write!(f, " ({span})")?;

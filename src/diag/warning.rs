@@ -20,6 +20,11 @@ impl Warning {
         Self { name, code }
     }
 
+    /// Whether dbt's log puts `[WARNING]` before its words.
+    pub fn is_tagged(self) -> bool {
+        !PLAIN.contains(&self)
+    }
+
     /// Whether `Deprecations` means it too.
     pub fn is_deprecation(self) -> bool {
         self.code.starts_with('D')
@@ -44,6 +49,20 @@ impl Warning {
         })
     }
 }
+
+/// The warnings that dbt's log tells in their words alone.
+const PLAIN: &[Warning] = &[
+    warnings::FRESHNESS_CONFIG_PROBLEM,
+    warnings::INVALID_MACRO_ANNOTATION,
+    warnings::JINJA_LOG_WARNING,
+    warnings::NOTHING_TO_DO,
+    warnings::NO_NODES_FOR_SELECTION_CRITERIA,
+    warnings::NO_NODES_SELECTED,
+    warnings::SEED_EXCEEDS_LIMIT_AND_PATH_CHANGED,
+    warnings::SEED_EXCEEDS_LIMIT_SAME_PATH,
+    warnings::SEED_INCREASED,
+    warnings::SNAPSHOT_TIMESTAMP_WARNING,
+];
 
 macro_rules! warnings {
     ($($constant:ident = $name:literal $code:literal;)*) => {
@@ -87,6 +106,7 @@ warnings! {
     SEED_EXCEEDS_LIMIT_AND_PATH_CHANGED = "SeedExceedsLimitAndPathChanged" "I054";
     SEED_EXCEEDS_LIMIT_SAME_PATH = "SeedExceedsLimitSamePath" "I053";
     SEED_INCREASED = "SeedIncreased" "I052";
+    UNPINNED_REF_NEW_VERSION_AVAILABLE = "UnpinnedRefNewVersionAvailable" "I064";
     UNVERSIONED_BREAKING_CHANGE = "UnversionedBreakingChange" "I071";
     UNUSED_RESOURCE_CONFIG_PATH = "UnusedResourceConfigPath" "I051";
     UPCOMING_REFERENCE_DEPRECATION = "UpcomingReferenceDeprecation" "I066";
@@ -190,7 +210,7 @@ impl WarningPolicy {
 
     /// A problem as it is to be told; none if it is not.
     pub fn judge(&self, mut problem: Diagnostic) -> Option<Diagnostic> {
-        if problem.is_error() {
+        if problem.severity != Severity::Warning {
             return Some(problem);
         }
         match problem.warning_name().map_or(Treatment::Warning, |warning| self.treatment(warning)) {

@@ -37,6 +37,19 @@ pub enum Event<'a> {
         /// The settings, secrets removed.
         settings: &'a Dict,
     },
+    /// The project is about to be parsed with these variables.
+    VariablesTaken {
+        /// The variables as Python shows a dict, secrets removed.
+        vars: &'a str,
+        /// A hash of them.
+        checksum: &'a str,
+        /// `--profile`, if given.
+        profile: &'a str,
+        /// `--target`, if given.
+        target: &'a str,
+        /// The version of dbt that this program behaves as.
+        version: &'a str,
+    },
     /// Nodes are about to run (or to be compiled).
     RunStarted {
         /// `5 models, 3 seeds, 20 data tests, 480 macros`: see [`count_line`].

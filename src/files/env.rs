@@ -1,14 +1,16 @@
 //! The process environment as a value. In: nothing. Out: [`Env`].
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
 
 use super::{Files, dotenv};
 
 /// Environment variables, the working folder and the home folder, taken once; a fixed one serves tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Env {
-    vars: BTreeMap<String, String>,
+    /// In the order of the process, which is what artifacts and Jinja repeat.
+    vars: IndexMap<String, String>,
     working_dir: PathBuf,
 }
 
@@ -57,7 +59,7 @@ impl Env {
             .find_map(|full| self.var(full).filter(|v| !v.is_empty()))
     }
 
-    /// All variables, by name.
+    /// All variables, in the order of the process.
     pub fn vars(&self) -> impl Iterator<Item = (&str, &str)> {
         self.vars.iter().map(|(k, v)| (k.as_str(), v.as_str()))
     }

@@ -18,7 +18,7 @@ use std::time::SystemTime;
 pub use env::{Env, enter};
 pub use memory::MemoryFiles;
 pub use real::RealFiles;
-pub use remote::{RealRemote, Remote, RemoteError};
+pub use remote::{RealRemote, Remote, RemoteError, git_works};
 pub use text::decode;
 
 /// What a folder listing says about one file.

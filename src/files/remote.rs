@@ -175,6 +175,11 @@ fn fetch_revision(folder: &Path, revision: &str) -> Result<String, RemoteError> 
     }
 }
 
+/// Whether the program `git` can be started.
+pub fn git_works() -> bool {
+    git(None, &["--version"]).is_ok()
+}
+
 /// Runs git and returns what it prints.
 fn git(folder: Option<&Path>, arguments: &[&str]) -> Result<String, RemoteError> {
     let mut command = Command::new("git");

@@ -103,6 +103,16 @@ fn locate(request: &LoadRequest, files: &dyn Files, env: &Env) -> Found {
     }
 }
 
+/// The profiles.yml in use; where there is none, the one that would be: in the named folder, else the user's own.
+pub fn profile_file(request: &LoadRequest, files: &dyn Files, env: &Env) -> PathBuf {
+    let folder = match locate(request, files, env) {
+        Found::File(path) => return path,
+        Found::NotIn(folder) => folder,
+        Found::Nowhere(_) => env.home_dir().unwrap_or_else(|| env.working_dir().to_path_buf()).join(".dbt"),
+    };
+    folder.join(FILE_NAME)
+}
+
 /// What the project says about itself, as far as the profile needs it.
 pub(super) struct ProjectHint<'a> {
     /// `name`, raw.

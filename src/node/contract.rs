@@ -57,9 +57,13 @@ fn object(constraint: &Constraint, class: &str) -> String {
 }
 
 /// A value as Python shows it.
-fn repr(value: &Value) -> String {
+pub fn repr(value: &Value) -> String {
     match value {
         Value::Str(text) => quoted(text),
+        Value::Map(entries) => {
+            let entries = entries.iter().map(|(key, value)| format!("{}: {}", quoted(key), repr(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
         Value::List(items) => format!("[{}]", items.iter().map(repr).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }

@@ -5,7 +5,7 @@
 
 mod column;
 mod config;
-mod contract;
+pub mod contract;
 pub mod dict;
 mod kind;
 mod macros;

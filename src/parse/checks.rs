@@ -15,10 +15,12 @@ use super::resolve::same_version;
 
 /// Two nodes with one unique id.
 pub fn duplicate(first: &Node, second: &Node) -> Diagnostic {
-    let message = match second.resource_type {
-        ResourceType::Test => format!("dbt found two data_tests with the name '{}'", second.name),
-        kind => format!("two {kind}s are named '{}' in the package '{}'", second.name, second.package),
+    let kinds = match second.resource_type {
+        ResourceType::Test => "data_tests",
+        ResourceType::Analysis => "analyses",
+        kind => &format!("{kind}s"),
     };
+    let message = format!("dbt found two {kinds} with the name '{}' in the package '{}'", second.name, second.package);
     Diagnostic::error(codes::DUPLICATE_RESOURCE, message)
         .at(place(second))
         .label(place(first), format!("the first one is {}", first.original_path))

@@ -267,7 +267,10 @@ fn split_args(args: Vec<(String, YamlNode)>, render: &ConfigRenderer<'_>, diagno
         let mut found = Diagnostics::new();
         let value = render(node, &mut found);
         diagnostics.extend(found.into_iter().map(|problem| match problem.is_error() {
-            true => problem.note(format!("Invalid generic test configuration: `{key}`")),
+            true => {
+                let message = format!("Invalid generic test configuration `{key}`: {}", problem.message);
+                Diagnostic { message, ..problem }
+            }
             false => problem,
         }));
         if !value.is_null() {

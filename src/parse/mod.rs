@@ -280,11 +280,7 @@ fn versions<'p>(patches: &'p Patches, diagnostics: &mut Diagnostics) -> Versions
         if list.is_empty() {
             continue;
         }
-        let number = |v: &Value| v.to_string().parse::<f64>().ok();
-        let newest = list.iter().filter_map(|v| v.get("v")).max_by(|a, b| match (number(a), number(b)) {
-            (Some(a), Some(b)) => a.total_cmp(&b),
-            _ => a.to_string().cmp(&b.to_string()),
-        });
+        let newest = list.iter().filter_map(|v| v.get("v")).max_by(|a, b| resolve::version_order(a, b));
         let latest = entry.value.get("latest_version").filter(|v| !v.is_null()).or(newest).cloned().unwrap_or_default();
         for version in list.iter().filter_map(Value::as_map) {
             let Some(v) = version.get("v").cloned() else { continue };

@@ -182,6 +182,15 @@ pub fn same_version(a: &Value, b: &Value) -> bool {
     !a.is_null() && text(a) == text(b)
 }
 
+/// Which of two versions is newer: numbers by value, anything else as text.
+pub fn version_order(a: &Value, b: &Value) -> std::cmp::Ordering {
+    let number = |v: &Value| v.to_string().parse::<f64>().ok();
+    match (number(a), number(b)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        _ => a.to_string().cmp(&b.to_string()),
+    }
+}
+
 /// `ref('a')` as written.
 pub fn shown_call(call: &RefCall) -> String {
     let mut args: Vec<String> = call.package.iter().chain([&call.name]).map(|a| format!("'{a}'")).collect();

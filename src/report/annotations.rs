@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use crate::execute::event::{Event, EventSink};
 use crate::execute::outcome::{NodeOutcome, Status};
 
@@ -27,7 +27,11 @@ impl Annotations {
     }
 
     fn problem(&self, diagnostic: &Diagnostic) -> String {
-        let word = if diagnostic.is_error() { "error" } else { "warning" };
+        let word = match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "notice",
+        };
         let mut text = diagnostic.message.trim().to_owned();
         if let Some(help) = &diagnostic.help {
             text.push_str("\nhelp: ");

@@ -7,7 +7,7 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json, json};
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity, Warning};
 use crate::execute::event::{Event, Exhibit, ExhibitKind};
 use crate::execute::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome, Status};
 use crate::node::ResourceType;
@@ -65,6 +65,18 @@ pub(super) fn messages(event: &Event<'_>, now: DateTime<Utc>, shared: &Shared) -
     let width = shared.printer_width;
     match event {
         Event::CommandStarted { .. } => command_started(event),
+        Event::VariablesTaken { vars, checksum, profile, target, version } => {
+            let text = format!(
+                "checksum: {checksum}, vars: {vars}, profile: {profile}, target: {target}, version: {version}"
+            );
+            vec![Message::new("StateCheckVarsHash", "I025", Debug, text).data(object([
+                ("checksum", json!(checksum)),
+                ("vars", json!(vars)),
+                ("profile", json!(profile)),
+                ("target", json!(target)),
+                ("version", json!(version)),
+            ]))]
+        }
         Event::RunStarted { .. } => run_started(event),
         Event::NodeStarted { index, total, node } => node_started(Place::new(*index, *total, width), node, now),
         Event::NodeFinished { index, total, outcome, ephemeral_cause } => {
@@ -288,9 +300,20 @@ fn node_finished(place: Place, outcome: &NodeOutcome, ephemeral_cause: Option<&N
     };
     // A worker takes what is skipped too, if only to say so.
     let begin = (outcome.status == Status::Skipped).then(|| begun(&outcome.node, node_info::waiting(&outcome.node)));
-    let mut list: Vec<Message> = begin.into_iter().chain(line).collect();
+    let broken = matches!(outcome.status, Status::Error | Status::RuntimeError).then(|| broken(outcome));
+    let mut list: Vec<Message> = broken.into_iter().chain(begin).chain(line).collect();
     list.push(ended(outcome));
     list
+}
+
+/// Why a node could not be done, in all words: the console tells it at the end.
+fn broken(outcome: &NodeOutcome) -> Message {
+    let words = outcome.message.as_deref().unwrap_or_default();
+    Message::new("CatchableExceptionOnRun", "W002", LogLevel::Debug, words).data(object([
+        ("exc", json!(words)),
+        ("exc_info", json!("")),
+        ("node_info", node_info::finished(outcome)),
+    ]))
 }
 
 /// A worker has a node in hand.
@@ -562,16 +585,23 @@ pub fn event_name(diagnostic: &Diagnostic) -> (&'static str, &'static str) {
 fn problem(diagnostic: &Diagnostic) -> Message {
     let (name, code) = event_name(diagnostic);
     let place = diagnostic.span.as_ref().map(|s| format!(" ({s})")).unwrap_or_default();
-    let mut text = if diagnostic.is_error() {
-        format!("Encountered an error:\n{}{place} [{}]", diagnostic.message, diagnostic.code)
-    } else {
-        format!("[WARNING]: {}{place} [{}]", diagnostic.message, diagnostic.code)
-    };
+    let mut text = match diagnostic.severity {
+        Severity::Error => "Encountered an error:\n",
+        Severity::Warning if diagnostic.warning_name().is_none_or(Warning::is_tagged) => "[WARNING]: ",
+        Severity::Warning => "",
+        Severity::Info => "",
+    }
+    .to_owned();
+    text.push_str(&format!("{}{place} [{}]", diagnostic.message, diagnostic.code));
     for line in diagnostic.notes.iter().chain(&diagnostic.help) {
         text.push_str("\n  ");
         text.push_str(line);
     }
-    let level = if diagnostic.is_error() { LogLevel::Error } else { LogLevel::Warn };
+    let level = match diagnostic.severity {
+        Severity::Error => LogLevel::Error,
+        Severity::Warning => LogLevel::Warn,
+        Severity::Info => LogLevel::Info,
+    };
     let mut message = Message::new(name, code, level, text).data(problem_data(diagnostic));
     message.diagnostics = vec![diagnostic.clone()];
     message

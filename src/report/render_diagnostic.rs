@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use unicode_width::UnicodeWidthChar;
 
-use crate::diag::{Diagnostic, SourceFile, Span};
+use crate::diag::{Diagnostic, Severity, SourceFile, Span};
 
 use super::style::{Painter, Tint};
 
@@ -52,7 +52,12 @@ struct Mark<'a> {
 /// The drawn problem.
 pub fn render_diagnostic(diagnostic: &Diagnostic, style: RenderStyle) -> String {
     let painter = Painter { color: style.color };
-    let (word, tint) = if diagnostic.is_error() { ("error", Tint::Red) } else { ("warning", Tint::Yellow) };
+    let word = diagnostic.severity.word();
+    let tint = match diagnostic.severity {
+        Severity::Error => Tint::Red,
+        Severity::Warning => Tint::Yellow,
+        Severity::Info => Tint::Blue,
+    };
     let mut lines = Vec::new();
     let headline = format!("{word}[{}]", diagnostic.code);
     let mut message = diagnostic.message.trim().lines();

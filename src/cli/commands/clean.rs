@@ -22,8 +22,8 @@ pub fn run(cx: &CommandContext<'_>) -> CommandResult {
     let mut folders: Vec<PathBuf> = Vec::new();
     for target in &root.config.clean_targets {
         let folder = crate::files::normalize(&root.root_dir.join(target));
-        match refusal(&root, &folder, inside_only, files) {
-            Some(why) => problems.push(refused(&root, target, &why)),
+        match refusal(&root, target, &folder, inside_only, files) {
+            Some(why) => problems.push(refused(&root, why)),
             None if folders.contains(&folder) => {}
             None => folders.push(folder),
         }
@@ -44,30 +44,44 @@ pub fn run(cx: &CommandContext<'_>) -> CommandResult {
     Ok(0)
 }
 
-fn refused(root: &RootConfig, target: &str, why: &str) -> Diagnostic {
-    let span = root.config.raw.get("clean-targets").map(|n| n.span.clone());
-    Diagnostic::error(codes::PROJECT_KEY, format!("`{target}` is not deleted: {why}"))
-        .at(span)
-        .note("nothing was deleted")
+/// Why a folder must stay, and what to do about it.
+struct Refusal {
+    message: String,
+    help: Option<&'static str>,
 }
 
-/// Why a folder must stay.
-fn refusal(root: &RootConfig, folder: &Path, inside_only: bool, files: &dyn Files) -> Option<String> {
+fn refused(root: &RootConfig, why: Refusal) -> Diagnostic {
+    let span = root.config.raw.get("clean-targets").map(|n| n.span.clone());
+    let problem = Diagnostic::error(codes::PROJECT_KEY, why.message).at(span).note("nothing was deleted");
+    match why.help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
+}
+
+fn refusal(root: &RootConfig, target: &str, folder: &Path, inside_only: bool, files: &dyn Files) -> Option<Refusal> {
     let real = |path: &Path| files.canonical(path).unwrap_or_else(|_| crate::files::normalize(path));
     let project = real(&root.root_dir);
     let found = real(folder);
+    let shown = slashed(&found);
+    if inside_only && (!found.starts_with(&project) || found == project) {
+        let message = format!("dbt will not clean the following directories outside the project: ['{shown}']");
+        return Some(Refusal { message, help: Some("--no-clean-project-files-only deletes them all the same") });
+    }
+    let refused = |message: String| Some(Refusal { message, help: None });
     if project.starts_with(&found) {
-        return Some("the project is in it".to_owned());
+        return refused(format!("`{target}` is not deleted: the project is in it"));
     }
     for source in root.config.all_paths() {
-        if real(&root.root_dir.join(source)).starts_with(&found) {
-            return Some(format!("the sources in `{source}` are in it"));
+        let source = real(&root.root_dir.join(source));
+        if source.starts_with(&found) {
+            let sources = slashed(&source);
+            return refused(format!("dbt will not clean the following source paths: ['{sources}'] (in `{target}`)"));
         }
     }
-    if inside_only && !found.starts_with(&project) {
-        return Some("it is outside the project; --no-clean-project-files-only deletes it all the same".to_owned());
-    }
-    files.is_file(&found.join(CACHE_MARK)).then(|| format!("{CACHE_MARK} says that it belongs to another tool"))
+    let marked = files.is_file(&found.join(CACHE_MARK));
+    let other = || format!("`{target}` is not deleted: {CACHE_MARK} says that it belongs to another tool");
+    if marked { refused(other()) } else { None }
 }
 
 #[cfg(test)]

@@ -1,31 +1,33 @@
 //! `debug`. In: project and profile. Out: what is in use, and whether the connection works.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::adapters::{Adapter, Fetch};
 use crate::cli::args;
 use crate::cli::context::{CommandContext, CommandResult, adapter_problem, open_adapter};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::files::slashed;
-use crate::load::{Profile, RootConfig, load_root};
+use crate::files::{git_works, slashed};
+use crate::load::{Profile, load_root, profile_file};
 
 /// Shows versions, paths and settings, and tests the connection.
 pub fn run(cx: &CommandContext<'_>) -> CommandResult {
     let request = cx.settings.load_request();
-    let (root, problems) = load_root(&request, cx.files.as_ref(), &cx.env, cx.renderer);
-    let profile = root.as_ref().and_then(|r| r.profile.as_ref());
+    let profile_file = profile_file(&request, cx.files.as_ref(), &cx.env);
     if cx.settings.bool("config_dir") {
-        cx.print(&slashed(&profiles_dir(cx, profile)));
+        cx.print(&slashed(profile_file.parent().unwrap_or(&profile_file)));
         return Ok(0);
     }
-    let connection_only = cx.settings.bool("connection");
-    if !connection_only {
-        about(cx, root.as_ref(), profile);
-    }
+    let (root, problems) = load_root(&request, cx.files.as_ref(), &cx.env, cx.renderer);
+    let profile = root.as_ref().and_then(|r| r.profile.as_ref());
+    let project_file = cx.settings.project_dir.join("dbt_project.yml");
+    about(cx, &project_file, &profile_file, profile);
     let mut failed = cx.tell(&problems);
-    if !connection_only {
-        let verdict = if failed { "ERROR invalid" } else { "OK found and valid" };
-        cx.say(&format!("Configuration: [{verdict}]"));
+    if cx.settings.bool("connection") {
+        cx.say("Skipping steps before connection verification");
+    } else {
+        let about_profile = profile_verdict(cx, profile, &profile_file);
+        let about_project = verdict(cx, &project_file, root.is_some() && !(failed && profile.is_some()));
+        configuration(cx, &about_profile, about_project, profile);
     }
     if let (Some(root), Some(profile)) = (&root, profile) {
         match open_adapter(profile, &root.root_dir, &cx.env) {
@@ -34,37 +36,51 @@ pub fn run(cx: &CommandContext<'_>) -> CommandResult {
         }
     } else {
         failed = true;
-        cx.say("Connection: [skipped: there is no profile to use]");
+        cx.say("Connection test skipped since no profile was found");
     }
     cx.say(if failed { "Some checks failed" } else { "All checks passed!" });
     Ok(u8::from(failed))
 }
 
-/// Versions and paths.
-fn about(cx: &CommandContext<'_>, root: Option<&RootConfig>, profile: Option<&Profile>) {
-    args::version_lines().iter().for_each(|line| cx.say(line));
-    cx.say(&format!("project: {}", slashed(&cx.settings.project_dir.join("dbt_project.yml"))));
-    if let Some(root) = root {
-        cx.say(&format!("project name: {}", root.config.name));
+/// Versions and paths, under the names that programs look for in dbt's output.
+fn about(cx: &CommandContext<'_>, project_file: &Path, profile_file: &Path, profile: Option<&Profile>) {
+    let [program, _] = args::version_lines();
+    cx.say(&format!("dbt version: {} (as {program} behaves)", crate::load::DBT_VERSION));
+    let folder = profile_file.parent().unwrap_or(profile_file);
+    cx.say(&format!("Using profiles dir at {}", slashed(folder)));
+    cx.say(&format!("Using profiles.yml file at {}", slashed(profile_file)));
+    cx.say(&format!("Using dbt_project.yml file at {}", slashed(project_file)));
+    if let Some(profile) = profile {
+        cx.say(&format!("adapter type: {}", profile.adapter_type));
     }
-    let Some(profile) = profile else { return };
-    match (&profile.embedded, &profile.span) {
-        (Some(file), _) => cx.say(&format!("profiles.yml: none; the embedded database is {file}")),
-        (None, Some(span)) => cx.say(&format!("profiles.yml: {}", span.file.path)),
-        (None, None) => {}
-    }
-    cx.say(&format!("profile: {}, target: {}, threads: {}", profile.name, profile.target_name, profile.threads));
-    cx.say(&format!("adapter type: {}", profile.adapter_type));
 }
 
-/// The folder of the profiles.yml in use, else the one where a user's own belongs.
-fn profiles_dir(cx: &CommandContext<'_>, profile: Option<&Profile>) -> PathBuf {
-    if let Some(named) = cx.settings.text("profiles_dir") {
-        return cx.env.absolute(&PathBuf::from(named));
+/// What was found of the configuration.
+fn configuration(cx: &CommandContext<'_>, about_profile: &str, about_project: &str, profile: Option<&Profile>) {
+    cx.say("Configuration:");
+    cx.say(&format!("  profiles.yml file [{about_profile}]"));
+    cx.say(&format!("  dbt_project.yml file [{about_project}]"));
+    if let Some(profile) = profile {
+        let Profile { name, target_name, threads, .. } = profile;
+        cx.say(&format!("  profile: {name}, target: {target_name}, threads: {threads}"));
     }
-    let in_use = profile.and_then(|p| p.span.as_ref()).map(|span| cx.settings.project_dir.join(&span.file.path));
-    let usual = || cx.env.home_dir().unwrap_or_else(|| cx.env.working_dir().to_path_buf()).join(".dbt");
-    in_use.and_then(|file| file.parent().map(PathBuf::from)).unwrap_or_else(usual)
+    cx.say("Required dependencies:");
+    cx.say(if git_works() { " - git [OK found]" } else { " - git [not found; packages from `git:` need it]" });
+}
+
+fn profile_verdict(cx: &CommandContext<'_>, profile: Option<&Profile>, file: &Path) -> String {
+    match profile.and_then(|p| p.embedded.as_deref()) {
+        Some(database) => format!("none; the embedded database is {database}"),
+        None => verdict(cx, file, profile.is_some()).to_owned(),
+    }
+}
+
+fn verdict(cx: &CommandContext<'_>, file: &Path, valid: bool) -> &'static str {
+    match (valid, cx.files.is_file(file)) {
+        (true, _) => "OK found and valid",
+        (false, true) => "ERROR invalid",
+        (false, false) => "ERROR not found",
+    }
 }
 
 /// Shows the settings and runs a query; whether that worked.

@@ -65,8 +65,11 @@ impl VarObject {
         let supplied = core.shared.vars.supplied(&core.facts.package);
         let suggestion =
             nearest(name, supplied.keys().map(String::as_str)).first().map(|n| format!("did you mean '{n}'?"));
-        let mut shown: Vec<(&String, serde_json::Value)> =
-            supplied.iter().filter(|(key, _)| !key.starts_with(SECRET_PREFIX)).map(|(k, v)| (k, v.to_json())).collect();
+        let mut shown: Vec<(&String, serde_json::Value)> = Vec::new();
+        for (key, value) in &supplied {
+            let secret = key.starts_with(SECRET_PREFIX);
+            shown.push((key, if secret { "*****".into() } else { value.to_json() }));
+        }
         shown.sort_by_key(|(key, _)| *key);
         let object: serde_json::Map<String, serde_json::Value> =
             shown.into_iter().map(|(k, v)| (k.clone(), v)).collect();
