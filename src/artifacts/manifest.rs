@@ -43,8 +43,7 @@ impl Serialize for Manifest<'_> {
         let created = project.info.created_at;
         let mut map = serializer.serialize_map(Some(17))?;
         map.serialize_entry("metadata", &WireDict(&self.metadata_dict()))?;
-        let nodes = || project.nodes.values().map(|n| (n.id.to_string(), Value::Map(self.node(n))));
-        map.serialize_entry("nodes", &Section(nodes))?;
+        map.serialize_entry("nodes", &Section(|| self.nodes(false)))?;
         let sources = || project.sources.values().map(|s| (s.id.to_string(), Value::Map(dict::source(s, created))));
         map.serialize_entry("sources", &Section(sources))?;
         let macros = || project.macros.iter().map(|(id, m)| (id.clone(), Value::Map(m.to_dict(created))));
@@ -79,7 +78,7 @@ impl Serialize for Manifest<'_> {
         map.serialize_entry("semantic_models", &Section(|| self.semantics(ResourceType::SemanticModel)))?;
         let unit_tests = || project.unit_tests.values().map(|u| (u.id.to_string(), Value::Map(self.unit_test(u))));
         map.serialize_entry("unit_tests", &Section(unit_tests))?;
-        map.serialize_entry("functions", &Section(|| self.semantics(ResourceType::Function)))?;
+        map.serialize_entry("functions", &Section(|| self.nodes(true)))?;
         map.end()
     }
 }
@@ -100,6 +99,12 @@ impl<'a> Manifest<'a> {
         d.insert("quoting".into(), Value::Map(quoting));
         d.insert("run_started_at".into(), timestamp(self.run_started_at).into());
         d
+    }
+
+    /// The functions, or everything else that has code.
+    fn nodes(&self, functions: bool) -> impl Iterator<Item = (String, Value)> {
+        let wanted = self.project.nodes.values().filter(move |n| n.function().is_some() == functions);
+        wanted.map(|n| (n.id.to_string(), Value::Map(self.node(n))))
     }
 
     fn node(&self, node: &Arc<Node>) -> Dict {

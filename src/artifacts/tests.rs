@@ -45,6 +45,7 @@ fn node(kind: ResourceType, name: &str, detail: Detail, parents: &[&str]) -> Nod
         refs: Vec::new(),
         sources: Vec::new(),
         metrics: Vec::new(),
+        functions: Vec::new(),
         depends_on: parents.iter().map(|p| NodeId::from(*p)).collect(),
         depends_on_macros: Vec::new(),
         created_at: 1.5,

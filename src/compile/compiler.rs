@@ -183,6 +183,7 @@ impl Compiler {
             refs: Vec::new(),
             sources: Vec::new(),
             metrics: Vec::new(),
+            functions: Vec::new(),
             depends_on: Vec::new(),
             depends_on_macros: Vec::new(),
             created_at: self.names.project.info.created_at,

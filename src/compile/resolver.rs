@@ -135,14 +135,10 @@ impl Names {
         })
     }
 
-    fn function(&self, from: &str, name: &str) -> Diagnostic {
-        let known = |s: &Arc<crate::node::Semantic>| s.kind == ResourceType::Function && s.name == name;
-        if self.project.semantics.values().any(known) {
-            let message = format!("{from} calls function('{name}'); user-defined functions are not built");
-            Diagnostic::error(codes::UNSUPPORTED, message).node(from).help("make the function a macro")
-        } else {
-            let message = format!("{from} calls function('{name}'), which does not exist");
-            Diagnostic::error(codes::REF_NOT_FOUND, message).node(from)
+    fn function(&self, from: &str, call: &[String], package: &str) -> Result<Arc<Node>, Diagnostic> {
+        match self.lookup.function(call, package) {
+            Found::Enabled(node) => Ok(node),
+            other => Err(self.lookup.bad_function(from, call, &other, None)),
         }
     }
 }
@@ -268,8 +264,19 @@ impl Resolver for NodeResolver {
         Ok(self.limited(self.names.source_as_of(&found)?, event_time))
     }
 
-    fn function(&self, _: Option<&str>, name: &str) -> Result<Resolved, Diagnostic> {
-        Err(self.names.function(self.view.from(), name))
+    fn function(&self, package: Option<&str>, name: &str) -> Result<Resolved, Diagnostic> {
+        let call: Vec<String> = package.into_iter().chain([name]).map(str::to_owned).collect();
+        let found = self.names.function(self.view.from(), &call, self.view.package())?;
+        if let View::Node(node) = &self.view
+            && !node.depends_on.contains(&found.id)
+        {
+            let shown = format!("function('{name}')");
+            let message = format!("{} calls {shown}, which was not seen while the project was parsed", node.id);
+            return Err(Diagnostic::error(codes::REF_NOT_CAPTURED, message)
+                .node(node.id.as_str())
+                .help(format!("add this line to {}:\n-- depends_on: {{{{ {shown} }}}}", node.original_path)));
+        }
+        Ok(self.names.read_relation(&found))
     }
 
     fn metric(&self, package: Option<&str>, name: &str) -> Result<Dict, Diagnostic> {
@@ -326,8 +333,11 @@ impl Resolver for UnitTestResolver {
         self.input(&found.id, &format!("source('{source}', '{table}')"))
     }
 
-    fn function(&self, _: Option<&str>, name: &str) -> Result<Resolved, Diagnostic> {
-        Err(self.names.function(&self.test, name))
+    /// A unit test runs the function itself: it has no rows that could be given.
+    fn function(&self, package: Option<&str>, name: &str) -> Result<Resolved, Diagnostic> {
+        let call: Vec<String> = package.into_iter().chain([name]).map(str::to_owned).collect();
+        let found = self.names.function(&self.test, &call, &self.package)?;
+        Ok(self.names.node_relation(&found))
     }
 
     fn metric(&self, package: Option<&str>, name: &str) -> Result<Dict, Diagnostic> {

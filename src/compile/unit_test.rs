@@ -274,6 +274,7 @@ fn source_node(test: &UnitTest, source: &Source, ephemeral: (&'static str, Value
         refs: Vec::new(),
         sources: Vec::new(),
         metrics: Vec::new(),
+        functions: Vec::new(),
         depends_on: Vec::new(),
         depends_on_macros: Vec::new(),
         created_at: 0.0,

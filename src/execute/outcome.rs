@@ -160,6 +160,7 @@ impl NodeFacts {
             }
             ResourceType::Seed => format!("seed file {representation}"),
             ResourceType::Snapshot => format!("snapshot {representation}"),
+            ResourceType::Function => format!("function {representation}"),
             ResourceType::Operation => format!("hook: {}", hook_title(node)),
             kind => format!("{kind} {}", node.name),
         };

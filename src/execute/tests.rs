@@ -91,6 +91,7 @@ pub(super) fn node(kind: ResourceType, name: &str, config: &str, code: &str, par
         refs: Vec::new(),
         sources: Vec::new(),
         metrics: Vec::new(),
+        functions: Vec::new(),
         depends_on: parents.iter().map(|p| NodeId::from(*p)).collect(),
         depends_on_macros: Vec::new(),
         created_at: 0.0,

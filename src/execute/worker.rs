@@ -196,7 +196,12 @@ impl Worker<'_> {
             }
             Member::Node(node) => self.run_or_rebuild(node, &mut outcome),
             Member::UnitTest(test) => self.run_unit_test(test, &mut outcome),
-            Member::Source(_) | Member::Other => self.nothing_to_do(&mut outcome),
+            Member::Source(_) | Member::Other => {
+                outcome.status = Status::NoOp;
+                outcome.message = Some("NO-OP".to_owned());
+                outcome.failures = Some(0);
+                Ok(())
+            }
         };
         if let Err(diagnostic) = result {
             match self.ephemeral_at_fault(&diagnostic, facts) {
@@ -219,17 +224,6 @@ impl Worker<'_> {
         let mut outcome = NodeOutcome::new(Arc::clone(facts), Status::Success);
         outcome.thread_id.clone_from(&self.thread);
         outcome
-    }
-
-    fn nothing_to_do(&self, outcome: &mut NodeOutcome) -> Result<(), Box<Diagnostic>> {
-        if outcome.node.resource_type == ResourceType::Function {
-            let message = format!("user-defined functions cannot be built yet: {}", outcome.node.name);
-            return Err(Box::new(Diagnostic::error(codes::UNSUPPORTED, message)));
-        }
-        outcome.status = Status::NoOp;
-        outcome.message = Some("NO-OP".to_owned());
-        outcome.failures = Some(0);
-        Ok(())
     }
 
     fn panicked(&self, member: &Member, facts: &Arc<NodeFacts>, payload: &(dyn std::any::Any + Send)) -> Finished {

@@ -8,22 +8,22 @@ use crate::node::{Exposure, Node, Project, ResourceType, Semantic, Source, UnitT
 /// A graph member.
 #[derive(Clone, Copy)]
 pub(crate) enum Member<'a> {
-    /// A model, seed, snapshot, data test, analysis or hook.
+    /// A model, seed, snapshot, data test, analysis, function or hook.
     Node(&'a Node),
     /// A source table.
     Source(&'a Source),
     /// An exposure.
     Exposure(&'a Exposure),
-    /// A metric, semantic model, saved query or function.
+    /// A metric, semantic model or saved query.
     Semantic(&'a Semantic),
     /// A unit test.
     UnitTest(&'a UnitTest),
 }
 
-/// Every member: nodes, sources, exposures, functions, metrics, semantic models, saved queries, unit tests.
+/// Every member: nodes, sources, exposures, metrics, semantic models, saved queries, unit tests.
 pub(crate) fn members(project: &Project) -> impl Iterator<Item = (&NodeId, Member<'_>)> {
     let semantics =
-        [ResourceType::Function, ResourceType::Metric, ResourceType::SemanticModel, ResourceType::SavedQuery]
+        [ResourceType::Metric, ResourceType::SemanticModel, ResourceType::SavedQuery]
             .into_iter()
             .flat_map(|kind| project.semantics.iter().filter(move |(_, s)| s.kind == kind));
     let nodes = project.nodes.iter().map(|(id, n)| (id, Member::Node(n)));

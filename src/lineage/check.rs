@@ -201,7 +201,7 @@ impl<'r> Run<'r> {
             return Some(Err(outside(known.get(&source.relation))));
         }
         let test = project.unit_tests.get(id);
-        let node = project.nodes.get(test.map_or(id, |t| &t.tested_node))?;
+        let node = project.nodes.get(test.map_or(id, |t| &t.tested_node)).filter(|n| n.function().is_none())?;
         if node.resource_type == ResourceType::Seed {
             return Some(Err(outside(known.get(&node.relation))));
         }
@@ -385,6 +385,11 @@ fn because_of(project: &Project, node: &Node, error: &BindError, done: &Done) ->
             let name = project.nodes.get(id).map(|n| n.name.clone());
             let name = name.or_else(|| project.sources.get(id).map(|s| format!("{}.{}", s.source_name, s.name)));
             return Some(format!("the columns of {} are not known", name.unwrap_or_else(|| id.to_string())));
+        }
+        let is_function = |n: &Node| n.function().is_some() || n.config.materialized() == "table_function";
+        let function = project.nodes.get(id).filter(|n| is_function(n));
+        if let Some(function) = function.filter(|_| error.problem == BindProblem::Function) {
+            return Some(format!("it calls {}, a function of the project", function.name));
         }
     }
     (error.problem == BindProblem::File).then(|| format!("it reads a file: {}", first_line(&error.message)))

@@ -76,6 +76,9 @@ fn tags(n: &Node) -> Value {
 /// A node's dict. `compiled` adds what compiling made.
 pub fn node(n: &Node, compiled: Option<&CompiledCode>) -> Dict {
     let mut d = Dict::new();
+    if let Some(function) = n.function() {
+        d.insert("returns".into(), Value::Map(function.returns.clone()));
+    }
     d.insert("database".into(), n.relation.database.clone().into());
     d.insert("schema".into(), n.relation.schema.clone().into());
     d.insert("name".into(), n.name.as_str().into());
@@ -119,7 +122,7 @@ pub fn node(n: &Node, compiled: Option<&CompiledCode>) -> Dict {
     d.insert("refs".into(), refs(&n.refs));
     d.insert("sources".into(), source_pairs(&n.sources));
     d.insert("metrics".into(), Value::List(n.metrics.iter().map(|m| Value::from(vec![m.as_str()])).collect()));
-    d.insert("functions".into(), Value::List(Vec::new()));
+    d.insert("functions".into(), Value::List(n.functions.iter().map(|call| strings(call)).collect()));
     d.insert("depends_on".into(), depends_on(&n.depends_on_macros, &n.depends_on));
     d.insert("compiled_path".into(), compiled.and_then(|c| c.path.clone()).into());
     if let Some(c) = compiled {
@@ -180,6 +183,10 @@ fn insert_detail(d: &mut Dict, n: &Node) {
             metadata.insert("kwargs".into(), Value::Map(g.kwargs.clone()));
             metadata.insert("namespace".into(), g.namespace.clone().into());
             d.insert("test_metadata".into(), metadata.into());
+        }
+        Detail::Function(function) => {
+            let arguments = function.arguments.iter().cloned().map(Value::Map);
+            d.insert("arguments".into(), Value::List(arguments.collect()));
         }
         Detail::Operation { index: Some(index) } => {
             d.insert("index".into(), Value::Int(i128::try_from(*index).unwrap_or_default()));
@@ -389,16 +396,17 @@ pub fn graph(project: &super::Project) -> Dict {
             .collect::<Dict>()
             .into(),
     );
-    d.insert("functions".into(), kind(ResourceType::Function).into());
+    let nodes = |functions: bool| -> Dict {
+        let wanted = project.nodes.iter().filter(|(_, n)| n.function().is_some() == functions);
+        wanted.map(|(id, n)| (id.to_string(), Value::Map(node(n, None)))).collect()
+    };
+    d.insert("functions".into(), nodes(true).into());
     d.insert(
         "groups".into(),
         project.groups.iter().map(|(id, g)| (id.clone(), Value::Map(group(g)))).collect::<Dict>().into(),
     );
     d.insert("metrics".into(), kind(ResourceType::Metric).into());
-    d.insert(
-        "nodes".into(),
-        project.nodes.iter().map(|(id, n)| (id.to_string(), Value::Map(node(n, None)))).collect::<Dict>().into(),
-    );
+    d.insert("nodes".into(), nodes(false).into());
     d.insert(
         "sources".into(),
         project.sources.iter().map(|(id, s)| (id.to_string(), Value::Map(source(s, created)))).collect::<Dict>().into(),

@@ -23,7 +23,7 @@ pub use kind::ResourceType;
 pub use macros::{Macro, MacroArgument};
 pub use meta::{Doc, Exposure, Group, Semantic};
 pub use microbatch::Microbatch;
-pub use model::{Checksum, Detail, GenericTest, Language, ModelDetail, Node, Patch, RefCall, Template};
+pub use model::{Checksum, Detail, FunctionDetail, GenericTest, Language, ModelDetail, Node, Patch, RefCall, Template};
 pub use project::{Disabled, Project, ProjectInfo};
 pub use source::Source;
 pub use unit_test::{Fixture, FixtureFormat, UnitTest};

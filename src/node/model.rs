@@ -135,11 +135,22 @@ pub enum Detail {
     Test(Option<GenericTest>),
     /// An analysis.
     Analysis,
+    /// A user-defined function.
+    Function(FunctionDetail),
     /// An `on-run-start` / `on-run-end` hook with its position, or an inline query (`index` none).
     Operation {
         /// Position in the project's list.
         index: Option<usize>,
     },
+}
+
+/// What only functions have.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FunctionDetail {
+    /// `arguments`: maps with `name`, `data_type`, `description`, `default_value`.
+    pub arguments: Vec<Dict>,
+    /// `returns`: `data_type` and `description`.
+    pub returns: Dict,
 }
 
 /// A node of the graph. `Arc`ed and never changed after parsing.
@@ -191,6 +202,8 @@ pub struct Node {
     pub sources: Vec<(String, String)>,
     /// `metric` calls.
     pub metrics: Vec<String>,
+    /// `function` calls: a name, or package and name.
+    pub functions: Vec<Vec<String>>,
     /// Resolved parents, in order of their calls.
     pub depends_on: Vec<NodeId>,
     /// Macros called while parsing (unique ids).
@@ -225,6 +238,14 @@ impl Node {
     pub fn model(&self) -> Option<&ModelDetail> {
         match &self.detail {
             Detail::Model(model) => Some(model),
+            _ => None,
+        }
+    }
+
+    /// What only functions have.
+    pub fn function(&self) -> Option<&FunctionDetail> {
+        match &self.detail {
+            Detail::Function(function) => Some(function),
             _ => None,
         }
     }

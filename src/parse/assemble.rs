@@ -12,12 +12,13 @@ use crate::diag::{Diagnostic, Diagnostics, SourceFile, Span, codes};
 use crate::jinja::Engine;
 use crate::jinja::context::{Captured, SharedContext};
 use crate::load::{SourceTree, YamlNode};
-use crate::node::{Column, Config, Detail, Language, ModelDetail, Node, Patch, ResourceType, Template};
+use crate::node::{Column, Config, Detail, FunctionDetail, Language, ModelDetail, Node, Patch, ResourceType, Template};
 
 use super::columns::{columns, constraints};
 use super::config::{ConfigSources, canonical, resolve, unrendered};
 use super::config_call;
 use super::docs::Docs;
+use super::functions;
 use super::generic_tests::{Target, TestDraft};
 use super::host;
 use super::names::{self, Defaults};
@@ -137,8 +138,8 @@ pub fn node(
     let mut captured = Captured::default();
     if raw.resource_type != ResourceType::Seed {
         let found = match node.language {
-            Language::Python => python::capture(&node.template.file, node.template.range.clone()),
-            Language::Sql => host::capture(cx.engine, cx.shared, &Arc::new(node.clone())),
+            Language::Python if raw.resource_type == ResourceType::Model => python::capture(&node.template.file, node.template.range.clone()),
+            _ => host::capture(cx.engine, cx.shared, &Arc::new(node.clone())),
         };
         match found {
             Ok(found) => captured = found,
@@ -155,6 +156,7 @@ pub fn node(
     call.extend(std::mem::take(&mut captured.config).into_iter().map(|(k, v)| (canonical(&k), v)));
     node.config = merged(cx, &node, &properties, &call, false);
     if raw.language == Language::Python
+        && raw.resource_type == ResourceType::Model
         && !call.contains_key("materialized")
         && !properties.contains_key("materialized")
     {
@@ -234,6 +236,7 @@ pub fn generic_test(
         refs: Vec::new(),
         sources: Vec::new(),
         metrics: Vec::new(),
+        functions: Vec::new(),
         depends_on: Vec::new(),
         depends_on_macros: Vec::new(),
         created_at: cx.created_at,
@@ -361,6 +364,7 @@ fn draft(cx: &Cx<'_>, raw: &Raw, patch: Option<&(&Entry, Option<Version>)>) -> N
             Detail::Seed { root_path: root }
         }
         ResourceType::Snapshot => Detail::Snapshot,
+        ResourceType::Function => Detail::Function(FunctionDetail::default()),
         ResourceType::Test => Detail::Test(None),
         ResourceType::Operation => Detail::Operation { index: raw.hook_index },
         _ => Detail::Analysis,
@@ -389,6 +393,7 @@ fn draft(cx: &Cx<'_>, raw: &Raw, patch: Option<&(&Entry, Option<Version>)>) -> N
         refs: Vec::new(),
         sources: Vec::new(),
         metrics: Vec::new(),
+        functions: Vec::new(),
         depends_on: Vec::new(),
         depends_on_macros: Vec::new(),
         created_at: cx.created_at,
@@ -450,6 +455,9 @@ fn describe(node: &mut Node, entry: &Entry, version: Option<&Version>, docs: &mu
     node.columns = columns(&entry.value, &entry.package, docs);
     if let Some(version) = version {
         node.columns = version_columns(node.columns.clone(), version, &entry.package, docs);
+    }
+    if let Detail::Function(function) = &mut node.detail {
+        *function = functions::described(&entry.value, &entry.package, docs);
     }
     if let Detail::Model(model) = &mut node.detail {
         let own = version.and_then(|v| v.entry.get("constraints"));
@@ -528,6 +536,11 @@ fn take_calls(node: &mut Node, captured: Captured) {
             node.sources.push(pair);
         }
     }
+    for call in captured.functions {
+        if !node.functions.contains(&call) {
+            node.functions.push(call);
+        }
+    }
     node.metrics.extend(captured.metrics.into_iter().filter_map(|m| m.last().cloned()));
     node.depends_on_macros = captured.macros.into_iter().collect();
 }
@@ -569,6 +582,7 @@ fn check_config(node: &Node, entry: Option<&Entry>, diagnostics: &mut Diagnostic
     }
     match node.resource_type {
         ResourceType::Test => check_severity(node, &at, diagnostics),
+        ResourceType::Function if node.config.enabled() => functions::check(node, entry, diagnostics),
         ResourceType::Snapshot if node.config.enabled() => diagnostics.extend(super::snapshots::problems(node, &at)),
         _ => {}
     }

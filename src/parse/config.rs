@@ -233,6 +233,7 @@ fn node_defaults(resource_type: ResourceType, d: &mut Dict) {
     let materialized = match resource_type {
         ResourceType::Seed => "seed",
         ResourceType::Snapshot => "snapshot",
+        ResourceType::Function => "function",
         _ => "view",
     };
     d.insert("materialized".into(), materialized.into());
@@ -268,6 +269,12 @@ fn node_defaults(resource_type: ResourceType, d: &mut Dict) {
         ResourceType::Seed => {
             d.insert("delimiter".into(), ",".into());
             d.insert("quote_columns".into(), Value::Null);
+        }
+        ResourceType::Function => {
+            d.insert("type".into(), "scalar".into());
+            for key in ["volatility", "runtime_version", "entry_point"] {
+                d.insert(key.into(), Value::Null);
+            }
         }
         ResourceType::Snapshot => {
             for key in ["strategy", "target_schema", "target_database", "updated_at", "check_cols"] {

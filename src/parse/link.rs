@@ -124,6 +124,17 @@ fn link_node(cx: &Cx<'_>, node: &Arc<Node>, lookup: &Lookup) -> (Linked, Vec<Dia
         let problem = lookup.bad_source(node.id.as_str(), (source, table), &found, Some(span));
         dropped |= refuse(is_test, matches!(found, Found::Disabled(_)), problem, &mut problems);
     }
+    for call in &node.functions {
+        let found = lookup.function(call, &node.package);
+        if let Found::Enabled(target) = &found {
+            push(&mut linked.depends_on, &target.id);
+            continue;
+        }
+        let name = call.last().map(String::as_str).unwrap_or_default();
+        let span = place_of(&node.template.span(), "function", name);
+        let problem = lookup.bad_function(node.id.as_str(), call, &found, Some(span));
+        dropped |= refuse(is_test, matches!(found, Found::Disabled(_)), problem, &mut problems);
+    }
     let result = if dropped { Linked::Dropped(node.id.clone()) } else { Linked::Node(Arc::new(linked)) };
     (result, problems)
 }

@@ -21,6 +21,7 @@ mod docs;
 mod external;
 mod extras;
 pub mod fixture_rows;
+mod functions;
 mod generic_tests;
 mod host;
 mod link;
@@ -305,6 +306,7 @@ fn section_of(resource_type: ResourceType) -> &'static str {
         ResourceType::Snapshot => "snapshots",
         ResourceType::Analysis => "analyses",
         ResourceType::Test => "data_tests",
+        ResourceType::Function => "functions",
         _ => "models",
     }
 }
@@ -581,7 +583,7 @@ fn find_unit_tests(
 
 fn report_unused(project: &Project, patches: &Patches, diagnostics: &mut Diagnostics) {
     let mut known: HashMap<&'static str, Vec<String>> = HashMap::new();
-    for section in ["models", "seeds", "snapshots", "analyses", "macros", "data_tests"] {
+    for section in ["models", "seeds", "snapshots", "analyses", "macros", "data_tests", "functions"] {
         known.insert(section, Vec::new());
     }
     for node in project.nodes.values() {

@@ -236,7 +236,7 @@ fn is_condition(section: &str, path: &[std::borrow::Cow<'_, str>]) -> bool {
 
 /// Whether a section describes resources that are in files of their own.
 fn is_described(section: &str) -> bool {
-    matches!(section, "models" | "seeds" | "snapshots" | "analyses" | "macros" | "data_tests")
+    matches!(section, "models" | "seeds" | "snapshots" | "analyses" | "macros" | "data_tests" | "functions")
 }
 
 fn described_twice(section: &str, name: &str) -> String {

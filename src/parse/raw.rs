@@ -90,6 +90,9 @@ pub fn collect(package: &Package, diagnostics: &mut Diagnostics) -> Vec<Raw> {
                 raw.fqn = fqn(name, &path, &stem);
                 raws.push(raw);
             }
+            FileKind::Function => {
+                raws.push(whole_file(name, entry, ResourceType::Function, entry.relative_path().to_owned()))
+            }
             FileKind::Seed => raws.push(seed(name, entry)),
             FileKind::Snapshot => snapshots(name, entry, &mut raws, diagnostics),
             _ => {}

@@ -30,6 +30,8 @@ pub struct Lookup {
     sources: HashMap<(String, String), Vec<Arc<Source>>>,
     disabled_nodes: HashMap<String, Vec<Arc<Node>>>,
     disabled_sources: HashMap<(String, String), NodeId>,
+    functions: HashMap<String, Vec<Arc<Node>>>,
+    disabled_functions: HashMap<String, Vec<Arc<Node>>>,
 }
 
 impl Lookup {
@@ -40,6 +42,9 @@ impl Lookup {
         for node in project.nodes.values().filter(|n| n.is_refable()) {
             lookup.nodes.entry(node.name.clone()).or_default().push(Arc::clone(node));
         }
+        for node in project.nodes.values().filter(|n| n.function().is_some()) {
+            lookup.functions.entry(node.name.clone()).or_default().push(Arc::clone(node));
+        }
         for source in project.sources.values() {
             let key = (source.source_name.clone(), source.name.clone());
             lookup.sources.entry(key).or_default().push(Arc::clone(source));
@@ -48,6 +53,9 @@ impl Lookup {
             match resource {
                 Disabled::Node(n) if n.is_refable() => {
                     lookup.disabled_nodes.entry(n.name.clone()).or_default().push(Arc::clone(n));
+                }
+                Disabled::Node(n) if n.function().is_some() => {
+                    lookup.disabled_functions.entry(n.name.clone()).or_default().push(Arc::clone(n));
                 }
                 Disabled::Source(s) => {
                     lookup.disabled_sources.insert((s.source_name.clone(), s.name.clone()), s.id.clone());
@@ -97,6 +105,45 @@ impl Lookup {
         match self.sources.get(&key).and_then(pick) {
             Some(found) => Found::Enabled(found),
             None => self.disabled_sources.get(&key).map_or(Found::Missing, |id| Found::Disabled(id.clone())),
+        }
+    }
+
+    /// What a `function` call means, seen from a package: an explicit package only; else root project, own package, any.
+    pub fn function(&self, call: &[String], from_package: &str) -> Found<Node> {
+        let (package, name) = match call {
+            [package, name] => (Some(package.as_str()), name),
+            [name] => (None, name),
+            _ => return Found::Missing,
+        };
+        let pick = |index: &HashMap<String, Vec<Arc<Node>>>| -> Option<Arc<Node>> {
+            let candidates = index.get(name)?;
+            let places = match package {
+                Some(package) => vec![Some(package)],
+                None => vec![Some(self.root.as_str()), Some(from_package), None],
+            };
+            let of = |place: Option<&str>| candidates.iter().find(|n| place.is_none_or(|p| n.package == p));
+            places.into_iter().find_map(of).cloned()
+        };
+        match (pick(&self.functions), pick(&self.disabled_functions)) {
+            (Some(node), _) => Found::Enabled(node),
+            (None, Some(node)) => Found::Disabled(node.id.clone()),
+            (None, None) => Found::Missing,
+        }
+    }
+
+    /// The problem of a `function` call that finds nothing usable.
+    pub fn bad_function(&self, from: &str, call: &[String], found: &Found<Node>, span: Option<Span>) -> Diagnostic {
+        let name = call.last().map(String::as_str).unwrap_or_default();
+        if let Found::Disabled(id) = found {
+            let message = format!("{from} depends on a function named '{name}' which is disabled ({id})");
+            let problem = Diagnostic::error(codes::REF_DISABLED, message).at(span).node(from);
+            return problem.help("enable it, or disable the node that calls it");
+        }
+        let message = format!("{from} depends on a function named '{name}' which was not found");
+        let problem = Diagnostic::error(codes::REF_NOT_FOUND, message).at(span).node(from);
+        match nearest(name, self.functions.keys().map(String::as_str)).as_slice() {
+            [] => problem.help(format!("create functions/{name}.sql, or install the package that holds it")),
+            near => problem.help(format!("did you mean {}?", quoted(near))),
         }
     }
 

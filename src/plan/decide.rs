@@ -163,11 +163,7 @@ impl PlanRequest<'_> {
             ));
         }
         let semantic = self.project.semantics.get(id)?;
-        let decision = match semantic.kind {
-            ResourceType::Function => decided(Action::Refuse, "user-defined functions cannot be built yet"),
-            _ => decided(Action::Skip, "nothing is built for it"),
-        };
-        Some(bare(&semantic.name, semantic.kind, decision))
+        Some(bare(&semantic.name, semantic.kind, decided(Action::Skip, "nothing is built for it")))
     }
 
     fn step(&self, node: &Node, decision: Decision) -> Step {
@@ -232,7 +228,7 @@ impl PlanRequest<'_> {
             (_, "view") => self.view(node),
             (_, "incremental") => self.incremental(node),
             (_, "external") => self.external(node),
-            (_, "table_function") => decided(Action::TableFunction, "functions are replaced in every run"),
+            (_, "table_function") | (ResourceType::Function, "function") => decided(Action::TableFunction, "functions are replaced in every run"),
             (_, other) => {
                 decided(Action::Custom { maker: None }, format!("the materialization '{other}' decides as it runs"))
             }

@@ -26,7 +26,7 @@ pub fn writes(node: &Node, all_tests_store: bool) -> bool {
         Some(kind) => kind != "ephemeral",
         None => node.config.bool("store_failures").unwrap_or(all_tests_store),
     };
-    node.is_relational() || (node.resource_type == ResourceType::Test && stores())
+    node.is_relational() || node.function().is_some() || (node.resource_type == ResourceType::Test && stores())
 }
 
 /// The schemas that nodes need and that do not exist. `exists` is asked in the spelling of the nodes.

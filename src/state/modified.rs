@@ -147,7 +147,7 @@ impl<'a> Comparison<'a> {
             (Some(node), Some(old)) => !self.same_node(node, new, old)?,
             (Some(_), None) => true,
             // dbt counts new sources and the like as unmodified: `state:new` finds them.
-            (None, None) => matches!(id.resource_type(), "unit_test" | "function"),
+            (None, None) => id.resource_type() == "unit_test",
             (None, Some(old)) => !self.same_other(id, new, old),
         };
         Ok(self.macros_modified(node)? || different)
@@ -161,6 +161,7 @@ impl<'a> Comparison<'a> {
         let same_contract = self.same_contract(new, old)?;
         let keys: &[&str] = match node.resource_type {
             ResourceType::Model => &["latest_version", "access"],
+            ResourceType::Function => &["arguments", "returns"],
             _ => &[],
         };
         Ok(same_contract
@@ -203,7 +204,7 @@ impl<'a> Comparison<'a> {
                 ["metrics", "group_by", "where"].into_iter().all(query)
                     && all(&["description", "label", "config", "group", "exports", "tags"])
             }
-            _ => all(&["description", "arguments", "returns", "config", "raw_code"]),
+            _ => all(&["description", "config"]),
         }
     }
 

@@ -206,6 +206,7 @@ mod tests {
             refs: Vec::new(),
             sources: Vec::new(),
             metrics: Vec::new(),
+            functions: Vec::new(),
             depends_on: vec![NodeId::from("source.shop.raw.orders")],
             depends_on_macros: Vec::new(),
             created_at: 0.0,

@@ -39,7 +39,16 @@ impl Command {
     /// What the command takes when the user does not say.
     pub fn default_types(self) -> &'static [T] {
         match self {
-            Self::Build => &[T::Model, T::Seed, T::Snapshot, T::Test, T::UnitTest, T::Exposure, T::SavedQuery],
+            Self::Build => &[
+                T::Model,
+                T::Seed,
+                T::Snapshot,
+                T::Test,
+                T::UnitTest,
+                T::Exposure,
+                T::SavedQuery,
+                T::Function,
+            ],
             Self::Run => &[T::Model],
             Self::Test => &[T::Test, T::UnitTest],
             Self::Seed => &[T::Seed],
@@ -48,7 +57,7 @@ impl Command {
             Self::SourceFreshness => &[T::Source],
             Self::Check => &[T::Model, T::Snapshot, T::Test, T::UnitTest, T::Analysis],
             Self::Compile | Self::Show | Self::DocsGenerate => {
-                &[T::Model, T::Seed, T::Snapshot, T::Test, T::Analysis, T::Operation]
+                &[T::Model, T::Seed, T::Snapshot, T::Test, T::Analysis, T::Operation, T::Function]
             }
             Self::List => &[
                 T::Model,
@@ -70,7 +79,6 @@ impl Command {
     pub fn all_types(self) -> Vec<T> {
         let mut types = self.default_types().to_vec();
         match self {
-            Self::Build => types.push(T::Function),
             Self::List => types.push(T::Analysis),
             _ => {}
         }

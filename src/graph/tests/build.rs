@@ -68,6 +68,7 @@ impl Builder {
             refs: Vec::new(),
             sources: Vec::new(),
             metrics: Vec::new(),
+            functions: Vec::new(),
             depends_on: ids(parents),
             depends_on_macros: Vec::new(),
             created_at: 0.0,

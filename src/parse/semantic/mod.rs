@@ -1,4 +1,4 @@
-//! The semantic layer: semantic models, metrics, saved queries, and functions, out of properties entries.
+//! The semantic layer: semantic models, metrics and saved queries, out of properties entries.
 //!
 //! In: rendered entries; then the project, whose models are known. Out: [`Semantic`]s with descriptions, and the metrics
 //! that `create_metric` asks for; [`link`] gives them parents, [`time_spine`] checks what they need of models. Rules:
@@ -32,7 +32,6 @@ pub fn collect(cx: &Cx<'_>, patches: &Patches, docs: &mut Docs<'_>, diagnostics:
         ("semantic_models", ResourceType::SemanticModel),
         ("metrics", ResourceType::Metric),
         ("saved_queries", ResourceType::SavedQuery),
-        ("functions", ResourceType::Function),
     ];
     let mut found: Vec<Semantic> = Vec::new();
     let mut seen: HashMap<NodeId, Span> = HashMap::new();

@@ -94,3 +94,15 @@
     {%- endfor -%}
     {%- do adapter.drop_relation(found) -%}
 {%- endmacro %}
+
+
+{#-
+  Removes the view that a killed run of dbt kept as backup. No backups are made here, and a table of that name may be
+  somebody's, so tables stay.
+-#}
+{% macro drop_leftover_backup(relation) -%}
+    {%- set found = load_cached_relation(make_backup_relation(relation, 'view')) -%}
+    {%- if found is not none and found.is_view -%}
+        {%- do drop_leftover_relation(found) -%}
+    {%- endif -%}
+{%- endmacro %}

@@ -19,6 +19,7 @@
 
     {#- Left behind by a run that was killed. -#}
     {%- do drop_leftover_relation(intermediate_relation) -%}
+    {%- do drop_leftover_backup(target_relation) -%}
 
     {%- set to_drop = [] -%}
 

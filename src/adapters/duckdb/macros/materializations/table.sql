@@ -10,6 +10,7 @@
 
     {#- Left behind by a run that was killed. -#}
     {%- do drop_leftover_relation(intermediate_relation) -%}
+    {%- do drop_leftover_backup(target_relation) -%}
 
     {{- run_hooks(pre_hooks, inside_transaction=False) -}}
     {{- run_hooks(pre_hooks, inside_transaction=True) -}}
