@@ -122,6 +122,11 @@ pub trait Adapter: Send + Sync {
 
     /// The connection's settings as `debug` shows them; nothing secret among them.
     fn describe(&self) -> Vec<(String, String)>;
+
+    /// The options that Jinja's `target` always shows, with their values where the profile says nothing, in dbt's order.
+    fn target_options(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
 }
 
 /// One session with the engine. Statements outside [`Connection::begin`] ... [`Connection::commit`] commit on their own.

@@ -148,10 +148,16 @@ impl YamlRenderer for ProjectYaml {
     }
 
     fn target(&self, profile: &Profile) -> Dict {
-        let mut target = profile.target();
-        if let Ok(adapter) = open_adapter(profile, &self.base_dir, &self.env) {
-            target.insert("database".into(), adapter.default_database().into());
-            target.insert("schema".into(), adapter.default_schema().into());
+        let given = profile.target();
+        let Ok(adapter) = open_adapter(profile, &self.base_dir, &self.env) else { return given };
+        let mut target = Dict::new();
+        target.insert("database".into(), adapter.default_database().into());
+        target.insert("schema".into(), adapter.default_schema().into());
+        for (name, otherwise) in adapter.target_options() {
+            target.insert(name.to_owned(), given.get(name).cloned().unwrap_or(otherwise));
+        }
+        for (name, value) in given {
+            target.entry(name).or_insert(value);
         }
         target
     }

@@ -111,7 +111,8 @@ impl Names {
             return Ok(());
         }
         let (name, package, version) = (&target.name, &target.package, &model.version);
-        let message = format!("{} refers to {name} without a version: that is v{version}, and v{newest} is there", reader.id);
+        let message =
+            format!("{} refers to {name} without a version: that is v{version}, and v{newest} is there", reader.id);
         let info = Diagnostic::info(codes::UNPINNED_REF, message)
             .named(warnings::UNPINNED_REF_NEW_VERSION_AVAILABLE)
             .node(reader.id.as_str())

@@ -22,10 +22,9 @@ pub(crate) enum Member<'a> {
 
 /// Every member: nodes, sources, exposures, metrics, semantic models, saved queries, unit tests.
 pub(crate) fn members(project: &Project) -> impl Iterator<Item = (&NodeId, Member<'_>)> {
-    let semantics =
-        [ResourceType::Metric, ResourceType::SemanticModel, ResourceType::SavedQuery]
-            .into_iter()
-            .flat_map(|kind| project.semantics.iter().filter(move |(_, s)| s.kind == kind));
+    let semantics = [ResourceType::Metric, ResourceType::SemanticModel, ResourceType::SavedQuery]
+        .into_iter()
+        .flat_map(|kind| project.semantics.iter().filter(move |(_, s)| s.kind == kind));
     let nodes = project.nodes.iter().map(|(id, n)| (id, Member::Node(n)));
     let sources = project.sources.iter().map(|(id, s)| (id, Member::Source(s)));
     let exposures = project.exposures.iter().map(|(id, e)| (id, Member::Exposure(e)));

@@ -61,12 +61,13 @@ fn source_pairs(pairs: &[(String, String)]) -> Value {
     Value::List(pairs.iter().map(|(a, b)| Value::from(vec![a.as_str(), b.as_str()])).collect())
 }
 
-/// `tags` of the config; a run hook has the name of its phase instead.
+/// `tags` of the config; a run hook has the name of its phase too.
 fn tags(n: &Node) -> Value {
     if let Detail::Operation { index: Some(_) } = n.detail {
         for phase in ["on-run-start", "on-run-end"] {
             if n.name.contains(&format!("-{phase}-")) {
-                return vec![phase].into();
+                let tags: Vec<&str> = std::iter::once(phase).chain(n.tags()).collect();
+                return tags.into();
             }
         }
     }
@@ -189,7 +190,8 @@ fn insert_detail(d: &mut Dict, n: &Node) {
             d.insert("arguments".into(), Value::List(arguments.collect()));
         }
         Detail::Operation { index: Some(index) } => {
-            d.insert("index".into(), Value::Int(i128::try_from(*index).unwrap_or_default()));
+            // dbt counts from zero here and from one in its log.
+            d.insert("index".into(), Value::Int(i128::try_from(index.saturating_sub(1)).unwrap_or_default()));
         }
         Detail::Operation { index: None } | Detail::Seed { .. } | Detail::Snapshot | Detail::Analysis => {}
     }
@@ -267,7 +269,12 @@ pub fn exposure(e: &Exposure, created_at: f64) -> Dict {
         ("meta", Value::Map(Dict::new())),
         ("tags", Value::List(Vec::new())),
     ] {
-        d.insert(key.into(), e.fields.get(key).cloned().unwrap_or(default));
+        let given = e.fields.get(key).cloned().unwrap_or(default);
+        let value = match (key, given.as_map()) {
+            ("owner", Some(given)) => owner(given),
+            _ => given,
+        };
+        d.insert(key.into(), value);
     }
     d.insert("config".into(), Value::Map(e.config.0.clone()));
     d.insert("unrendered_config".into(), Value::Map(e.unrendered_config.clone()));
@@ -304,8 +311,7 @@ pub fn unit_test(u: &UnitTest, created_at: f64) -> Dict {
     d.insert("unique_id".into(), u.id.as_str().into());
     d.insert("fqn".into(), strings(&u.fqn));
     d.insert("description".into(), u.description.as_str().into());
-    let overrides = if u.overrides.is_empty() { Value::Null } else { Value::Map(u.overrides.clone()) };
-    d.insert("overrides".into(), overrides);
+    d.insert("overrides".into(), overrides(&u.overrides));
     // dbt names the tested model alone; the inputs are parents of the test only while it runs.
     d.insert("depends_on".into(), depends_on(&[], std::slice::from_ref(&u.tested_node)));
     d.insert("config".into(), Value::Map(u.config.0.clone()));
@@ -315,6 +321,26 @@ pub fn unit_test(u: &UnitTest, created_at: f64) -> Dict {
     d.insert("versions".into(), Value::Null);
     d.insert("version".into(), u.version.clone());
     d
+}
+
+/// A unit test's overrides; with one kind all are there.
+fn overrides(given: &Dict) -> Value {
+    if given.is_empty() {
+        return Value::Null;
+    }
+    let kinds = ["macros", "vars", "env_vars"].map(|kind| {
+        let own = given.get(kind).filter(|v| !v.is_null()).cloned();
+        (kind.to_owned(), own.unwrap_or_else(|| Value::Map(Dict::new())))
+    });
+    Value::Map(Dict::from_iter(kinds))
+}
+
+/// An owner: address and name are always there.
+fn owner(given: &Dict) -> Value {
+    let known = ["email", "name"].map(|key| (key.to_owned(), given.get(key).cloned().unwrap_or_default()));
+    let mut all = Dict::from_iter(known);
+    all.extend(given.iter().map(|(k, v)| (k.clone(), v.clone())));
+    Value::Map(all)
 }
 
 /// `staging/schema.yml` for `models/staging/schema.yml`: dbt's `path` is relative to the resource folder.
@@ -331,7 +357,7 @@ pub fn group(g: &Group) -> Dict {
     d.insert("path".into(), below_first_folder(&g.original_path).into());
     d.insert("original_file_path".into(), g.original_path.as_str().into());
     d.insert("unique_id".into(), g.unique_id.as_str().into());
-    d.insert("owner".into(), Value::Map(g.owner.clone()));
+    d.insert("owner".into(), owner(&g.owner));
     d.insert("description".into(), g.fields.get("description").cloned().unwrap_or_default());
     let mut config = Dict::new();
     let meta = g.fields.get("config").and_then(|c| c.get("meta")).cloned();

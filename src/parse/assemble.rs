@@ -138,7 +138,9 @@ pub fn node(
     let mut captured = Captured::default();
     if raw.resource_type != ResourceType::Seed {
         let found = match node.language {
-            Language::Python if raw.resource_type == ResourceType::Model => python::capture(&node.template.file, node.template.range.clone()),
+            Language::Python if raw.resource_type == ResourceType::Model => {
+                python::capture(&node.template.file, node.template.range.clone())
+            }
             _ => host::capture(cx.engine, cx.shared, &Arc::new(node.clone())),
         };
         match found {
@@ -197,22 +199,14 @@ fn unrendered_config(
 }
 
 /// The node of a generic test.
-pub fn generic_test(
-    cx: &Cx<'_>,
-    draft: TestDraft,
-    group: Option<String>,
-    diagnostics: &mut Diagnostics,
-) -> Option<Node> {
+pub fn generic_test(cx: &Cx<'_>, draft: TestDraft, diagnostics: &mut Diagnostics) -> Option<Node> {
     let file = SourceFile::made_from(draft.span.clone(), draft.raw_code.clone());
     let range = 0..draft.raw_code.len();
     let sources = |raw| {
         let (own, root) = cx.trees(&draft.package, ResourceType::Test, raw);
         ConfigSources { own, properties: None, call: Some(&draft.config), root }
     };
-    let mut config = resolve(ResourceType::Test, &draft.fqn, sources(false));
-    if let Some(group) = group {
-        config.0.insert("group".into(), group.into());
-    }
+    let config = resolve(ResourceType::Test, &draft.fqn, sources(false));
     let unrendered_config = unrendered(&draft.fqn, sources(true));
     let mut node = Node {
         id: draft.unique_id,
@@ -277,9 +271,8 @@ pub fn generic_test(
             return None;
         }
     }
-    if !node.depends_on_macros.contains(&entry.unique_id) {
-        node.depends_on_macros.insert(0, entry.unique_id.clone());
-    }
+    node.depends_on_macros.retain(|id| *id != entry.unique_id);
+    node.depends_on_macros.insert(0, entry.unique_id.clone());
     finish(cx, node, diagnostics)
 }
 
@@ -294,11 +287,8 @@ fn configure_test(cx: &Cx<'_>, node: &mut Node, said: Dict) {
         let (own, root) = cx.trees(&node.package, ResourceType::Test, raw);
         ConfigSources { own, properties: None, call: Some(&call), root }
     };
-    let group = node.config.0.get("group").cloned();
-    let mut config = resolve(ResourceType::Test, &node.fqn, sources(false));
-    config.0.extend(group.map(|group| ("group".into(), group)));
     node.unrendered_config = unrendered(&node.fqn, sources(true));
-    node.config = config;
+    node.config = resolve(ResourceType::Test, &node.fqn, sources(false));
     node.config_call = call;
 }
 

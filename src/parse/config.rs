@@ -229,6 +229,10 @@ pub fn defaults(resource_type: ResourceType) -> Dict {
     d
 }
 
+/// Columns of a snapshot that `snapshot_meta_column_names` can call otherwise.
+const SNAPSHOT_COLUMNS: [&str; 5] =
+    ["dbt_valid_to", "dbt_valid_from", "dbt_scd_id", "dbt_updated_at", "dbt_is_deleted"];
+
 fn node_defaults(resource_type: ResourceType, d: &mut Dict) {
     let materialized = match resource_type {
         ResourceType::Seed => "seed",
@@ -280,8 +284,7 @@ fn node_defaults(resource_type: ResourceType, d: &mut Dict) {
             for key in ["strategy", "target_schema", "target_database", "updated_at", "check_cols"] {
                 d.insert(key.into(), Value::Null);
             }
-            let names = ["dbt_valid_to", "dbt_valid_from", "dbt_scd_id", "dbt_updated_at", "dbt_is_deleted"];
-            let names: Dict = names.iter().map(|n| ((*n).to_owned(), Value::Null)).collect();
+            let names: Dict = SNAPSHOT_COLUMNS.iter().map(|n| ((*n).to_owned(), Value::Null)).collect();
             d.insert("snapshot_meta_column_names".into(), names.into());
             d.insert("dbt_valid_to_current".into(), Value::Null);
         }
@@ -306,6 +309,13 @@ fn finish(resource_type: ResourceType, config: &mut Dict) {
                 };
                 config.insert("store_failures_as".into(), kind);
             }
+        }
+    }
+    if resource_type == ResourceType::Snapshot
+        && let Some(Value::Map(names)) = config.get_mut("snapshot_meta_column_names")
+    {
+        for name in SNAPSHOT_COLUMNS {
+            names.entry(name.to_owned()).or_insert(Value::Null);
         }
     }
     // YAML reads a bare `off` as false; dbt keeps the word.

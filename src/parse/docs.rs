@@ -45,7 +45,7 @@ impl<'a> Docs<'a> {
             Some(value) => value.to_string(),
         };
         if !text.contains("{{") && !text.contains("{%") && !text.contains("{#") {
-            return Described { text: text.trim_end_matches('\n').to_owned(), blocks: Vec::new() };
+            return Described { text, blocks: Vec::new() };
         }
         let mut blocks = Vec::new();
         let mut replaced = String::new();
@@ -68,7 +68,9 @@ impl<'a> Docs<'a> {
         }
         if plain && !rest.contains("{%") && !rest.contains("{#") && !replaced.contains("{%") {
             replaced.push_str(rest);
-            return Described { text: replaced.trim_end_matches('\n').to_owned(), blocks };
+            // As Jinja ends a text: without its last line end.
+            let text = replaced.strip_suffix('\n').map(str::to_owned).unwrap_or(replaced);
+            return Described { text, blocks };
         }
         match (self.render)(&text, package) {
             Ok(text) => Described { text, blocks },

@@ -186,7 +186,7 @@ fn draft(
     let mut all_tags: Vec<String> = tags.iter().cloned().chain(texts(split.config.get("tags"))).collect();
     all_tags.sort();
     all_tags.dedup();
-    if split.kwargs.contains_key("model") {
+    if split.kwargs.contains_key("model") || split.arguments.contains_key("model") {
         let message = format!("the test `{name}` must not be given an argument `model`: it is the tested relation");
         diagnostics.push(Diagnostic::error(codes::PROPERTIES_INVALID, message).at(test.span.clone()));
         return None;
@@ -194,6 +194,7 @@ fn draft(
     if let Some(column) = column {
         split.kwargs.insert("column_name".into(), column.into());
     }
+    split.kwargs.extend(std::mem::take(&mut split.arguments));
     split.kwargs.insert("model".into(), target.model_text().into());
     let (file_name, full) = match &split.custom_name {
         Some(custom) => (custom.clone(), custom.clone()),
@@ -237,6 +238,8 @@ fn draft(
 #[derive(Default)]
 struct Split {
     kwargs: Dict,
+    /// Those under `arguments`: after all others.
+    arguments: Dict,
     config: Dict,
     custom_name: Option<String>,
     description: Value,
@@ -249,7 +252,7 @@ fn split_args(args: Vec<(String, YamlNode)>, render: &ConfigRenderer<'_>, diagno
     for (key, node) in args {
         match key.as_str() {
             "config" => config.extend(node.entries().map(|(k, _, v)| (k.into_owned(), v.clone()))),
-            "arguments" if node.is_map() => split.kwargs.extend(node.to_dict()),
+            "arguments" if node.is_map() => split.arguments.extend(node.to_dict()),
             "name" => split.custom_name = Some(node.to_base().to_string()),
             "description" => split.description = node.to_base(),
             k if CONFIG_KEYS.contains(&k) => direct.push((key, node)),

@@ -41,6 +41,17 @@ pub fn link(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnostics) {
     let exposures: Vec<_> = project.exposures.values().cloned().collect();
     for exposure in exposures {
         let mut linked = (*exposure).clone();
+        for (source, table) in &exposure.sources {
+            match lookup.source(source, table, &exposure.package) {
+                Found::Enabled(found) => push(&mut linked.depends_on, &found.id),
+                found => diagnostics.push(lookup.bad_source(
+                    exposure.id.as_str(),
+                    (source, table),
+                    &found,
+                    Some(exposure.span.clone()),
+                )),
+            }
+        }
         for call in &exposure.refs {
             match lookup.reference(call, &exposure.package) {
                 Found::Enabled(node) if node.model().is_some_and(|m| m.access == "private") => {
@@ -56,17 +67,6 @@ pub fn link(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnostics) {
                     call,
                     &found,
                     Some(place_of(&exposure.span, "ref", &call.name)),
-                )),
-            }
-        }
-        for (source, table) in &exposure.sources {
-            match lookup.source(source, table, &exposure.package) {
-                Found::Enabled(found) => push(&mut linked.depends_on, &found.id),
-                found => diagnostics.push(lookup.bad_source(
-                    exposure.id.as_str(),
-                    (source, table),
-                    &found,
-                    Some(exposure.span.clone()),
                 )),
             }
         }
@@ -102,6 +102,16 @@ fn link_node(cx: &Cx<'_>, node: &Arc<Node>, lookup: &Lookup) -> (Linked, Vec<Dia
     let mut problems = Vec::new();
     let is_test = node.resource_type == ResourceType::Test;
     let mut dropped = false;
+    for (source, table) in &node.sources {
+        let found = lookup.source(source, table, &node.package);
+        if let Found::Enabled(target) = &found {
+            push(&mut linked.depends_on, &target.id);
+            continue;
+        }
+        let span = place_of(&node.template.span(), "source", table);
+        let problem = lookup.bad_source(node.id.as_str(), (source, table), &found, Some(span));
+        dropped |= refuse(is_test, matches!(found, Found::Disabled(_)), problem, &mut problems);
+    }
     for call in &node.refs {
         let found = lookup.reference(call, &node.package);
         if let Found::Enabled(target) = &found {
@@ -112,16 +122,6 @@ fn link_node(cx: &Cx<'_>, node: &Arc<Node>, lookup: &Lookup) -> (Linked, Vec<Dia
         }
         let span = place_of(&node.template.span(), "ref", &call.name);
         let problem = lookup.bad_reference(node.id.as_str(), call, &found, Some(span));
-        dropped |= refuse(is_test, matches!(found, Found::Disabled(_)), problem, &mut problems);
-    }
-    for (source, table) in &node.sources {
-        let found = lookup.source(source, table, &node.package);
-        if let Found::Enabled(target) = &found {
-            push(&mut linked.depends_on, &target.id);
-            continue;
-        }
-        let span = place_of(&node.template.span(), "source", table);
-        let problem = lookup.bad_source(node.id.as_str(), (source, table), &found, Some(span));
         dropped |= refuse(is_test, matches!(found, Found::Disabled(_)), problem, &mut problems);
     }
     for call in &node.functions {

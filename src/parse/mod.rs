@@ -147,7 +147,7 @@ pub fn parse(request: &ParseRequest<'_>) -> (Parsed, Diagnostics) {
     checks::ambiguously_enabled(&patches, &collected.disabled, &mut diagnostics);
     let mut drafts = test_drafts(&cx, &patches, &collected, &rendering, &mut diagnostics);
     with_docs(&cx, &blocks, &mut diagnostics, |docs, _| {
-        for (draft, _) in &mut drafts {
+        for draft in &mut drafts {
             docs.span = Some(draft.span.clone());
             draft.description = docs.describe(Some(&draft.description), &draft.package).text.into();
         }
@@ -408,7 +408,7 @@ fn test_drafts<'a>(
     collected: &Collected,
     rendering: &impl Fn(&str) -> Rendering<'a>,
     diagnostics: &mut Diagnostics,
-) -> Vec<(TestDraft, Option<String>)> {
+) -> Vec<TestDraft> {
     let mut drafts = Vec::new();
     for section in ["models", "seeds", "snapshots"] {
         for entry in patches.section(section) {
@@ -422,9 +422,8 @@ fn test_drafts<'a>(
                 let render = |node: &crate::load::YamlNode, problems: &mut Diagnostics| {
                     rendering(&entry.package).tree(node, &|_| true, problems).to_base()
                 };
-                let group = target.1.as_ref().and_then(|n| n.group().map(str::to_owned));
                 let found = generic_tests::drafts(&target.2, &target.0, &place, &[], &render, diagnostics);
-                drafts.extend(found.into_iter().map(|d| (d, group.clone())));
+                drafts.extend(found);
             }
         }
     }
@@ -432,7 +431,7 @@ fn test_drafts<'a>(
         let render = |node: &crate::load::YamlNode, problems: &mut Diagnostics| {
             rendering(&entry.package).tree(node, &|_| true, problems).to_base()
         };
-        drafts.extend(sources::tests(entry, &render, diagnostics).into_iter().map(|d| (d, None)));
+        drafts.extend(sources::tests(entry, &render, diagnostics));
     }
     drafts
 }
@@ -468,12 +467,12 @@ fn targets(
         .collect()
 }
 
-fn collect_tests(cx: &Cx<'_>, drafts: Vec<(TestDraft, Option<String>)>, out: &mut Collected) {
+fn collect_tests(cx: &Cx<'_>, drafts: Vec<TestDraft>, out: &mut Collected) {
     let made: Vec<(Option<Node>, Diagnostics)> = drafts
         .into_par_iter()
-        .map(|(draft, group)| {
+        .map(|draft| {
             let mut problems = Diagnostics::new();
-            let node = assemble::generic_test(cx, draft, group, &mut problems);
+            let node = assemble::generic_test(cx, draft, &mut problems);
             (node, problems)
         })
         .collect();

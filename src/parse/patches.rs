@@ -197,7 +197,10 @@ impl Patches {
                     entry.name, entry.section, entry.path
                 ),
             )
-            .at(entry.span());
+            .at(entry.span())
+            .fact("patch_name", entry.name.as_str())
+            .fact("yaml_key", entry.section)
+            .fact("file_path", entry.path.as_str());
             if let Some(near) = nearest(&entry.name, names.iter().map(String::as_str)).first() {
                 warning = warning.help(format!("did you mean '{near}'?"));
             }

@@ -228,7 +228,9 @@ impl PlanRequest<'_> {
             (_, "view") => self.view(node),
             (_, "incremental") => self.incremental(node),
             (_, "external") => self.external(node),
-            (_, "table_function") | (ResourceType::Function, "function") => decided(Action::TableFunction, "functions are replaced in every run"),
+            (_, "table_function") | (ResourceType::Function, "function") => {
+                decided(Action::TableFunction, "functions are replaced in every run")
+            }
             (_, other) => {
                 decided(Action::Custom { maker: None }, format!("the materialization '{other}' decides as it runs"))
             }

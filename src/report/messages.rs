@@ -66,9 +66,8 @@ pub(super) fn messages(event: &Event<'_>, now: DateTime<Utc>, shared: &Shared) -
     match event {
         Event::CommandStarted { .. } => command_started(event),
         Event::VariablesTaken { vars, checksum, profile, target, version } => {
-            let text = format!(
-                "checksum: {checksum}, vars: {vars}, profile: {profile}, target: {target}, version: {version}"
-            );
+            let text =
+                format!("checksum: {checksum}, vars: {vars}, profile: {profile}, target: {target}, version: {version}");
             vec![Message::new("StateCheckVarsHash", "I025", Debug, text).data(object([
                 ("checksum", json!(checksum)),
                 ("vars", json!(vars)),

@@ -148,6 +148,22 @@ impl Adapter for DuckDb {
         Ok(Arc::new(Self { options, settings, capabilities, instance: Mutex::new(None) }))
     }
 
+    fn target_options(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("path", ":memory:".into()),
+            ("config_options", Value::Null),
+            ("extensions", Value::Null),
+            ("settings", Value::Map(Dict::new())),
+            ("external_root", ".".into()),
+            ("use_credential_provider", Value::Null),
+            ("attach", Value::Null),
+            ("filesystems", Value::Null),
+            ("remote", Value::Null),
+            ("plugins", Value::Null),
+            ("disable_transactions", false.into()),
+        ]
+    }
+
     fn describe(&self) -> Vec<(String, String)> {
         let mut out = vec![
             ("duckdb version".to_owned(), engine::version()),

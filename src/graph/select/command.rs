@@ -39,16 +39,9 @@ impl Command {
     /// What the command takes when the user does not say.
     pub fn default_types(self) -> &'static [T] {
         match self {
-            Self::Build => &[
-                T::Model,
-                T::Seed,
-                T::Snapshot,
-                T::Test,
-                T::UnitTest,
-                T::Exposure,
-                T::SavedQuery,
-                T::Function,
-            ],
+            Self::Build => {
+                &[T::Model, T::Seed, T::Snapshot, T::Test, T::UnitTest, T::Exposure, T::SavedQuery, T::Function]
+            }
             Self::Run => &[T::Model],
             Self::Test => &[T::Test, T::UnitTest],
             Self::Seed => &[T::Seed],

@@ -39,7 +39,8 @@ pub(super) fn columns(
         None => database.columns(&relation.path),
     };
     let infos = infos.map_err(|e| core.host_error(e))?;
-    Ok(infos.iter().map(ColumnObject::from_info).collect())
+    let made = if relation.external.is_some() { ColumnObject::from_info } else { ColumnObject::of_relation };
+    Ok(infos.iter().map(made).collect())
 }
 
 fn listed(columns: impl IntoIterator<Item = ColumnObject>) -> Value {

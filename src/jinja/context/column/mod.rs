@@ -63,6 +63,16 @@ impl ColumnObject {
         Self::new(info.name.as_str(), info.data_type.as_str())
     }
 
+    /// The column of a relation, with the digits of its numbers as information schemas tell them.
+    pub fn of_relation(info: &ColumnInfo) -> Self {
+        let mut column = Self::from_info(info);
+        if let Some((precision, scale)) = digits(&info.data_type) {
+            column.numeric_precision = Some(precision);
+            column.numeric_scale = Some(scale);
+        }
+        column
+    }
+
     /// A column from a type with size in parentheses: `numeric(10,2)`, `varchar(20)`.
     pub fn from_description(name: &str, raw: &str) -> Result<Self, String> {
         let (base, size) = match raw.split_once('(') {
@@ -205,6 +215,26 @@ fn field(text: &str) -> Option<ColumnObject> {
     let end = if let Some(rest) = text.strip_prefix('"') { rest.find('"')? + 2 } else { text.find(' ')? };
     let (name, dtype) = text.split_at(end);
     Some(ColumnObject::new(name, dtype.trim()))
+}
+
+/// Precision and scale of a numeric type: bits of whole numbers and floats, digits of decimals.
+fn digits(data_type: &str) -> Option<(i64, i64)> {
+    let (name, size) = data_type.split_once('(').unwrap_or((data_type, ""));
+    let bits = match name {
+        "TINYINT" | "UTINYINT" => 8,
+        "SMALLINT" | "USMALLINT" => 16,
+        "FLOAT" => 24,
+        "INTEGER" | "UINTEGER" => 32,
+        "DOUBLE" => 53,
+        "BIGINT" | "UBIGINT" => 64,
+        "HUGEINT" | "UHUGEINT" => 128,
+        "DECIMAL" => {
+            let (precision, scale) = size.strip_suffix(')')?.split_once(',')?;
+            return Some((precision.trim().parse().ok()?, scale.trim().parse().ok()?));
+        }
+        _ => return None,
+    };
+    Some((bits, 0))
 }
 
 #[cfg(test)]
