@@ -182,6 +182,12 @@ pub trait Connection: Send {
         Ok(Vec::new())
     }
 
+    /// The version that committing now gives a table which the open transaction has changed, where tables have versions.
+    fn pending_version(&mut self, relation: &Relation) -> Option<u64> {
+        let _ = relation;
+        None
+    }
+
     /// The columns of a relation, in order; none if it does not exist.
     fn columns(&mut self, relation: &Relation) -> Result<Vec<ColumnInfo>, AdapterError>;
 

@@ -98,6 +98,8 @@ impl WorkerDatabase {
         }
         let Some(mut pending) = focus.pending.take() else { return Ok(()) };
         drop(focus);
+        let version = lock(&self.connection).pending_version(pending.relation());
+        pending.makes_version(version);
         for sql in pending.statements() {
             if let Err(error) = self.run(&sql, Fetch::None, false) {
                 let diagnostic = error.into_diagnostic();

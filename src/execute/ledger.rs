@@ -31,6 +31,7 @@ pub(super) struct Pending {
     database: String,
     table: LedgerTable,
     entry: Entry,
+    relation: Relation,
     /// Whether the table is built anew.
     replaces: bool,
     /// Whether what it tells of has been done.
@@ -112,7 +113,15 @@ impl Ledger {
         };
         let (database, table) = (self.database_of(node)?.to_owned(), self.table(node)?);
         let entry = self.row(node, kind, interval, EntryStatus::Success);
-        Some(Pending { ledger: Arc::clone(self), database, table, entry, replaces: false, due: false })
+        Some(Pending {
+            ledger: Arc::clone(self),
+            database,
+            table,
+            entry,
+            relation: complete(&self.around, node),
+            replaces: false,
+            due: false,
+        })
     }
 
     /// A row about a node, as of now.
@@ -129,6 +138,7 @@ impl Ledger {
             started_at: now,
             finished_at: now,
             status,
+            table_version: None,
         }
     }
 }
@@ -148,6 +158,16 @@ impl Pending {
     pub fn is_done(&mut self, rows: Option<i64>) {
         self.due = true;
         self.entry.rows = rows;
+    }
+
+    /// What it tells of.
+    pub fn relation(&self) -> &Relation {
+        &self.relation
+    }
+
+    /// The version of the table that the next commit makes.
+    pub fn makes_version(&mut self, version: Option<u64>) {
+        self.entry.table_version = version;
     }
 
     /// Whether the next commit has to carry it.

@@ -16,7 +16,7 @@ use crate::node::{Node, ResourceType};
 pub const LEDGER_SCHEMA: &str = "_transform";
 const TABLE: &str = "runs";
 const COLUMNS: &str = "node_id, relation, kind, interval_start, interval_end, fingerprint, invocation_id, row_count, \
-                       started_at, finished_at, status";
+                       started_at, finished_at, status, table_version";
 
 /// What an entry tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,8 @@ pub struct Entry {
     pub finished_at: DateTime<Utc>,
     /// What it says.
     pub status: EntryStatus,
+    /// The version of the table that the change makes, where tables have versions.
+    pub table_version: Option<u64>,
 }
 
 /// A row that was read: what later decisions need of it.
@@ -138,14 +140,15 @@ impl LedgerTable {
         format!("{}.{}", part(&relation.schema), part(&relation.identifier))
     }
 
-    /// Makes schema and table if they are missing.
-    pub fn create(&self) -> [String; 2] {
+    /// Makes schema, table and columns that are missing.
+    pub fn create(&self) -> [String; 3] {
         let columns = "node_id varchar, relation varchar, kind varchar, interval_start varchar, interval_end varchar, \
                        fingerprint varchar, invocation_id varchar, row_count bigint, started_at timestamp, \
-                       finished_at timestamp, status varchar";
+                       finished_at timestamp, status varchar, table_version bigint";
         [
             format!("create schema if not exists {}", self.schema),
             format!("create table if not exists {} ({columns})", self.table),
+            format!("alter table {} add column if not exists table_version bigint", self.table),
         ]
     }
 
@@ -169,6 +172,7 @@ impl LedgerTable {
             moment(entry.started_at),
             moment(entry.finished_at),
             text(entry.status.as_str()),
+            optional(entry.table_version.map(|version| version.to_string())),
         ];
         format!("insert into {} ({COLUMNS}) values ({})", self.table, values.join(", "))
     }

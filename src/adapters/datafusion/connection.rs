@@ -247,6 +247,13 @@ impl Connection for LakeConnection {
         self.work(async |inner| inner.within(async |work| inventory::row_estimates(work, schemas).await, "").await)
     }
 
+    fn pending_version(&mut self, relation: &Relation) -> Option<u64> {
+        let transaction = self.inner.transaction.as_ref()?;
+        let part = |part: &Option<String>| part.clone().unwrap_or_default();
+        let (_, entry) = transaction.state().find(&part(&relation.schema), &part(&relation.identifier))?;
+        transaction.staged(entry.location()?).filter(|staged| staged.is_changed()).map(|staged| staged.next_version())
+    }
+
     fn columns(&mut self, relation: &Relation) -> Result<Vec<ColumnInfo>, AdapterError> {
         self.work(async |inner| inner.within(async |work| inventory::columns(work, relation).await, "").await)
     }
