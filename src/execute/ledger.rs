@@ -76,6 +76,9 @@ impl Ledger {
         let ask = |sql: &str| database.execute(sql, &ExecuteOptions::default());
         let there = || ask(&table.probe());
         let made = there().map(drop).or_else(|_| {
+            if ask(&table.probe_former()).is_ok() {
+                return ask(&table.upgrade()).map(drop);
+            }
             for sql in table.create() {
                 ask(&sql)?;
             }

@@ -140,16 +140,25 @@ impl LedgerTable {
         format!("{}.{}", part(&relation.schema), part(&relation.identifier))
     }
 
-    /// Makes schema, table and columns that are missing.
-    pub fn create(&self) -> [String; 3] {
+    /// Makes schema and table if they are missing.
+    pub fn create(&self) -> [String; 2] {
         let columns = "node_id varchar, relation varchar, kind varchar, interval_start varchar, interval_end varchar, \
                        fingerprint varchar, invocation_id varchar, row_count bigint, started_at timestamp, \
                        finished_at timestamp, status varchar, table_version bigint";
         [
             format!("create schema if not exists {}", self.schema),
             format!("create table if not exists {} ({columns})", self.table),
-            format!("alter table {} add column if not exists table_version bigint", self.table),
         ]
+    }
+
+    /// Whether the table is one that versions before had no column in.
+    pub fn probe_former(&self) -> String {
+        format!("select {} from {} where 1 = 0", COLUMNS.trim_end_matches(", table_version"), self.table)
+    }
+
+    /// Makes a former table like those of today.
+    pub fn upgrade(&self) -> String {
+        format!("alter table {} add column table_version bigint", self.table)
     }
 
     /// Whether the table can be read at all.
