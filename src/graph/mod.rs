@@ -19,7 +19,9 @@ mod tests;
 
 pub use dag::Graph;
 pub use execution::{ExecutionGraph, ExecutionMode};
+pub(crate) use pattern::Pattern;
 pub use queue::{Outcome, Progress, Queue, Skipped};
 pub use select::{
-    Command, IndirectSelection, Selection, SelectionRequest, StateFacts, StateKind, check_selectors, select,
+    ColumnFacts, Command, IndirectSelection, Reach, Selection, SelectionFacts, SelectionRequest, StateFacts, StateKind,
+    check_selectors, select,
 };

@@ -2,7 +2,7 @@
 //!
 //! In: [`Checked`]. Out: [`ColumnGraph`]: edges in both directions, and the walk up or down from a column.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use crate::adapters::shadow::EdgeKind;
 use crate::base::NodeId;
@@ -43,6 +43,10 @@ pub struct ColumnGraph {
     columns: BTreeMap<NodeId, Vec<(String, String)>>,
     parents: BTreeMap<ColumnId, Vec<End>>,
     children: BTreeMap<ColumnId, Vec<End>>,
+    /// Nodes whose rows a column decides about.
+    deciding: BTreeMap<ColumnId, BTreeSet<NodeId>>,
+    /// Nodes of which it is known where their columns come from.
+    traced: HashSet<NodeId>,
 }
 
 impl ColumnGraph {
@@ -54,9 +58,15 @@ impl ColumnGraph {
                 continue;
             }
             let Some(columns) = &node.columns else { continue };
+            if node.lineage.is_some() {
+                graph.traced.insert(id.clone());
+            }
             let listed = columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect();
             graph.columns.insert(id.clone(), listed);
             let Some(lineage) = &node.lineage else { continue };
+            for (column, _) in &lineage.influence {
+                graph.deciding.entry(column.clone()).or_default().insert(id.clone());
+            }
             for (column, edges) in columns.iter().zip(&lineage.values) {
                 let to = ColumnId { node: id.clone(), column: column.name.clone() };
                 for edge in edges {
@@ -89,6 +99,16 @@ impl ColumnGraph {
             Direction::Downstream => &self.children,
         };
         map.get(column).map_or(&[], Vec::as_slice)
+    }
+
+    /// The nodes that filter, join, group or sort by a column.
+    pub fn deciding(&self, column: &ColumnId) -> impl Iterator<Item = &NodeId> {
+        self.deciding.get(column).into_iter().flatten()
+    }
+
+    /// Whether it is known where a node's columns come from.
+    pub fn is_traced(&self, node: &NodeId) -> bool {
+        self.traced.contains(node)
     }
 
     /// Every edge within so many steps, nearest first; each edge once.

@@ -86,6 +86,7 @@ methods! {
     SavedQuery = "saved_query" "Saved query.";
     UnitTest = "unit_test" "Unit test.";
     Function = "function" "User-defined function.";
+    Column = "column" "A column, and with graph operators what its values reach or come from.";
     Selector = "selector" "Selector of selectors.yml.";
 }
 
@@ -110,7 +111,7 @@ pub enum Reach {
 
 impl Reach {
     /// The limit of a walk, or `None` if there is no walk.
-    pub(super) fn walk(self) -> Option<Option<usize>> {
+    pub fn walk(self) -> Option<Option<usize>> {
         match self {
             Self::None => None,
             Self::All => Some(None),

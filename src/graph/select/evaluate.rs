@@ -10,7 +10,7 @@ use crate::diag::Diagnostics;
 use crate::node::{Project, ResourceType};
 
 use super::criterion::{Criterion, IndirectSelection, Method, Operator, SelectionSpec};
-use super::facts::StateFacts;
+use super::facts::SelectionFacts;
 use super::parse::invalid;
 use super::{Graph, Member, NodeSet, hints, yaml};
 use crate::graph::members::members;
@@ -23,7 +23,7 @@ pub(super) struct Evaluator<'a> {
     /// The member at every position of the graph.
     pub(super) members: Vec<Option<Member<'a>>>,
     pub(super) indirect: IndirectSelection,
-    pub(super) facts: Option<&'a dyn StateFacts>,
+    pub(super) facts: SelectionFacts<'a>,
     pub(super) problems: Diagnostics,
     /// Selectors under evaluation, outermost first.
     open: Vec<String>,
@@ -46,7 +46,7 @@ impl<'a> Evaluator<'a> {
         graph: &'a Graph,
         project: &'a Project,
         indirect: IndirectSelection,
-        facts: Option<&'a dyn StateFacts>,
+        facts: SelectionFacts<'a>,
     ) -> Self {
         let mut by_position = vec![None; graph.len()];
         for (id, member) in members(project) {
@@ -125,6 +125,10 @@ impl<'a> Evaluator<'a> {
 
     /// Follows the graph operators.
     fn with_relatives(&self, criterion: &Criterion, matched: NodeSet) -> NodeSet {
+        if criterion.method == Method::Column {
+            // The operators followed the columns; what else it takes to build the nodes is a matter of the graph.
+            return if criterion.childrens_parents { self.with_ancestors(&matched) } else { matched };
+        }
         let mut selected = matched.clone();
         if criterion.childrens_parents {
             let mut below = self.graph.downstream(&matched, None);

@@ -1,9 +1,12 @@
-//! What selection needs to know about earlier runs, without knowing where it is kept.
+//! What selection needs to know beyond the graph, without knowing where it is kept or how it is found out.
 //!
-//! In: nothing. Out: the trait [`StateFacts`] that the keeper of states implements.
+//! In: nothing. Out: the traits [`StateFacts`] that the keeper of earlier runs implements, and [`ColumnFacts`] that whoever
+//! can bind the project's SQL implements; [`SelectionFacts`] holds both.
 
 use crate::base::NodeId;
 use crate::diag::Diagnostic;
+
+use super::criterion::Reach;
 
 /// The value of `state:`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,4 +65,20 @@ pub trait StateFacts {
 
     /// Sources for `source_status:<status>`; dbt knows `fresher`.
     fn source_status(&self, status: &str) -> Result<Vec<NodeId>, Box<Diagnostic>>;
+}
+
+/// The way of columns through the project.
+pub trait ColumnFacts {
+    /// The nodes for `column:<named>`: those that have the columns, those whose columns the values come from (`upstream`), and
+    /// those that the values come into (`downstream`). An error says which model or column does not exist.
+    fn reached(&self, named: &str, upstream: Reach, downstream: Reach) -> Result<Vec<NodeId>, Box<Diagnostic>>;
+}
+
+/// What is known beyond the graph.
+#[derive(Clone, Copy, Default)]
+pub struct SelectionFacts<'a> {
+    /// Earlier runs; none without `--state`.
+    pub earlier: Option<&'a dyn StateFacts>,
+    /// Columns; none where no SQL can be bound.
+    pub columns: Option<&'a dyn ColumnFacts>,
 }

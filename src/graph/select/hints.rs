@@ -118,6 +118,7 @@ fn candidates(evaluator: &Evaluator<'_>, criterion: &Criterion) -> BTreeSet<Stri
         | Method::Result
         | Method::SourceStatus
         | Method::Version
+        | Method::Column
         | Method::Selector => BTreeSet::new(),
     }
 }

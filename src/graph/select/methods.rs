@@ -11,7 +11,7 @@ use crate::graph::pattern::{PathPattern, Pattern};
 use crate::node::ResourceType;
 
 use super::command::unknown_resource_type;
-use super::criterion::{Criterion, Method};
+use super::criterion::{Criterion, Method, Reach};
 use super::evaluate::Evaluator;
 use super::facts::StateKind;
 use super::parse::invalid;
@@ -68,6 +68,7 @@ impl<'a> Evaluator<'a> {
             Method::SavedQuery => self.by_name(ResourceType::SavedQuery, value, criterion)?,
             Method::UnitTest => self.by_name(ResourceType::UnitTest, value, criterion)?,
             Method::Function => self.by_name(ResourceType::Function, value, criterion)?,
+            Method::Column => self.by_column(value, criterion)?,
             // Selectors are evaluated as whole selections.
             Method::Selector => self.empty(),
         })
@@ -243,10 +244,20 @@ impl<'a> Evaluator<'a> {
     }
 
     fn known_facts(&self, criterion: &Criterion) -> Result<&'a dyn super::StateFacts, Box<Diagnostic>> {
-        self.facts.ok_or_else(|| {
+        self.facts.earlier.ok_or_else(|| {
             let message = format!("'{}' needs the artifacts of an earlier run, and no state is given", criterion.raw);
             Box::new(invalid(message).help("name the folder that holds them with --state (or DBT_STATE)"))
         })
+    }
+
+    /// The nodes along the way of a column. Where the graph operators lead is decided by columns, not by the graph.
+    fn by_column(&self, value: &str, criterion: &Criterion) -> Result<NodeSet, Box<Diagnostic>> {
+        let Some(columns) = self.facts.columns else {
+            let message = format!("'{}' needs the columns of the project, which are not known here", criterion.raw);
+            return Err(Box::new(invalid(message)));
+        };
+        let downstream = if criterion.childrens_parents { Reach::All } else { criterion.children };
+        Ok(self.by_ids(columns.reached(value, criterion.parents, downstream)?))
     }
 
     fn by_ids(&self, ids: Vec<NodeId>) -> NodeSet {

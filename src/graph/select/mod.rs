@@ -1,6 +1,7 @@
 //! dbt's node selection: `--select`, `--exclude`, `--selector`, resource types and indirect selection of tests.
 //!
-//! In: a [`SelectionRequest`], the [`Graph`] and its [`Project`], facts about earlier runs through [`StateFacts`].
+//! In: a [`SelectionRequest`], the [`Graph`] and its [`Project`], facts about earlier runs
+//! and columns through [`SelectionFacts`].
 //! Out: a [`Selection`]: what the command works on, parents before children; problems as diagnostics.
 //!
 //! `criterion` is the vocabulary, `parse` reads the command line, `yaml` reads selectors.yml, `methods` finds what one
@@ -24,7 +25,7 @@ use crate::node::{Detail, Project, ResourceType};
 
 pub use command::Command;
 pub use criterion::{Criterion, IndirectSelection, Method, Operator, Reach, SelectionSpec};
-pub use facts::{StateFacts, StateKind};
+pub use facts::{ColumnFacts, SelectionFacts, StateFacts, StateKind};
 
 use super::dag::Graph;
 use super::members::Member;
@@ -98,7 +99,7 @@ pub fn select(
     graph: &Graph,
     project: &Project,
     request: &SelectionRequest,
-    facts: Option<&dyn StateFacts>,
+    facts: SelectionFacts<'_>,
 ) -> (Selection, Diagnostics) {
     let mut problems = Diagnostics::new();
     let types = request.command.resource_types(&request.resource_types, &request.exclude_resource_types, &mut problems);

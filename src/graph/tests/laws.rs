@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::build::{Builder, Change};
 use super::selection::request;
 use crate::base::NodeId;
-use crate::graph::{Graph, select};
+use crate::graph::{Graph, SelectionFacts, select};
 use crate::node::Project;
 
 /// A layered project of twelve models and a few tests; each bit of `edges` decides on one edge.
@@ -49,7 +49,7 @@ proptest! {
         let project = layered(edges);
         let (graph, _) = Graph::build(&project);
         let ids = |line: &str| -> BTreeSet<NodeId> {
-            select(&graph, &project, &request(line), None).0.iter().cloned().collect()
+            select(&graph, &project, &request(line), SelectionFacts::default()).0.iter().cloned().collect()
         };
         let (in_a, in_b) = (ids(&format!("-s {a}")), ids(&format!("-s {b}")));
         prop_assert_eq!(ids(&format!("-s {a} {b}")), &in_a | &in_b);
@@ -67,7 +67,7 @@ proptest! {
         let project = layered(edges);
         let (graph, _) = Graph::build(&project);
         let ids = |line: String| -> BTreeSet<NodeId> {
-            select(&graph, &project, &request(&line), None).0.iter().cloned().collect()
+            select(&graph, &project, &request(&line), SelectionFacts::default()).0.iter().cloned().collect()
         };
         let around = ids(format!("-s +m{i}+"));
         let itself = NodeId::from(format!("model.shop.m{i}"));

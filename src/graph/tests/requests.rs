@@ -4,13 +4,13 @@ use super::build::{Builder, shop};
 use super::selection::{request, shown};
 use crate::base::{Dict, NodeId};
 use crate::diag::{Diagnostic, Diagnostics, codes};
-use crate::graph::{Command, Graph, SelectionRequest, StateFacts, StateKind, check_selectors, select};
+use crate::graph::{Command, Graph, SelectionFacts, SelectionRequest, StateFacts, StateKind, check_selectors, select};
 use crate::node::{Disabled, Project};
 
 fn run(project: &Project, line: &str) -> (String, Diagnostics) {
     let (graph, problems) = Graph::build(project);
     assert!(problems.is_empty(), "{problems:?}");
-    let (selection, problems) = select(&graph, project, &request(line), None);
+    let (selection, problems) = select(&graph, project, &request(line), SelectionFacts::default());
     (shown(&selection), problems)
 }
 
@@ -54,7 +54,7 @@ fn warns_of_parts_that_match_nothing() {
     assert!(problems.is_empty() && !selected.is_empty(), "no argument selects everything");
     let (graph, _) = Graph::build(&project);
     let blank = SelectionRequest { select: vec![" ".into()], ..request("") };
-    let (selected, problems) = select(&graph, &project, &blank, None);
+    let (selected, problems) = select(&graph, &project, &blank, SelectionFacts::default());
     assert!(selected.is_empty() && problems.len() == 1, "a blank argument selects nothing, with a warning");
 }
 
@@ -104,7 +104,7 @@ fn default_selector_stands_in_for_nothing() {
     let everything = run(&project, "-x nothing_at_all").0;
     let by_name = SelectionRequest { default_selector: Some("nightly".into()), ..request("") };
     let (graph, _) = Graph::build(&project);
-    let nightly = shown(&select(&graph, &project, &by_name, None).0);
+    let nightly = shown(&select(&graph, &project, &by_name, SelectionFacts::default()).0);
     assert_eq!(nightly, run(&project, "-s tag:nightly").0);
     project.selectors.insert(
         "main".into(),
@@ -159,7 +159,7 @@ fn each_command_takes_its_resource_types() {
             exclude_resource_types: strings(without),
             ..SelectionRequest::default()
         };
-        let (selection, problems) = select(&graph, &project, &request, None);
+        let (selection, problems) = select(&graph, &project, &request, SelectionFacts::default());
         assert!(problems.is_empty());
         let mut kinds: Vec<String> = selection.iter().map(|id| id.resource_type().to_owned()).collect();
         kinds.sort();
@@ -182,8 +182,9 @@ fn each_command_takes_its_resource_types() {
         kinds(Command::List, &[], &[]),
         "exposure metric model saved_query seed semantic_model snapshot source test unit_test"
     );
-    let of =
-        |command, line: &str| shown(&select(&graph, &project, &SelectionRequest { command, ..request(line) }, None).0);
+    let of = |command, line: &str| {
+        shown(&select(&graph, &project, &SelectionRequest { command, ..request(line) }, SelectionFacts::default()).0)
+    };
     assert_eq!(of(Command::SourceFreshness, ""), "source:raw.orders", "only sources with thresholds");
     assert_eq!(of(Command::Run, "-s empty_one profit"), "profit", "files without SQL do not run");
     assert_eq!(of(Command::List, "-s empty_one"), "empty_one");
@@ -212,7 +213,14 @@ impl StateFacts for Facts {
 fn asks_for_facts_of_earlier_runs() {
     let project = shop();
     let (graph, _) = Graph::build(&project);
-    let ask = |line: &str| select(&graph, &project, &request(&format!("{line} -r model")), Some(&Facts));
+    let ask = |line: &str| {
+        select(
+            &graph,
+            &project,
+            &request(&format!("{line} -r model")),
+            SelectionFacts { earlier: Some(&Facts), columns: None },
+        )
+    };
     assert_eq!(shown(&ask("-s state:modified.body+").0), "profit revenue");
     assert_eq!(shown(&ask("-s result:error+,state:modified.body").0), "revenue");
     assert!(ask("-s state:modifed").1.has_errors());

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::build::{Builder, Change};
 use crate::base::NodeId;
-use crate::graph::{Command, ExecutionGraph, ExecutionMode, Graph, Outcome, Queue, SelectionRequest, select};
+use crate::graph::{
+    Command, ExecutionGraph, ExecutionMode, Graph, Outcome, Queue, SelectionFacts, SelectionRequest, select,
+};
 use crate::node::Project;
 
 /// Models in layers, each with three parents, four tests a model; every tenth test is over two models.
@@ -37,7 +39,7 @@ fn ten_thousand_models_with_forty_thousand_tests() {
         exclude: vec!["test_name:relationships".into(), "layer3".into()],
         ..SelectionRequest::default()
     };
-    let (selection, _) = select(&graph, &project, &request, None);
+    let (selection, _) = select(&graph, &project, &request, SelectionFacts::default());
     assert!(selection.len() > 30_000, "{}", selection.len());
     let selected = start.elapsed();
     let mut queue = Queue::new(ExecutionGraph::new(&graph, &project, &selection, ExecutionMode::Build));

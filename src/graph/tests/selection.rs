@@ -2,7 +2,7 @@
 
 use super::build::shop;
 use crate::base::NodeId;
-use crate::graph::{Command, Graph, IndirectSelection, Selection, SelectionRequest, select};
+use crate::graph::{Command, Graph, IndirectSelection, Selection, SelectionFacts, SelectionRequest, select};
 
 /// `ls` arguments => selected ids. `-s` select, `-x` exclude, `-r` resource types, `-i` indirect selection. Ids are short:
 /// without type for what has SQL, without package for the root's.
@@ -259,7 +259,7 @@ fn selects_as_dbt_does() {
     assert!(rows.len() > 150);
     for row in rows {
         let (line, expected) = row.split_once(" =>").expect(row);
-        let (selection, problems) = select(&graph, &project, &request(line), None);
+        let (selection, problems) = select(&graph, &project, &request(line), SelectionFacts::default());
         assert!(!problems.has_errors(), "{line}: {problems:?}");
         assert_eq!(shown(&selection), expected.trim(), "{line}");
     }
@@ -269,7 +269,7 @@ fn selects_as_dbt_does() {
 fn order_of_a_selection_keeps_edges() {
     let project = shop();
     let (graph, _) = Graph::build(&project);
-    let (selection, _) = select(&graph, &project, &request("-s +dash"), None);
+    let (selection, _) = select(&graph, &project, &request("-s +dash"), SelectionFacts::default());
     let ids: Vec<&NodeId> = selection.iter().collect();
     for (child_at, child) in ids.iter().enumerate() {
         for parent in graph.parents(child) {
