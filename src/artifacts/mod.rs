@@ -32,7 +32,7 @@ pub use catalog::{Catalog, CatalogColumn, CatalogError, CatalogTable, CatalogTab
 pub use graph_summary::GraphSummary;
 pub use manifest::Manifest;
 pub use paths::{Subfolder, batch_path, node_path, unit_test_path};
-pub use read::{read_manifest, read_run_results, read_sources};
+pub use read::{read_catalog_columns, read_manifest, read_run_results, read_sources};
 pub use run_results::RunResults;
 pub use semantic::{graph_dict, manifest_entry as semantic_entry};
 pub use semantic_manifest::SemanticManifest;

@@ -3,6 +3,8 @@
 //! In: the bytes of `manifest.json`, `run_results.json` or `sources.json`, of this program or of dbt. Out: the plain values
 //! of [`crate::node::previous`], or a diagnostic that names the version found and a way out.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value as Json};
 
@@ -133,6 +135,25 @@ fn result(result: &Json) -> Option<PreviousResult> {
 /// An end of a batch: a moment, or the number that a numeric key has there.
 fn batch_key(value: Option<&Json>) -> Option<BatchKey> {
     moment(value).map(BatchKey::Time).or_else(|| value?.as_i64().map(BatchKey::Number))
+}
+
+/// The columns of nodes as an earlier catalog.json has them, with their types; nothing if it cannot be read.
+pub fn read_catalog_columns(bytes: &[u8]) -> HashMap<NodeId, Vec<(String, String)>> {
+    let Ok(Json::Object(document)) = serde_json::from_slice(bytes) else { return HashMap::new() };
+    let nodes = document.get("nodes").and_then(Json::as_object).into_iter().flatten();
+    let columns = |node: &Json| -> Option<Vec<(String, String)>> {
+        let columns = node.get("columns")?.as_object()?.iter();
+        let mut columns: Vec<(i64, String, String)> = columns
+            .map(|(name, c)| {
+                let index = c.get("index").and_then(Json::as_i64).unwrap_or(i64::MAX);
+                let name = text(c, "name").unwrap_or(name);
+                (index, name.to_owned(), text(c, "type").unwrap_or_default().to_owned())
+            })
+            .collect();
+        columns.sort();
+        Some(columns.into_iter().map(|(_, name, data_type)| (name, data_type)).collect())
+    };
+    nodes.filter_map(|(id, node)| Some((NodeId::from(id.as_str()), columns(node)?))).collect()
 }
 
 /// Reads freshness checks.

@@ -153,6 +153,11 @@ impl Registry {
         &self.internal
     }
 
+    /// The other packages, in load order.
+    pub fn installed_packages(&self) -> &[String] {
+        &self.installed
+    }
+
     /// All macros in load order.
     pub fn entries(&self) -> &[Arc<MacroEntry>] {
         &self.entries
@@ -175,6 +180,11 @@ impl Registry {
 
     fn is_internal(&self, package: &str) -> bool {
         self.internal.iter().any(|name| name == package)
+    }
+
+    /// Whether the project has a package of this name.
+    pub fn is_known_package(&self, package: &str) -> bool {
+        self.is_dependency(package)
     }
 
     fn is_dependency(&self, package: &str) -> bool {
