@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Lets programs that drive dbt drive transform, and prints what they saw.
 
-usage: scripts/check_tools.py --bin PATH [--tool cosmos|dagster] [--venvs DIR]
+usage: scripts/check_tools.py --bin PATH [--tool catalogs|cosmos|dagster] [--venvs DIR]
 
+* dbt-colibri and dbt-coverage read the manifest.json and catalog.json of `docs generate`: every model must be traced, and
+  described and tested columns counted. (A model that reads itself with `{{ this }}` gives dbt-colibri an error, with the files
+  that dbt writes as well: it knows the columns of parents only.)
 * astronomer-cosmos (Airflow) reads a project with `dbt ls` (LoadMode.DBT_LS) and from manifest.json (LoadMode.DBT_MANIFEST);
   both must show the same nodes, and node selection in both must agree.
 * dagster-dbt makes assets of a manifest that `parse` wrote, and streams a `build`: every model, seed and snapshot must give an
@@ -22,6 +25,7 @@ import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGES = {
+    "catalogs": ["dbt-colibri==0.3.7", "dbt-coverage==0.5.0"],
     "cosmos": ["astronomer-cosmos==1.15.1", "apache-airflow==3.3.2"],
     # dagster-dbt imports dateutil, which it expects to come with dbt.
     "dagster": ["dagster-dbt==0.29.27", "dagster==1.13.27", "python-dateutil"],
@@ -83,6 +87,33 @@ def expect(what: str, found, wanted) -> bool:
     """Prints a finding; whether it is as it should be."""
     good = found == wanted
     print(f"  {'ok ' if good else 'BAD'} {what}: {found}" + ("" if good else f"; should be {wanted}"))
+    return good
+
+
+def drive_catalogs(binary: str, project: pathlib.Path) -> bool:
+    import json
+
+    for words in (["build"], ["docs", "generate"]):
+        subprocess.run([binary, *words, "--project-dir", str(project), "--profiles-dir", str(project), "--exclude", "elsewhere"],
+                       capture_output=True, text=True)
+    tools = pathlib.Path(sys.executable).parent
+    report = project / "report"
+    traced = subprocess.run([str(tools / "colibri"), "generate", "--disable-telemetry", "--output-dir", str(report)],
+                            cwd=project, capture_output=True, text=True)
+    good = expect("dbt-colibri ends well", traced.returncode, 0)
+    errors = report / "colibri-parsing-errors.json"
+    good &= expect("models it cannot trace", json.loads(errors.read_text()) if errors.exists() else [], [])
+    found = json.loads((report / "colibri-manifest.json").read_text())
+    edges = {(edge["source"], edge["sourceColumn"], edge["target"], edge["targetColumn"])
+             for edge in found["lineage"]["edges"] if edge.get("sourceColumn") and edge.get("targetColumn")}
+    wanted = ("model.shop.orders", "amount", "model.shop.customers", "amount")
+    good &= expect("it traces customers.amount to orders.amount", wanted in edges, True)
+    for what, share in (("doc", "0/"), ("test", "2/")):
+        counted = subprocess.run([str(tools / "dbt-coverage"), "compute", what, "--project-dir", str(project)],
+                                 cwd=project, capture_output=True, text=True)
+        good &= expect(f"dbt-coverage compute {what} ends well", counted.returncode, 0)
+        line = next((line.split() for line in counted.stdout.splitlines() if ".orders " in line), [])
+        good &= expect(f"{what}s of orders", line[-2][: len(share)] if len(line) > 2 else counted.stdout, share)
     return good
 
 
@@ -188,7 +219,7 @@ def main() -> int:
     given = arguments.parse_args()
     binary = str(pathlib.Path(given.bin).resolve())
     if given.inside:
-        drive = {"cosmos": drive_cosmos, "dagster": drive_dagster}[given.tool]
+        drive = {"catalogs": drive_catalogs, "cosmos": drive_cosmos, "dagster": drive_dagster}[given.tool]
         return 0 if drive(binary, given.inside) else 1
     failed = 0
     for tool in [given.tool] if given.tool else sorted(PACKAGES):

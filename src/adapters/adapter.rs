@@ -103,6 +103,12 @@ pub trait Adapter: Send + Sync {
         Err(AdapterError::new(ErrorKind::Unsupported, format!("{} cannot check SQL without data", self.type_name())))
     }
 
+    /// The files that hold all that a connection can see before it is told to read others; none where the warehouse is more
+    /// than files on this machine.
+    fn storage(&self) -> Option<Vec<std::path::PathBuf>> {
+        None
+    }
+
     /// Copies schemas of the target's database, as of one moment, into a database file that is not there yet; how many relations
     /// that were. An error of kind `Unsupported` where the engine has no such files.
     fn publish(&self, schemas: &[String], file: &Path) -> Result<usize, AdapterError> {

@@ -210,4 +210,9 @@ pub trait Shadow: Send {
 
     /// Binds one query. Declares nothing that another query can see.
     fn bind(&mut self, sql: &str) -> Result<Bound, BindError>;
+
+    /// Binds several queries, each by itself; the answers are in their order. An engine may do it at once.
+    fn bind_all(&mut self, queries: &[&str]) -> Vec<Result<Bound, BindError>> {
+        queries.iter().map(|sql| self.bind(sql)).collect()
+    }
 }

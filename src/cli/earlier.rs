@@ -155,7 +155,8 @@ impl<'a> Earlier<'a> {
         self.warnings.take()
     }
 
-    fn manifest(&self) -> Read<&PreviousManifest> {
+    /// The manifest.
+    pub fn manifest(&self) -> Read<&PreviousManifest> {
         let read = self.manifest.get_or_init(|| {
             let read = manifest(self.files, &self.settings.project_dir, self.folder)?;
             read.ok_or_else(|| missing(format!("Could not find manifest in --state path: \"{}\"", self.folder)))

@@ -111,7 +111,7 @@ fn known(
             continue;
         }
         match catalog.get(id) {
-            Some(columns) => known.set(&node.relation, columns.clone()),
+            Some(columns) => known.foresee(&node.relation, columns.clone()),
             None if is_seed => unsure.push(id.clone()),
             None => {}
         }

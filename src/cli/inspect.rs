@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use crate::adapters::shadow::{Shadow, ShadowColumn};
 use crate::adapters::{AdapterError, Connection};
-use crate::base::NodeId;
+use crate::base::{NodeId, Relation};
 use crate::diag::{Diagnostic, codes};
 use crate::execute::event::Event;
-use crate::execute::{NodeCode, Surroundings, compile_code, connection_diagnostic};
-use crate::lineage::{CheckRequest, Checked, Leaves, Remembered, SchemaLock, Schemas, check};
+use crate::execute::{ForeseenColumns, NodeCode, Surroundings, compile_code, compile_code_over, connection_diagnostic};
+use crate::lineage::{CheckRequest, Checked, CodeOf, Leaves, NodeCheck, Remembered, SchemaLock, Schemas, check_more};
 use crate::node::{Detail, Language, Node, ResourceType};
 
 use super::session::{Session, Step, Stop, tell};
@@ -22,7 +22,14 @@ pub struct Inspected {
     pub checked: Checked,
     /// Columns of sources, as the warehouse has them; for `schemas.lock`.
     pub sources: SchemaLock,
+    /// Columns of what lies outside.
+    pub known: Schemas,
+    /// The code that was bound.
+    pub code: CodeByNode,
 }
+
+/// The code of nodes as of a first run, and that of later runs where it is another.
+pub type CodeByNode = HashMap<NodeId, (CodeOf, Option<CodeOf>)>;
 
 /// Binds nodes and their ancestors.
 pub fn inspect(session: &Session, wanted: impl IntoIterator<Item = NodeId>) -> Step<Inspected> {
@@ -31,8 +38,7 @@ pub fn inspect(session: &Session, wanted: impl IntoIterator<Item = NodeId>) -> S
         all.extend(session.graph.ancestors(&id, None).into_iter().cloned());
         all.insert(id);
     }
-    let whole = Scope { renders: &|_| true, adds: &|_| None, leaves: &|_, _| None, reloads: &|_| false };
-    inspect_these(session, &all, &whole)
+    inspect_these(session, &all, &Scope::default())
 }
 
 /// How much of the project is bound, and as of which run.
@@ -47,18 +53,29 @@ pub struct Scope<'a> {
     pub reloads: &'a dyn Fn(&NodeId) -> bool,
 }
 
+impl Default for Scope<'_> {
+    fn default() -> Self {
+        Self { renders: &|_| true, adds: &|_| None, leaves: &|_, _| None, reloads: &|_| false }
+    }
+}
+
 /// Binds the nodes of a set, in the order of the DAG.
 pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_>) -> Step<Inspected> {
     let order = session.graph.sort_topologically(all);
+    // The fixtures of unit tests have the columns that binding gives their parents.
+    let (unit_tests, order): (Vec<NodeId>, Vec<NodeId>) =
+        order.into_iter().partition(|id| session.project.unit_tests.contains_key(id));
     let around = session.surroundings();
     let stop = |problem: Box<Diagnostic>| {
         session.inputs.sink.emit(&Event::Problem(&problem));
         Stop(2)
     };
-    let (mut known, sources) = warehouse(session, &order)?;
+    let mut binding = Binding::open(session, &around, order.len())?;
+    let (mut known, mut sources) = warehouse(session, &order)?;
+    binding.external(session, &order, &mut known, &mut sources);
     locked(session, &order, &mut known)?;
     declared(session, &order, &mut known);
-    seeds(session, &order, &mut known, scope.reloads)?;
+    seeds(session, &order, scope.reloads, &mut known, &mut binding)?;
     let threads = session.tree.profile.threads;
     let rendered: Vec<NodeId> = order.iter().filter(|id| (scope.renders)(id)).cloned().collect();
     let faces = |id: NodeId, code: NodeCode| match (scope.adds)(&id) {
@@ -67,24 +84,101 @@ pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_
         Some(false) => (id, (code.first, None)),
     };
     let code = compile_code(&around, &rendered, threads).map_err(stop)?;
-    let code: HashMap<NodeId, _> = code.into_iter().map(|(id, code)| faces(id, code)).collect();
-    let broken = |e: &AdapterError| stop(Box::new(connection_diagnostic(e)));
-    let mut shadow = session.adapter.shadow().map_err(|e| broken(&e))?;
-    definitions(session, &around, shadow.as_mut());
-    let workers =
-        std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS).min(order.len() / 8 + 1);
-    let mut shadows = (1..workers).map(|_| shadow.fork()).collect::<Result<Vec<_>, _>>().map_err(|e| broken(&e))?;
-    shadows.push(shadow);
-    let path = session.target_dir().join(Remembered::FILE);
-    let mut remembered = session.inputs.files.read_text(&path).map(|text| Remembered::parse(&text)).unwrap_or_default();
-    let request =
-        CheckRequest { project: &session.project, order: &order, compiled: &code, known: &known, leaves: scope.leaves };
-    let checked = check(&request, &mut shadows, &mut remembered);
-    if let Some(text) = remembered.text().filter(|_| session.inputs.write_json) {
-        // A target that cannot be written to costs time, nothing else.
-        let _ = session.inputs.files.write_atomic(&path, text.as_bytes());
+    let mut code: CodeByNode = code.into_iter().map(|(id, code)| faces(id, code)).collect();
+    let home = home(session);
+    let request = CheckRequest {
+        project: &session.project,
+        order: &order,
+        compiled: &code,
+        known: &known,
+        leaves: scope.leaves,
+        home: &home,
+    };
+    let mut checked = binding.check(&request, Checked::default());
+    let mut of_tests = CodeByNode::new();
+    if !unit_tests.is_empty() {
+        let foreseen = Arc::new(foreseen(session, &checked));
+        let tests = compile_code_over(&around, &unit_tests, threads, &foreseen).map_err(stop)?;
+        of_tests.extend(tests.into_iter().map(|(id, code)| faces(id, code)));
+        checked = binding.check(&CheckRequest { order: &unit_tests, compiled: &of_tests, ..request }, checked);
     }
-    Ok(Inspected { checked, sources })
+    code.extend(of_tests);
+    binding.keep(session);
+    Ok(Inspected { checked, sources, known, code })
+}
+
+/// The columns that relations will have.
+fn foreseen(session: &Session, checked: &Checked) -> ForeseenColumns {
+    let one = |(id, check): (&NodeId, &NodeCheck)| {
+        let relation = match session.project.nodes.get(id) {
+            Some(node) => Some(&node.relation).filter(|_| node.is_relational()),
+            None => session.project.sources.get(id).map(|s| &s.relation),
+        };
+        let columns = check.columns.as_ref()?.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect();
+        Some((relation?.key(), columns))
+    };
+    checked.nodes.iter().filter_map(one).collect()
+}
+
+/// The database and the schema of the target.
+pub fn home(session: &Session) -> Relation {
+    Relation::new(session.adapter.default_database(), session.adapter.default_schema(), "")
+}
+
+/// Shadows, with what was bound before at hand.
+pub struct Binding {
+    shadows: Vec<Box<dyn Shadow>>,
+    remembered: Remembered,
+}
+
+impl Binding {
+    /// Shadows for so many nodes, with the definitions that hooks make.
+    pub fn open(session: &Session, around: &Surroundings, nodes: usize) -> Step<Self> {
+        let broken = |e: &AdapterError| {
+            session.inputs.sink.emit(&Event::Problem(&connection_diagnostic(e)));
+            Stop(2)
+        };
+        let mut shadow = session.adapter.shadow().map_err(|e| broken(&e))?;
+        definitions(session, around, shadow.as_mut());
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS).min(nodes / 8 + 1);
+        let mut shadows = (1..workers).map(|_| shadow.fork()).collect::<Result<Vec<_>, _>>().map_err(|e| broken(&e))?;
+        shadows.insert(0, shadow);
+        let path = session.target_dir().join(Remembered::FILE);
+        let remembered = session.inputs.files.read_text(&path).map(|text| Remembered::parse(&text));
+        Ok(Self { shadows, remembered: remembered.unwrap_or_default() })
+    }
+
+    /// Checks nodes, beside those that are checked already.
+    pub fn check(&mut self, request: &CheckRequest<'_>, before: Checked) -> Checked {
+        check_more(request, &mut self.shadows, &mut self.remembered, before)
+    }
+
+    /// Keeps what was bound.
+    pub fn keep(&self, session: &Session) {
+        if let Some(text) = self.remembered.text().filter(|_| session.inputs.write_json) {
+            // A target that cannot be written to costs time, nothing else.
+            let path = session.target_dir().join(Remembered::FILE);
+            let _ = session.inputs.files.write_atomic(&path, text.as_bytes());
+        }
+    }
+
+    /// The columns of a query over what lies outside; none if the engine cannot say.
+    fn columns(&mut self, sql: &str) -> Option<Vec<ShadowColumn>> {
+        self.shadows.first_mut()?.bind(sql).ok().map(|bound| bound.columns)
+    }
+
+    /// Sources in files have the columns that the files have, where these are there.
+    fn external(&mut self, session: &Session, order: &[NodeId], known: &mut Schemas, sources: &mut SchemaLock) {
+        for source in order.iter().filter_map(|id| session.project.sources.get(id)) {
+            let Some(reader) = source.reader.as_ref().filter(|_| known.get(&source.relation).is_none()) else {
+                continue;
+            };
+            if let Some(columns) = self.columns(&format!("select * from {reader}")) {
+                known.foresee(&source.relation, columns.clone());
+                sources.sources.insert(source.id.to_string(), columns);
+            }
+        }
+    }
 }
 
 /// More would wait for each other in the catalog.
@@ -199,9 +293,32 @@ fn declared(session: &Session, order: &[NodeId], known: &mut Schemas) {
     }
 }
 
+/// Types as the engine spells them.
+fn spelled(binding: &mut Binding, tables: &mut [(&Relation, Vec<ShadowColumn>)]) {
+    let written: BTreeSet<String> = tables.iter().flat_map(|(_, c)| c).map(|c| c.data_type.clone()).collect();
+    let spelling = |data_type: String| {
+        // A type that the engine does not know is told when the table is made.
+        let columns = binding.columns(&format!("select cast(null as {data_type}) as spelled"))?;
+        Some((data_type, columns.into_iter().next()?.data_type))
+    };
+    let spellings: HashMap<String, String> = written.into_iter().filter_map(spelling).collect();
+    for column in tables.iter_mut().flat_map(|(_, columns)| columns) {
+        if let Some(spelling) = spellings.get(&column.data_type) {
+            column.data_type.clone_from(spelling);
+        }
+    }
+}
+
 /// Seeds that the warehouse has not, or not as they are going to be, are read, as loading them would.
-fn seeds(session: &Session, order: &[NodeId], known: &mut Schemas, reloads: &dyn Fn(&NodeId) -> bool) -> Step<()> {
+fn seeds(
+    session: &Session,
+    order: &[NodeId],
+    reloads: &dyn Fn(&NodeId) -> bool,
+    known: &mut Schemas,
+    binding: &mut Binding,
+) -> Step<()> {
     let Some(files) = &session.shared.files else { return Ok(()) };
+    let mut read: Vec<(&Relation, Vec<ShadowColumn>)> = Vec::new();
     for node in order.iter().filter_map(|id| session.project.nodes.get(id)) {
         let is_known = known.get(&node.relation).is_some() && !reloads(&node.id);
         if node.resource_type != ResourceType::Seed || is_known {
@@ -220,7 +337,11 @@ fn seeds(session: &Session, order: &[NodeId], known: &mut Schemas, reloads: &dyn
                 given.and_then(|g| g.get(name)).map_or_else(|| kind.sql(*decimals).to_owned(), ToString::to_string);
             ShadowColumn { name: name.clone(), data_type }
         });
-        known.foresee(&node.relation, columns.collect());
+        read.push((&node.relation, columns.collect()));
+    }
+    spelled(binding, &mut read);
+    for (relation, columns) in read {
+        known.foresee(relation, columns);
     }
     Ok(())
 }

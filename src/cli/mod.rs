@@ -7,10 +7,12 @@
 
 mod args;
 mod code_writer;
+mod column_facts;
 mod commands;
 mod context;
 mod earlier;
 mod event_time;
+mod former;
 mod inspect;
 mod json_text;
 mod lock_wait;
@@ -24,6 +26,7 @@ mod session;
 mod settings;
 mod table;
 mod target_claim;
+mod unchanged;
 mod warnings;
 
 use std::ffi::OsString;
@@ -239,6 +242,7 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
                 }
             }
         }
+        Which::Check if !settings.bool("lock") => Ok(check(settings, inputs, &renderer)),
         which => {
             let open = Session::open(inputs, &renderer);
             let open = if settings.plans() { open.and_then(Session::for_reading) } else { open };
@@ -250,8 +254,9 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
                 Which::List => commands::list::run(&session, settings),
                 Which::Parse => commands::parse::run(&session),
                 Which::Compile => commands::compile::run(&session, settings),
-                Which::Check => commands::check::run(&session, settings),
+                Which::Check => commands::check::run(&session, settings).map(|(code, _)| code),
                 Which::Lineage => commands::lineage::run(&session, settings),
+                Which::Impact => commands::impact::run(&session, settings),
                 Which::DocsGenerate => commands::docs_generate::run(&session, settings),
                 Which::DocsPublish => commands::docs_generate::run_publish(&session, settings),
                 Which::DocsGraph => commands::docs_graph::run(&session, settings),
@@ -262,6 +267,22 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
             Ok(ended.unwrap_or_else(|Stop(code)| code))
         }
     }
+}
+
+/// Checks, unless everything is as it was when the same check found nothing.
+fn check(settings: &Settings, inputs: Inputs, renderer: &ProjectYaml) -> u8 {
+    if let Some(code) = unchanged::recall(&inputs, renderer) {
+        return code;
+    }
+    let (witness, inputs) = unchanged::Witness::of(inputs);
+    let checked = Session::open(inputs, renderer).and_then(|session| {
+        let (code, repeatable) = commands::check::run(&session, settings)?;
+        if code == 0 && repeatable {
+            witness.keep(&session);
+        }
+        Ok(code)
+    });
+    checked.unwrap_or_else(|Stop(code)| code)
 }
 
 /// The former command, for what is to be done again.

@@ -17,7 +17,7 @@ use crate::diag::{Diagnostic, Diagnostics, Warning, WarningPolicy, codes};
 use crate::execute::event::{Event, EventSink};
 use crate::execute::{CancelFlag, QueryComment, Surroundings};
 use crate::files::{Env, Files};
-use crate::graph::{Graph, Selection, SelectionRequest, StateFacts, check_selectors, select};
+use crate::graph::{Graph, Selection, SelectionFacts, SelectionRequest, StateFacts, check_selectors, select};
 use crate::jinja::context::SharedContext;
 use crate::jinja::context::host::{AdapterFacts, LogSink};
 use crate::jinja::{DispatchSettings, Engine, Registry};
@@ -29,6 +29,7 @@ use crate::parse::{InternalPackage, ParseRequest, TreeVars, Yaml, parse};
 use crate::stdlib;
 
 use super::code_writer::project_files;
+use super::column_facts::Columns;
 use super::context::{adapter_problem, open_adapter};
 use super::earlier::{Earlier, EarlierSettings, deferral};
 use super::lock_wait;
@@ -259,18 +260,29 @@ impl Session {
         let selection = match &self.inputs.retry {
             Some(retry) => self.select_again(retry)?,
             None => {
-                let (inputs, target) = (&self.inputs, self.target_dir());
-                let adapter = &self.shared.adapter;
-                let earlier = Earlier::new(&self.project, adapter, &*inputs.files, &inputs.earlier, &target);
-                let facts = earlier.as_ref().map(|e| e as &dyn StateFacts);
-                let (selection, mut problems) = select(&self.graph, &self.project, request, facts);
-                problems.extend(earlier.map(|e| e.warnings()).unwrap_or_default());
-                tell(inputs, problems)?;
+                let (selection, problems) = self.find(request);
+                tell(&self.inputs, problems)?;
                 selection
             }
         };
         self.shared.set_selected_resources(selection.iter().map(ToString::to_string).collect());
         Ok(selection)
+    }
+
+    /// The earlier state that `--state` names.
+    pub fn earlier<'s>(&'s self, target: &'s Path) -> Option<Earlier<'s>> {
+        Earlier::new(&self.project, &self.shared.adapter, &*self.inputs.files, &self.inputs.earlier, target)
+    }
+
+    /// What a request selects, and what is to be said of it.
+    pub fn find(&self, request: &SelectionRequest) -> (Selection, Diagnostics) {
+        let target = self.target_dir();
+        let earlier = self.earlier(&target);
+        let columns = Columns::new(self);
+        let facts = SelectionFacts { earlier: earlier.as_ref().map(|e| e as &dyn StateFacts), columns: Some(&columns) };
+        let (selection, mut problems) = select(&self.graph, &self.project, request, facts);
+        problems.extend(earlier.map(|e| e.warnings()).unwrap_or_default());
+        (selection, problems)
     }
 
     /// What `retry` does again; all of it must still be there.
@@ -287,16 +299,21 @@ impl Session {
         Ok(retry.nodes.iter().cloned().collect())
     }
 
-    /// Everything that running nodes needs.
-    pub fn surroundings(&self) -> Surroundings {
-        let settings = CompileSettings {
+    /// What the command says about compiling.
+    pub fn compile_settings(&self) -> CompileSettings {
+        CompileSettings {
             empty: self.inputs.empty,
             store_failures: self.inputs.store_failures,
             sample: self.inputs.sample,
             as_of: self.inputs.as_of,
             inject_ephemeral_ctes: self.inputs.inject_ephemeral_ctes,
             introspect: self.inputs.introspect,
-        };
+        }
+    }
+
+    /// Everything that running nodes needs.
+    pub fn surroundings(&self) -> Surroundings {
+        let settings = self.compile_settings();
         let compiler =
             Compiler::new(Arc::clone(&self.project), self.engine.clone(), Arc::clone(&self.shared), settings);
         Surroundings {

@@ -78,6 +78,17 @@ impl Compiled {
         Err(Box::new(diagnostic.help(help)))
     }
 
+    /// The node's own SQL, without what was put in front; none where nothing was.
+    pub fn own_sql(&self) -> Option<String> {
+        let (_, own, _) = self.map.pieces.last()?;
+        let is_own = |piece: &&(Range<usize>, Arc<Origin>, usize)| Arc::ptr_eq(&piece.1, own);
+        if self.map.pieces.iter().all(|piece| is_own(&piece)) {
+            return None;
+        }
+        let pieces = self.map.pieces.iter().filter(is_own);
+        Some(pieces.filter_map(|(range, ..)| self.code.code.get(range.clone())).collect())
+    }
+
     /// The place in the project that a byte of the final SQL comes from: the node's own file, or that of an inlined parent.
     /// None for what compiling itself put there (`with`, commas, brackets).
     pub fn locate(&self, offset: usize) -> Option<(Span, Exactness)> {

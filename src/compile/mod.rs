@@ -22,3 +22,4 @@ mod unit_test;
 pub use batch::Batch;
 pub use compiled::Compiled;
 pub use compiler::{CompileSettings, Compiler};
+pub use resolver::cte_name;

@@ -17,7 +17,7 @@ use crate::parse::resolve::{Found, Lookup, shown_call, version_order};
 use super::batch::filter;
 
 /// The CTE that stands for an ephemeral model.
-pub(super) fn cte_name(name: &str) -> String {
+pub fn cte_name(name: &str) -> String {
     format!("__dbt__cte__{name}")
 }
 

@@ -16,7 +16,7 @@ use crate::jinja::context::host::Database;
 use crate::node::ResourceType;
 
 use super::cache::RelationCache;
-use super::database::WorkerDatabase;
+use super::database::{ForeseenColumns, WorkerDatabase};
 use super::event::Event;
 use super::failure::connection_diagnostic;
 use super::outcome::{CompiledFacts, NodeFacts, NodeOutcome, RunOutcome, Status};
@@ -52,7 +52,18 @@ pub fn compile_code(
     ids: &[NodeId],
     threads: usize,
 ) -> Result<Vec<(NodeId, NodeCode)>, Box<Diagnostic>> {
+    compile_code_over(around, ids, threads, &Arc::default())
+}
+
+/// The same where it is known which columns relations will have: fixtures of unit tests take their types from them.
+pub fn compile_code_over(
+    around: &Surroundings,
+    ids: &[NodeId],
+    threads: usize,
+    foreseen: &Arc<ForeseenColumns>,
+) -> Result<Vec<(NodeId, NodeCode)>, Box<Diagnostic>> {
     over_nodes(around, ids, threads, |worker, id| {
+        worker.database.foresee(Arc::clone(foreseen));
         let database = || Some(Arc::clone(&worker.database) as Arc<dyn Database>);
         let caught = |compile: &dyn Fn() -> Result<Compiled, Box<Diagnostic>>| {
             let compiled = catch_unwind(AssertUnwindSafe(compile))

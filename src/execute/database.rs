@@ -3,6 +3,7 @@
 //! In: one [`Connection`], the [`RelationCache`] that all workers share. Out: [`WorkerDatabase`], a
 //! [`Database`] that tells of every statement and leads errors back to the node's file.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -39,7 +40,12 @@ struct Focus {
     pending: Option<Pending>,
     /// A relation that is said to exist, or not to, whatever the warehouse has.
     pretended: Option<(Relation, Option<RelationKind>)>,
+    /// Columns of relations as they will be, whatever the warehouse has.
+    foreseen: Option<Arc<ForeseenColumns>>,
 }
+
+/// Columns of relations that are known without asking the warehouse, by [`Relation::key`]: names and types.
+pub type ForeseenColumns = HashMap<(String, String, String), Vec<(String, String)>>;
 
 /// One worker's connection.
 pub struct WorkerDatabase {
@@ -117,6 +123,11 @@ impl WorkerDatabase {
     /// Says of a relation that it exists, or that it does not, whatever the warehouse has; until the next call.
     pub(super) fn pretend(&self, relation: Option<(Relation, Option<RelationKind>)>) {
         lock(&self.focus).pretended = relation;
+    }
+
+    /// Says which columns relations will have; for good.
+    pub(super) fn foresee(&self, columns: Arc<ForeseenColumns>) {
+        lock(&self.focus).foreseen = Some(columns);
     }
 
     /// Why the statements' comment cannot be made, if it cannot.
@@ -352,6 +363,14 @@ impl Database for WorkerDatabase {
     }
 
     fn columns(&self, relation: &Relation) -> Answer<Vec<ColumnInfo>> {
+        if let Some(columns) = lock(&self.focus).foreseen.as_ref().and_then(|f| f.get(&relation.key())) {
+            let column = |(name, data_type): &(String, String)| ColumnInfo {
+                name: name.clone(),
+                data_type: data_type.clone(),
+                nullable: true,
+            };
+            return Ok(columns.iter().map(column).collect());
+        }
         let columns = lock(&self.connection).columns(relation).map_err(|e| self.failed(e))?;
         let column =
             |c: crate::adapters::ColumnInfo| ColumnInfo { name: c.name, data_type: c.data_type, nullable: c.nullable };

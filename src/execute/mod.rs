@@ -55,7 +55,8 @@ mod worker;
 
 pub use cache::RelationCache;
 pub use cancel::CancelFlag;
-pub use compile_only::{NodeCode, compile_code, compile_inline, compile_nodes};
+pub use compile_only::{NodeCode, compile_code, compile_code_over, compile_inline, compile_nodes};
+pub use database::ForeseenColumns;
 pub use database::WorkerDatabase;
 pub use event::{Event, EventSink, Exhibit, ExhibitKind, NoSink, NoteLevel};
 pub use failure::{connection_diagnostic, diagnostic};

@@ -8,6 +8,7 @@ mod dotenv;
 mod env;
 mod memory;
 mod real;
+mod recorder;
 mod remote;
 mod text;
 
@@ -18,6 +19,7 @@ use std::time::SystemTime;
 pub use env::{Env, enter};
 pub use memory::MemoryFiles;
 pub use real::RealFiles;
+pub use recorder::{Observation, Question, Recorder};
 pub use remote::{RealRemote, Remote, RemoteError, git_works};
 pub use text::decode;
 

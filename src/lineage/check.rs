@@ -11,13 +11,13 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
-use crate::adapters::shadow::{BindError, BindProblem, Bound, Shadow, ShadowColumn};
+use crate::adapters::shadow::{BindError, BindProblem, Bound, BoundLineage, Shadow, ShadowColumn};
 use crate::base::{NodeId, Relation};
 use crate::compile::Compiled;
 use crate::diag::{Code, Diagnostic, codes};
 use crate::node::{Language, Node, Project, ResourceType};
 
-use super::columns::{NodeLineage, Relations, approximate};
+use super::columns::{NodeLineage, Relations, approximate, inlined_relation};
 use super::contract;
 use super::objection::{diagnostic, first_line};
 use super::remembered::{Answer, Key, Remembered};
@@ -42,6 +42,8 @@ pub struct CheckRequest<'a> {
     pub known: &'a Schemas,
     /// What relations keep that do not follow their queries.
     pub leaves: Leaves<'a>,
+    /// The database and the schema in which names without them are looked up.
+    pub home: &'a Relation,
 }
 
 /// What became of a node.
@@ -67,10 +69,18 @@ pub struct NodeCheck {
 }
 
 /// All nodes after checking, in the order of the DAG.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Checked {
     /// By id; sources and seeds among them.
     pub nodes: IndexMap<NodeId, NodeCheck>,
+    /// Whether the verdicts rest on nothing but the code and the columns of what lies outside: no query reads files.
+    pub repeatable: bool,
+}
+
+impl Default for Checked {
+    fn default() -> Self {
+        Self { nodes: IndexMap::new(), repeatable: true }
+    }
 }
 
 /// Columns that a snapshot adds to those of its query.
@@ -81,21 +91,35 @@ const SNAPSHOT_COLUMNS: [(&str, &str); 4] = [
     ("dbt_valid_to", "TIMESTAMP"),
 ];
 
+/// Queries that one call of the engine binds.
+const AT_ONCE: usize = 32;
+
 type Done = HashMap<NodeId, NodeCheck>;
 
 /// Checks the nodes of a request on the shadow and its forks.
 pub fn check(request: &CheckRequest<'_>, shadows: &mut [Box<dyn Shadow>], remembered: &mut Remembered) -> Checked {
-    let mut done = Done::new();
+    check_more(request, shadows, remembered, Checked::default())
+}
+
+/// Checks further nodes, whose parents are among those that are checked already or of the request.
+pub fn check_more(
+    request: &CheckRequest<'_>,
+    shadows: &mut [Box<dyn Shadow>],
+    remembered: &mut Remembered,
+    before: Checked,
+) -> Checked {
+    let Checked { mut nodes, mut repeatable } = before;
+    let mut done: Done = nodes.iter().map(|(id, check)| (id.clone(), check.clone())).collect();
     if let Some(first) = shadows.first_mut() {
         make_rooms(request, first.as_mut());
-        let run = Run { request, relations: Relations::new(request.project), identity: first.identity() };
+        let run = Run { request, relations: Relations::new(request.project, request.home), identity: first.identity() };
         let mut declared = HashSet::new();
         for level in levels(request) {
-            run.level(&level, shadows, &mut done, &mut declared, remembered);
+            repeatable &= run.level(&level, shadows, &mut done, &mut declared, remembered);
         }
     }
-    let nodes = request.order.iter().filter_map(|id| Some((id.clone(), done.remove(id)?))).collect();
-    Checked { nodes }
+    nodes.extend(request.order.iter().filter_map(|id| Some((id.clone(), done.remove(id)?))));
+    Checked { nodes, repeatable }
 }
 
 /// Databases and schemas, once, before workers could race for them.
@@ -137,6 +161,8 @@ struct Job<'r> {
     id: &'r NodeId,
     first: &'r Compiled,
     later: Option<&'r Compiled>,
+    /// The node's own SQL, where it stands behind that of ephemeral parents.
+    own: Option<String>,
     key: Key,
     known: Option<Answer>,
 }
@@ -148,6 +174,7 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
+    /// Binds what is on one level; whether all of it can be remembered.
     fn level(
         &self,
         level: &[&'r NodeId],
@@ -155,8 +182,9 @@ impl<'r> Run<'r> {
         done: &mut Done,
         declared: &mut HashSet<NodeId>,
         remembered: &mut Remembered,
-    ) {
+    ) -> bool {
         let (mut jobs, mut found) = (Vec::new(), Vec::new());
+        let mut repeatable = true;
         for id in level {
             match self.prepare(id, done, remembered) {
                 Some(Ok(job)) => jobs.push(job),
@@ -168,22 +196,30 @@ impl<'r> Run<'r> {
         let wanted: Vec<NodeId> = jobs
             .iter()
             .filter(|job| job.known.is_none() || job.later.is_some())
-            .flat_map(|job| readable_parents(self.request.project, job.node, done))
-            .map(|(id, _)| id)
+            .flat_map(|job| {
+                let inlined = job.own.iter().flat_map(|_| inlined(self.request.project, job.node)).cloned();
+                let parents = readable_parents(self.request.project, job.node, done).into_iter().map(|(id, _)| id);
+                inlined.chain(parents).collect::<Vec<_>>()
+            })
             .filter(|id| declared.insert(id.clone()))
             .collect();
         let done_before = &*done;
         share(shadows, &wanted, |shadow, id| {
             let columns = done_before.get(id).and_then(|c| c.columns.as_deref());
-            if let (Some(columns), Some(relation)) = (columns, relation_of(self.request.project, id)) {
+            let relation = relation_of(self.request.project, id).cloned().or_else(|| self.stand_in(id));
+            if let (Some(columns), Some(relation)) = (columns, relation) {
                 // What cannot be declared is missed by those who read it.
-                let _ = shadow.declare(relation, columns);
+                let _ = shadow.declare(&relation, columns);
             }
         });
-        let results = share(shadows, &jobs, |shadow, job| self.bind(shadow, job, done_before));
+        let each = (jobs.len() / (shadows.len() * 4).max(1)).clamp(1, AT_ONCE);
+        let chunks: Vec<&[Job<'_>]> = jobs.chunks(each).collect();
+        let results = share(shadows, &chunks, |shadow, jobs| self.bind_several(shadow, jobs, done_before));
+        let results: Vec<_> = results.into_iter().flatten().collect();
         for (job, (mut check, answer)) in jobs.into_iter().zip(results) {
-            if let Some(answer) = answer {
-                remembered.add(job.key, answer);
+            match answer {
+                Some(answer) => remembered.add(job.key, answer),
+                None => repeatable &= job.known.is_some(),
             }
             let left = check.columns.as_deref().filter(|_| check.verdict == Verdict::Good && job.id == &job.node.id);
             if let Some(left) = left.and_then(|columns| (self.request.leaves)(job.node, columns)) {
@@ -192,6 +228,7 @@ impl<'r> Run<'r> {
             found.push((job.id.clone(), check));
         }
         done.extend(found);
+        repeatable
     }
 
     /// What can be said without binding, or the work to do; nothing of what is no node.
@@ -238,10 +275,29 @@ impl<'r> Run<'r> {
         let own = built.map(|columns| (node.relation.clone(), columns));
         let sql = [Some(first), later].map(|c| c.map_or("", |c| c.code.code.as_str()));
         let key = Key::of(&self.identity, sql, parents.iter().chain(own.as_ref()));
-        Some(Ok(Job { node, id, first, later, known: remembered.get(&key), key }))
+        let own = first.own_sql().filter(|_| test.is_none() && inlined(project, node).next().is_some());
+        Some(Ok(Job { node, id, first, later, own, known: remembered.get(&key), key }))
     }
 
-    fn bind(&self, shadow: &mut dyn Shadow, job: &Job<'_>, done: &Done) -> (NodeCheck, Option<Answer>) {
+    /// Binds what is not known, all at once as far as the engine can.
+    fn bind_several(&self, shadow: &mut dyn Shadow, jobs: &[Job<'_>], done: &Done) -> Vec<(NodeCheck, Option<Answer>)> {
+        let unknown = jobs.iter().filter(|job| job.known.is_none());
+        let queries: Vec<&str> = unknown.map(|job| job.first.code.code.as_str()).collect();
+        let mut answers = shadow.bind_all(&queries).into_iter();
+        let bind = |job: &Job<'_>| {
+            let answer = if job.known.is_none() { answers.next() } else { None };
+            self.bind(shadow, job, answer, done)
+        };
+        jobs.iter().map(bind).collect()
+    }
+
+    fn bind(
+        &self,
+        shadow: &mut dyn Shadow,
+        job: &Job<'_>,
+        first: Option<Result<Bound, BindError>>,
+        done: &Done,
+    ) -> (NodeCheck, Option<Answer>) {
         let (node, project) = (job.node, self.request.project);
         let built = self.request.known.get(&node.relation).filter(|_| node.is_relational());
         let fallback = |verdict| NodeCheck { verdict, columns: built.map(<[_]>::to_vec), lineage: None };
@@ -252,14 +308,14 @@ impl<'r> Run<'r> {
         if let Some(answer) = &job.known {
             return (self.finished(shadow, job, answer.clone()), None);
         }
-        let bound = match self.attempt(shadow, job, job.first, done) {
+        let bound = match self.attempt(shadow, job, job.first, first, done) {
             Ok(bound) => bound,
             Err(error) => return (objects(job.first, &error), None),
         };
         if let Some(later) = job.later {
             // Later runs read the table that is there, or the one that the first run makes.
             let _ = shadow.declare(&node.relation, built.unwrap_or(&bound.columns));
-            if let Err(error) = self.attempt(shadow, job, later, done) {
+            if let Err(error) = self.attempt(shadow, job, later, None, done) {
                 return (objects(later, &error), None);
             }
         }
@@ -270,6 +326,7 @@ impl<'r> Run<'r> {
                 let expected =
                     |r: &Relation| r.key() == node.relation.key() || allowed.iter().any(|a| a.key() == r.key());
                 let keep = found.tables.iter().all(expected);
+                let found = self.through_inlined(shadow, job, &bound.columns, found);
                 (self.relations.lineage(found, &node.depends_on), keep)
             }
             Err(why) => (approximate(&parents, bound.columns.len(), why), false),
@@ -278,17 +335,40 @@ impl<'r> Run<'r> {
         (self.finished(shadow, job, answer.clone()), keep.then_some(answer))
     }
 
+    /// The same lineage with ephemeral parents as stations: the node's own SQL over tables in their place. How columns are
+    /// computed stays that of the whole.
+    fn through_inlined(
+        &self,
+        shadow: &mut dyn Shadow,
+        job: &Job<'_>,
+        columns: &[ShadowColumn],
+        whole: BoundLineage,
+    ) -> BoundLineage {
+        let bound = job.own.as_ref().and_then(|own| shadow.bind(own).ok()).filter(|bound| bound.columns == columns);
+        match bound.map(|bound| bound.lineage) {
+            Some(Ok(own)) => BoundLineage { prints: whole.prints, rows_print: whole.rows_print, ..own },
+            _ => whole,
+        }
+    }
+
+    /// The table that stands for an ephemeral model.
+    fn stand_in(&self, id: &NodeId) -> Option<Relation> {
+        let node = self.request.project.nodes.get(id).filter(|n| n.is_ephemeral())?;
+        Some(inlined_relation(node, self.request.home))
+    }
+
     /// Binds; a table that the project does not name, but has or knows, is declared when it is missed.
     fn attempt(
         &self,
         shadow: &mut dyn Shadow,
         job: &Job<'_>,
         compiled: &Compiled,
+        mut answer: Option<Result<Bound, BindError>>,
         done: &Done,
     ) -> Result<Bound, BindError> {
         let mut tried: HashSet<String> = HashSet::new();
         loop {
-            let error = match shadow.bind(&compiled.code.code) {
+            let error = match answer.take().unwrap_or_else(|| shadow.bind(&compiled.code.code)) {
                 Ok(bound) => return Ok(bound),
                 Err(error) => error,
             };
@@ -327,6 +407,11 @@ impl<'r> Run<'r> {
         }
         NodeCheck { verdict: Verdict::Good, columns: Some(columns), lineage: Some(lineage) }
     }
+}
+
+/// Ephemeral parents.
+fn inlined<'p>(project: &'p Project, node: &'p Node) -> impl Iterator<Item = &'p NodeId> {
+    node.depends_on.iter().filter(|id| project.nodes.get(*id).is_some_and(|n| n.is_ephemeral()))
 }
 
 fn relation_of<'p>(project: &'p Project, id: &NodeId) -> Option<&'p Relation> {

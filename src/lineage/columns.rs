@@ -7,7 +7,8 @@ use std::fmt;
 
 use crate::adapters::shadow::{BoundLineage, EdgeKind, ImplicitCast, Influence, ShadowColumn, SourceColumn};
 use crate::base::{NodeId, Relation};
-use crate::node::Project;
+use crate::compile::cte_name;
+use crate::node::{Node, Project};
 
 /// A column of a node or source of the project.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,17 +53,30 @@ pub struct NodeLineage {
     pub casts: Vec<String>,
 }
 
+/// The table that stands for an ephemeral model, named as its readers name it.
+pub(super) fn inlined_relation(node: &Node, home: &Relation) -> Relation {
+    Relation { identifier: Some(cte_name(&node.alias)), ..home.clone() }
+}
+
 /// Nodes by the relation they are in.
 pub(super) struct Relations<'p> {
     by_key: HashMap<(String, String, String), Vec<&'p NodeId>>,
 }
 
 impl<'p> Relations<'p> {
-    pub(super) fn new(project: &'p Project) -> Self {
-        let nodes = project.nodes.iter().filter(|(_, n)| n.is_relational()).map(|(id, n)| (n.relation.key(), id));
+    pub(super) fn new(project: &'p Project, home: &Relation) -> Self {
+        let key = |n: &Node| {
+            if n.is_ephemeral() { inlined_relation(n, home).key() } else { n.relation.key() }
+        };
+        let nodes = project.nodes.iter().filter(|(_, n)| n.is_refable()).map(|(id, n)| (key(n), id));
         let sources = project.sources.iter().map(|(id, s)| (s.relation.key(), id));
+        // What reads files is known to the engine by its text.
+        let readers = project.sources.iter().filter_map(|(id, s)| {
+            let text = Relation { identifier: Some(s.reader.clone()?), ..Relation::default() };
+            Some((text.key(), id))
+        });
         let mut by_key: HashMap<_, Vec<&NodeId>> = HashMap::new();
-        nodes.chain(sources).for_each(|(key, id)| by_key.entry(key).or_default().push(id));
+        nodes.chain(sources).chain(readers).for_each(|(key, id)| by_key.entry(key).or_default().push(id));
         Self { by_key }
     }
 

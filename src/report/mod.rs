@@ -15,6 +15,7 @@ mod annotations;
 mod console;
 mod end_of_run;
 mod file_log;
+pub mod impact;
 mod in_hand;
 mod json_lines;
 mod junit;

@@ -33,7 +33,7 @@ mod vectors;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use include_dir::{Dir, include_dir};
@@ -131,6 +131,15 @@ impl Adapter for DuckDb {
         if let Some(instance) = instance {
             instance.interrupt_all();
         }
+    }
+
+    fn storage(&self) -> Option<Vec<PathBuf>> {
+        let settings = &self.settings;
+        if !settings.attach.is_empty() || settings.refusal.is_some() || !settings.is_local() {
+            return None;
+        }
+        let path = &settings.path;
+        Some(if settings.is_persistent() { vec![path.into(), format!("{path}.wal").into()] } else { Vec::new() })
     }
 
     fn shadow(&self) -> Result<Box<dyn Shadow>, AdapterError> {

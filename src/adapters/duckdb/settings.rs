@@ -113,6 +113,11 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Whether the database is on this machine.
+    pub(super) fn is_local(&self) -> bool {
+        scheme(&self.path).is_none()
+    }
+
     /// The same, but nothing can be written. A local file that is not there yet is an empty database of its name.
     pub(super) fn for_reading(&self, options: &Dict) -> Result<Self, AdapterError> {
         let mut settings = self.clone();

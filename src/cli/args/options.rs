@@ -204,6 +204,7 @@ const SELECTING_BUT_LIST: &[Which] = &[
     W::DocsGenerate,
     W::DocsPublish,
     W::DocsGraph,
+    W::Impact,
 ];
 const SELECTING: &[Which] = &[
     W::Maintain,
@@ -223,6 +224,7 @@ const SELECTING: &[Which] = &[
     W::DocsGenerate,
     W::DocsPublish,
     W::DocsGraph,
+    W::Impact,
 ];
 const READING: &[Which] =
     &[W::Build, W::Run, W::Backfill, W::Test, W::Snapshot, W::Compile, W::Check, W::Show, W::SourceFreshness];
@@ -355,6 +357,9 @@ pub const OPTIONS: &[Opt] = &[
     flag("dry_run", "Show what would be done, and why, as `plan` does; nothing is changed").only(RUNNING),
     opt("output", Kind::Choice(&["text", "json"]), Default::None, "Format of the plan").only(RUNNING),
     choice("output", &["text", "json", "mermaid", "dot"], "text", "Format of the result").only(&[W::Lineage]),
+    choice("output", &["text", "markdown", "json"], "text", "Format of the result; markdown for a pull request")
+        .only(&[W::Impact]),
+    choice("fail_on", &["never", "breaking", "any"], "never", "Which changes give the exit code 1").only(&[W::Impact]),
     choice("output", &["mermaid", "dot"], "mermaid", "Format of the graph").only(&[W::DocsGraph]),
     choice("output", &["selector", "name", "path", "json"], "selector", "What to print of each resource")
         .only(&[W::List]),

@@ -43,6 +43,8 @@ pub enum Which {
     Check,
     /// `lineage`.
     Lineage,
+    /// `impact`.
+    Impact,
     /// `plan`.
     Plan,
     /// `maintain`.
@@ -65,7 +67,7 @@ pub enum Which {
 
 impl Which {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Build,
         Self::Plan,
         Self::Run,
@@ -80,6 +82,7 @@ impl Which {
         Self::List,
         Self::Check,
         Self::Lineage,
+        Self::Impact,
         Self::DocsGenerate,
         Self::DocsServe,
         Self::DocsPublish,
@@ -121,6 +124,7 @@ impl Which {
             Self::Lineage => "lineage",
             Self::Maintain => "maintain",
             Self::Restore => "restore",
+            Self::Impact => "impact",
             Self::DocsGenerate => "generate",
             Self::DocsServe => "serve",
             Self::DocsPublish => "publish",
@@ -167,6 +171,7 @@ impl Which {
             Self::Lineage => "Show where a column comes from and who reads it",
             Self::Maintain => "Compact tables, delete what no version needs any more; shows its plan first",
             Self::Restore => "Set a table back to a former version",
+            Self::Impact => "Show what changed since an earlier state, who reads it, and whether it breaks them",
             Self::DocsGenerate => "Write catalog.json and the documentation site to the target folder",
             Self::DocsServe => "Show the documentation site of the target folder in a browser on this machine",
             Self::DocsPublish => "Write the documentation site into a folder for a web server, at once",
@@ -189,7 +194,7 @@ impl Which {
             Self::Show => Some(Command::Show),
             Self::Clone => Some(Command::Clone),
             Self::Maintain | Self::Restore => Some(Command::Clone),
-            Self::List | Self::DocsGraph => Some(Command::List),
+            Self::List | Self::DocsGraph | Self::Impact => Some(Command::List),
             Self::DocsGenerate | Self::DocsPublish => Some(Command::DocsGenerate),
             Self::SourceFreshness => Some(Command::SourceFreshness),
             Self::Retry

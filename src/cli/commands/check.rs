@@ -13,11 +13,11 @@ use crate::execute::event::Event;
 use crate::graph::Selection;
 use crate::lineage::{NodeCheck, SchemaLock, Verdict};
 
-/// Checks.
-pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
+/// Checks. Beside the exit code: whether the same files would give the same answers again.
+pub fn run(session: &Session, settings: &Settings) -> Step<(u8, bool)> {
     session.wait_for_database()?;
     if settings.bool("lock") {
-        return lock(session);
+        return lock(session).map(|code| (code, false));
     }
     let request = settings.selection_request().ok_or(Stop(2))?;
     let selection = session.select(&request)?;
@@ -32,7 +32,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     } else {
         tell(session, &results);
     }
-    Ok(u8::from(failed > 0))
+    Ok((u8::from(failed > 0), inspected.checked.repeatable))
 }
 
 /// Checks what is about to run; every problem is told, and nothing runs if there is one.

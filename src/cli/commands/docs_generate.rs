@@ -15,7 +15,7 @@ use crate::docs::{FOLDER, LINEAGE_FILE, LastResults, SiteData, SiteInput, lineag
 use crate::execute::event::{Event, NoteLevel};
 use crate::execute::{Status, compile_nodes, connection_diagnostic};
 use crate::files::{FilesError, slashed};
-use crate::graph::{Command, SelectionRequest, select};
+use crate::graph::{Command, SelectionRequest};
 use crate::lineage::Checked;
 use crate::node::dict::CompiledCode;
 
@@ -170,7 +170,7 @@ fn selected_sources(session: &Session, request: &SelectionRequest) -> Vec<NodeId
         ..request.clone()
     };
     // What is wrong with the selection has been told.
-    select(&session.graph, &session.project, &of_sources, None).0.iter().cloned().collect()
+    session.find(&of_sources).0.iter().cloned().collect()
 }
 
 /// Asks the warehouse once, about every schema in which something of the project can be.

@@ -39,7 +39,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     }
     tell(&session.inputs, earlier.warnings())?;
     let all = session.project.nodes.keys().chain(session.project.sources.keys()).cloned().collect();
-    let first_runs = Scope { adds: &|_| Some(false), reads: &|id| modified.contains(id), ..Scope::default() };
+    let first_runs = Scope { adds: &|_| Some(false), reloads: &|id| modified.contains(id), ..Scope::default() };
     let now = inspect_these(session, &all, &first_runs)?;
     let before = former(session, manifest, &now, &modified)?;
     if let Some(problem) = doubt(session, &before.unsure) {

@@ -12,6 +12,7 @@ pub mod docs_generate;
 pub mod docs_graph;
 pub mod docs_serve;
 pub mod explain;
+pub mod impact;
 pub mod init;
 pub mod lineage;
 pub mod list;

@@ -13,7 +13,7 @@ class Graph {
     this.picture = svg('svg', { tabindex: 0, role: 'group', 'aria-label': 'Graph of resources; arrow keys move, plus and minus zoom' }, this.layer);
     const button = (text, name, act) => h('button', { type: 'button', title: name, 'aria-label': name, onclick: act }, text);
     this.tools = h('div', { class: 'tools' },
-      button('+', 'Nearer', () => this.zoom(1.25)), button('−', 'Farther', () => this.zoom(0.8)), button('⤢', 'Show all', () => this.fit()),
+      button('+', 'Nearer', () => this.zoom(1.25)), button('−', 'Farther', () => this.zoom(0.8)), button('⤢', 'Show all', () => this.fit(true)),
       this.options.whole ? null : button('↔', 'More neighbours', () => this.widen()));
     this.message = h('p', { class: 'graph-message', 'aria-live': 'polite' });
     box.replaceChildren(this.picture, this.tools, this.message);
@@ -229,7 +229,8 @@ class Graph {
 
   /* Pan and zoom. */
   place() { this.layer.setAttribute('transform', 'translate(' + this.view.x + ',' + this.view.y + ') scale(' + this.view.k + ')'); }
-  fit() {
+  /* The whole graph; where it would be too small to read, its start, unless all of it is asked for. */
+  fit(everything) {
     const all = [...this.boxes.values()];
     const { clientWidth: width, clientHeight: height } = this.picture;
     if (!all.length || !width) { this.place(); return; }
@@ -239,8 +240,10 @@ class Graph {
     const bottom = Math.max(...all.map((box) => box.y + box.height)) + 24;
     const k = Math.min(1, width / (right - left), height / (bottom - top));
     const focus = this.boxes.get(this.options.focus);
-    this.view.k = Math.max(k, this.options.whole ? 0.05 : 0.62);
-    const [cx, cy] = this.view.k > k && focus ? [focus.x + BOX.width / 2, focus.y + Math.min(focus.height, 160) / 2] : [(left + right) / 2, (top + bottom) / 2];
+    this.view.k = Math.max(k, everything ? 0.05 : !this.options.whole ? 0.62 : width < 700 ? 0.45 : 0.05);
+    let [cx, cy] = [(left + right) / 2, (top + bottom) / 2];
+    if (this.view.k > k && focus) [cx, cy] = [focus.x + BOX.width / 2, focus.y + Math.min(focus.height, 160) / 2];
+    else if (this.view.k > k) cx = Math.min(cx, left + width / 2 / this.view.k);
     this.view.x = width / 2 - cx * this.view.k;
     this.view.y = height / 2 - cy * this.view.k;
     this.place();
@@ -287,7 +290,7 @@ class Graph {
       if (moves[event.key]) { this.view.x += moves[event.key][0]; this.view.y += moves[event.key][1]; this.place(); }
       else if (event.key === '+' || event.key === '=') this.zoom(1.25);
       else if (event.key === '-') this.zoom(0.8);
-      else if (event.key === '0') this.fit();
+      else if (event.key === '0') this.fit(true);
       else if (event.key === 'Escape' && this.path) this.light(null);
       else return;
       event.preventDefault();

@@ -30,8 +30,11 @@ use crate::base::{Dict, Relation, Value};
 /// The prefix that makes a query a statement which names its columns.
 const PREFIX: &str = "create table __transform_bound as\n";
 
+/// Leaves out of the JSON what says nothing.
+const SHORT: &str = "skip_null := true, skip_empty := true, skip_default := true";
+
 /// Raise it when the walk gives other answers for the same plan: what is remembered of former ones is then forgotten.
-const READING: &str = "1";
+const READING: &str = "2";
 
 /// The shadow of one target.
 pub(super) struct DuckShadow {
@@ -94,11 +97,27 @@ impl DuckShadow {
     }
 
     fn plan(&mut self, sql: &str) -> Result<Json, BindError> {
-        let wanted = format!(
-            "select json_serialize_plan({}, skip_null := true, skip_empty := true, skip_default := true)",
-            literal(&format!("{PREFIX}{sql}"))
-        );
+        let wanted = format!("select json_serialize_plan({}, {SHORT})", literal(&format!("{PREFIX}{sql}")));
         self.json(&wanted)
+    }
+
+    /// The plans of several queries by one statement, which is most of what planning a short one costs. None if the engine
+    /// gives up on one of them.
+    fn plans(&mut self, queries: &[&str]) -> Option<Vec<Result<Json, BindError>>> {
+        let row = |(index, sql): (usize, &&str)| format!("({index}, {})", literal(&format!("{PREFIX}{sql}")));
+        let rows: Vec<String> = queries.iter().enumerate().map(row).collect();
+        let wanted = format!(
+            "select number, json_serialize_plan(query, {SHORT}) from (values {}) as asked(number, query)",
+            rows.join(", ")
+        );
+        let table = self.connection.execute(&wanted, Fetch::All).ok()?.table;
+        let mut answers: Vec<Option<Result<Json, BindError>>> = queries.iter().map(|_| None).collect();
+        for row in table.rows {
+            let mut row = row.into_iter();
+            let (Some(Value::Int(number)), Some(Value::Str(text))) = (row.next(), row.next()) else { return None };
+            *answers.get_mut(usize::try_from(number).ok()?)? = Some(read(&text));
+        }
+        answers.into_iter().collect()
     }
 
     /// The JSON that a query gives in one value.
@@ -108,10 +127,7 @@ impl DuckShadow {
             Some(Value::Str(text)) => text,
             _ => String::new(),
         };
-        // Constants that are not finite are printed bare.
-        serde_json::from_str(&text)
-            .or_else(|_| serde_json::from_str(&finite(&text)))
-            .map_err(|e| other(format!("the engine's plan cannot be read: {e}")))
+        read(&text)
     }
 
     /// The columns of a query whose plan cannot be written down.
@@ -124,6 +140,31 @@ impl DuckShadow {
 }
 
 impl DuckShadow {
+    /// What the engine answered to one query.
+    fn answered(&mut self, sql: &str, answer: &Json) -> Result<Bound, BindError> {
+        if answer.get("error").and_then(Json::as_bool) == Some(true) {
+            let kind = answer.get("error_type").and_then(Json::as_str).unwrap_or_default();
+            let text = answer.get("error_message").and_then(Json::as_str).unwrap_or_default();
+            if text.contains("statement of type MULTI") {
+                return Err(BindError { problem: BindProblem::Dynamic, ..other(first_line(text)) });
+            }
+            if is_unserializable(kind, text) {
+                return self.bind_spliced(sql, first_line(text));
+            }
+            return Err(objection(answer, sql.len()));
+        }
+        let plans = answer.get("plans").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+        let [plan] = plans else {
+            return Err(other(format!("one statement is expected, found {}", plans.len())));
+        };
+        let columns = match plan::columns(plan) {
+            Some(columns) => columns,
+            None => self.describe(sql)?,
+        };
+        let lineage = plan::lineage(plan, columns.len(), &format!("{PREFIX}{sql}"));
+        Ok(Bound { columns, lineage })
+    }
+
     /// Binds a query whose plan cannot be written down as it is: with tables in place of readers of files.
     fn bind_spliced(&mut self, sql: &str, why: String) -> Result<Bound, BindError> {
         let columns = self.describe(sql)?;
@@ -132,10 +173,7 @@ impl DuckShadow {
     }
 
     fn spliced_lineage(&mut self, sql: &str, columns: &[ShadowColumn]) -> Option<Result<BoundLineage, String>> {
-        let wanted = format!(
-            "select json_serialize_sql({}, skip_null := true, skip_empty := true, skip_default := true)",
-            literal(sql)
-        );
+        let wanted = format!("select json_serialize_sql({}, {SHORT})", literal(sql));
         let tree = self.json(&wanted).ok()?;
         let mut pieces = splice::readers(&tree, sql);
         let mut stands_for = BTreeMap::new();
@@ -219,30 +257,31 @@ impl Shadow for DuckShadow {
     }
 
     fn bind(&mut self, sql: &str) -> Result<Bound, BindError> {
-        let sql = sql.trim_end().trim_end_matches(';');
+        let sql = trimmed(sql);
         let answer = self.plan(sql)?;
-        if answer.get("error").and_then(Json::as_bool) == Some(true) {
-            let kind = answer.get("error_type").and_then(Json::as_str).unwrap_or_default();
-            let text = answer.get("error_message").and_then(Json::as_str).unwrap_or_default();
-            if text.contains("statement of type MULTI") {
-                return Err(BindError { problem: BindProblem::Dynamic, ..other(first_line(text)) });
-            }
-            if is_unserializable(kind, text) {
-                return self.bind_spliced(sql, first_line(text));
-            }
-            return Err(objection(&answer, sql.len()));
-        }
-        let plans = answer.get("plans").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
-        let [plan] = plans else {
-            return Err(other(format!("one statement is expected, found {}", plans.len())));
-        };
-        let columns = match plan::columns(plan) {
-            Some(columns) => columns,
-            None => self.describe(sql)?,
-        };
-        let lineage = plan::lineage(plan, columns.len(), &format!("{PREFIX}{sql}"));
-        Ok(Bound { columns, lineage })
+        self.answered(sql, &answer)
     }
+
+    fn bind_all(&mut self, queries: &[&str]) -> Vec<Result<Bound, BindError>> {
+        let queries: Vec<&str> = queries.iter().map(|sql| trimmed(sql)).collect();
+        let answers = if queries.len() > 1 { self.plans(&queries) } else { None };
+        match answers {
+            Some(answers) => queries.iter().zip(answers).map(|(sql, answer)| self.answered(sql, &answer?)).collect(),
+            None => queries.iter().map(|sql| self.bind(sql)).collect(),
+        }
+    }
+}
+
+/// A query without what ends it.
+fn trimmed(sql: &str) -> &str {
+    sql.trim_end().trim_end_matches(';')
+}
+
+/// The engine's JSON. Constants that are not finite are printed bare.
+fn read(text: &str) -> Result<Json, BindError> {
+    serde_json::from_str(text)
+        .or_else(|_| serde_json::from_str(&finite(text)))
+        .map_err(|e| other(format!("the engine's plan cannot be read: {e}")))
 }
 
 /// The binder is content, but the plan cannot be written down: readers of files, pivots whose values are not listed.

@@ -204,6 +204,9 @@ impl Walk<'_> {
             _ => None,
         };
         self.tables.extend(table.clone());
+        if let Some(table) = &table {
+            self.rows.text("from").text(&table.to_string());
+        }
         // A function over a table's rows: which of its columns end up where is the function's secret.
         let mut behind = Column::default();
         if table.is_none() {
