@@ -8,6 +8,7 @@ texts everywhere, and on request a large generated one (--generator: a script th
 * nothing of the texts becomes markup or runs, on any page, in both forms of the site (folder and one file);
 * no console error; no request leaves the folder of the site;
 * search by keyboard, clicking through, the path of a column, selectors, dark mode, deep links;
+* a telephone's width: nothing runs out of the page, columns are cards; paper: the page alone, nothing cut off;
 * the time until a large site shows its first page, and until a search answers.
 """
 import argparse
@@ -62,7 +63,7 @@ class Watch:
     """A page whose errors and requests are kept."""
 
     def __init__(self, browser, site, **options):
-        self.page = browser.new_page(viewport={"width": 1360, "height": 900}, **options)
+        self.page = browser.new_page(**{"viewport": {"width": 1360, "height": 900}, **options})
         self.problems, self.site = [], site
         self.page.on("console", lambda m: self.problems.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.problems.append(str(e)))
@@ -144,6 +145,35 @@ def check_use(browser, site, shots):
     watch.close("search, links, path of a column, selectors, dark mode, deep links")
 
 
+def check_narrow_and_paper(browser, site, shots):
+    watch = Watch(browser, site, viewport={"width": 390, "height": 844})
+    page = watch.page
+    for name, address in [("home", ""), ("node", "#!/model/model.hostile.m7"), ("graph", "#!/graph")]:
+        watch.open(address)
+        page.wait_for_timeout(200)
+        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert over <= 0, f"{name} is {over} pixels too wide"
+        if shots:
+            page.screenshot(path=f"{shots}/narrow-{name}.png")
+    watch.open("#!/model/model.hostile.m7")
+    tall = page.evaluate("Math.max(...[...document.querySelectorAll('#columns tr[data-column]')].map((row) => row.offsetHeight))")
+    assert tall < 220, f"a column takes {tall} pixels"
+    page.click("#menu")
+    page.wait_for_selector("#side .row")
+    watch.close("a narrow screen")
+    watch = Watch(browser, site, viewport={"width": 800, "height": 1100})
+    page = watch.page
+    watch.open("#!/model/model.hostile.m7")
+    page.emulate_media(media="print")
+    for hidden in ("#top", "#side", "#lineage"):
+        assert not page.is_visible(hidden), f"{hidden} is printed"
+    cut = page.evaluate("[...document.querySelectorAll('#main *')].filter((e) => getComputedStyle(e).overflowY === 'auto' && e.scrollHeight > e.clientHeight + 1).length")
+    assert not cut, f"{cut} parts are cut off on paper"
+    if shots:
+        page.screenshot(path=f"{shots}/paper.png", full_page=True)
+    watch.close("paper")
+
+
 def check_large(browser, site, shots):
     watch = Watch(browser, site)
     page = watch.page
@@ -190,6 +220,7 @@ def main():
         check_hostile(browser, project / "target" / "index.html", len(HOSTILE))
         check_hostile(browser, project / "target" / "static_index.html", len(HOSTILE))
         check_use(browser, project / "target" / "index.html", args.shots)
+        check_narrow_and_paper(browser, project / "target" / "index.html", args.shots)
         large = pathlib.Path(args.large) if args.large else None
         if args.models and args.generator:
             project = pathlib.Path(folder) / "large"
