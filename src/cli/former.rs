@@ -248,6 +248,7 @@ fn former_node(now: Option<&Node>, id: &NodeId, member: &Dict) -> Node {
         refs: list("refs").iter().map(call).collect(),
         sources: list("sources").iter().filter_map(pair).collect(),
         metrics: Vec::new(),
+        functions: Vec::new(),
         depends_on: parents.into_iter().map(NodeId::from).collect(),
         depends_on_macros: texts(member.get("depends_on").and_then(|d| d.get("macros"))),
         created_at: 0.0,
