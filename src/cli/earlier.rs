@@ -89,6 +89,12 @@ pub fn run_results(files: &dyn Files, project_dir: &Path, folder: &str) -> Read<
     found.map(|(path, bytes)| read_run_results(&path, &bytes)).transpose()
 }
 
+/// Reads what a run in a folder was at when it was killed; none if the last one has ended.
+pub fn unfinished(files: &dyn Files, project_dir: &Path, folder: &str) -> Read<Option<PreviousRun>> {
+    let found = bytes(files, project_dir, folder, super::unfinished::FILE)?;
+    found.map(|(path, bytes)| read_run_results(&path, &bytes)).transpose()
+}
+
 /// Where nodes are in the other state, for commands that defer or clone.
 pub fn deferral(settings: &EarlierSettings, files: &dyn Files) -> Read<Option<Deferral>> {
     let wanted = settings.clones || (settings.defer && settings.runs);

@@ -27,6 +27,7 @@ mod settings;
 mod table;
 mod target_claim;
 mod unchanged;
+mod unfinished;
 mod warnings;
 
 use std::ffi::OsString;

@@ -1,6 +1,6 @@
 //! `retry`: the former command once more, for what did not succeed.
 //!
-//! In: the settings of `retry`, `run_results.json` of the former command. Out: [`Again`]: the settings of the former command
+//! In: the settings of `retry`, `run_results.json` of the former command, or what it was at when it was killed. Out: [`Again`]: the settings of the former command
 //! and what of it is to be done. Where things are (folders, target path) and `--vars`, `--threads` come from `retry` itself.
 
 use crate::base::{Dict, NodeId, Value};
@@ -10,7 +10,7 @@ use crate::node::previous::{PreviousResult, RetryScope};
 
 use super::args::{Invocation, OPTIONS, Scope, Which};
 use super::context::CommandContext;
-use super::earlier::run_results;
+use super::earlier::{run_results, unfinished};
 use super::settings::Settings;
 
 /// What is done again.
@@ -43,7 +43,10 @@ const COMMANDS: [Which; 8] = [
 pub fn again(cx: &CommandContext<'_>, root: &RootConfig) -> Result<Again, Box<Diagnostic>> {
     let settings = cx.settings;
     let folder = settings.text("state").unwrap_or(&root.config.target_path);
-    let Some(run) = run_results(cx.files.as_ref(), &settings.project_dir, folder)? else {
+    let (files, project) = (cx.files.as_ref(), &settings.project_dir);
+    let killed = unfinished(files, project, folder)?;
+    let was_killed = killed.is_some();
+    let Some(run) = killed.map_or_else(|| run_results(files, project, folder), |run| Ok(Some(run)))? else {
         let message = format!("Could not find previous run in '{folder}' target directory");
         return Err(Box::new(
             Diagnostic::error(codes::STATE_MISSING, message)
@@ -66,7 +69,7 @@ pub fn again(cx: &CommandContext<'_>, root: &RootConfig) -> Result<Again, Box<Di
     let partly = run.results.iter().filter_map(|r| Some((r.id.clone(), r.batches.clone()?)));
     let batches = partly.filter(|(_, b)| !b.successful.is_empty() && !b.failed.is_empty()).collect();
     let nothing = nodes.is_empty();
-    let scope = RetryScope { nodes, batches, started_at: run.started_at };
+    let scope = RetryScope { nodes, batches, started_at: run.started_at, was_killed };
     let given = given(which, &run.args, settings);
     let again = Settings::new(
         Invocation { which, given, line: settings.invocation_line().to_owned() },

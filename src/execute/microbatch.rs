@@ -42,15 +42,17 @@ impl Worker<'_> {
         let existing = self.database.get_relation(&complete(self.around, node)).map_err(|e| e.into_diagnostic())?;
         let previous = self.settings.batches.previous.get(&node.id);
         // What an earlier run has built of a table stays, even if that run was a full refresh.
-        let anew = previous.is_none() && self.is_full_refresh(node);
+        let done = self.done_before(node)?;
+        let anew = previous.is_none() && done.is_empty() && self.is_full_refresh(node);
         let incremental = adds_to(existing.map(|(_, kind)| kind), anew);
-        let plan = match previous {
+        let mut plan = match previous {
             Some(previous) => BatchPlan {
                 batches: previous.failed.iter().map(|i| PlannedBatch { interval: *i, why: Why::Asked }).collect(),
                 ..BatchPlan::default()
             },
             None => self.plan_of(node, config, incremental)?,
         };
+        plan.batches.retain(|planned| !done.contains(&planned.interval));
         let batches: Vec<Batch> = plan
             .batches
             .iter()
@@ -87,18 +89,30 @@ impl Worker<'_> {
         full_refresh(&node.config, self.around.shared.flags.get("FULL_REFRESH").is_some_and(Value::is_truthy))
     }
 
+    /// The batches that a run has recorded which was killed and is gone on with.
+    fn done_before(&self, node: &Node) -> Step<Vec<Interval>> {
+        let (Some(since), Some(recorded)) = (self.settings.batches.resumes, self.recorded(node)?) else {
+            return Ok(Vec::new());
+        };
+        let of_it = |row: &&Recorded| {
+            row.kind == EntryKind::Batch && row.status == EntryStatus::Success && row.started_at >= since
+        };
+        Ok(recorded.iter().filter(of_it).map(|row| row.interval).collect())
+    }
+
+    /// What the ledger tells of a model's batches; none where there is no ledger.
+    fn recorded(&self, node: &Node) -> Step<Option<Vec<Recorded>>> {
+        let Some(table) = self.ledger.as_ref().and_then(|ledger| ledger.table(node)) else { return Ok(None) };
+        let sql = table.read(&LedgerTable::relation_key(&node.relation));
+        let (_, rows) = self.database.query(&sql, None).map_err(|e| e.into_diagnostic())?;
+        Ok(Some(LedgerTable::recorded(&rows)))
+    }
+
     /// Asks the ledger, decides, and says what is not obvious.
     fn plan_of(&self, node: &Arc<Node>, config: &Microbatch, incremental: bool) -> Step<BatchPlan> {
         let wish = self.settings.batches.wish;
         let table = self.ledger.as_ref().and_then(|ledger| ledger.table(node));
-        let relation = LedgerTable::relation_key(&node.relation);
-        let recorded: Option<Vec<Recorded>> = match &table {
-            Some(table) => {
-                let (_, rows) = self.database.query(&table.read(&relation), None).map_err(|e| e.into_diagnostic())?;
-                Some(LedgerTable::recorded(&rows))
-            }
-            None => None,
-        };
+        let recorded = self.recorded(node)?;
         let ends = match wish {
             BatchWish::Run(window) => window.is_some(),
             BatchWish::Backfill { end, .. } => end.is_some(),

@@ -124,11 +124,13 @@ pub struct BatchRequest {
     pub partial: bool,
     /// What became of the batches of an earlier run: of these models, only failed batches run (`retry`).
     pub previous: HashMap<NodeId, BatchResults>,
+    /// When the run began that was killed and is gone on with: what it has recorded is done (`retry`).
+    pub resumes: Option<DateTime<Utc>>,
 }
 
 impl Default for BatchRequest {
     fn default() -> Self {
-        Self { wish: BatchWish::Run(None), now: None, partial: false, previous: HashMap::new() }
+        Self { wish: BatchWish::Run(None), now: None, partial: false, previous: HashMap::new(), resumes: None }
     }
 }
 

@@ -62,6 +62,8 @@ pub struct RetryScope {
     pub batches: HashMap<NodeId, PreviousBatches>,
     /// When the first attempt began: its moment decides which batches there are.
     pub started_at: Option<DateTime<Utc>>,
+    /// Nobody knows what the first attempt has done: it was killed. Of batches the ledger knows.
+    pub was_killed: bool,
 }
 
 /// Where a node is in another state.

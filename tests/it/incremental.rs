@@ -257,3 +257,39 @@ fn a_killed_full_refresh_leaves_the_old_table() {
     ];
     assert_eq!(shop.answers(&questions.map(str::to_owned)), [vec!["new", "old"], vec!["m"]]);
 }
+
+/// A run that was killed is gone on with: the batches that it has recorded stay, the others follow, even of a full refresh.
+#[test]
+fn a_retry_goes_on_where_a_killed_run_stood() {
+    let shop = Warehouse::new();
+    shop.write(
+        "models/raw.sql",
+        "{{ config(materialized='table', event_time='id') }} select i as id from (values (0), (1), (2), (3), (4), (5)) t(i)",
+    );
+    let endless = "(select sum(a.range % 7) from range(3000000) a, range(300000) b)";
+    let model = format!(
+        "{{{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='id', batch_size=2, begin=0,
+            lookback=0, concurrent_batches=false) }}}}
+        select id, '{{{{ invocation_id }}}}' as run,
+        {{{{ \"{endless}\" if var('slow', false) and model.batch and model.batch.id == '4' else 0 }}}} as n from {{{{ ref('raw') }}}}\n"
+    );
+    shop.write("models/m.sql", &model);
+    let runs =
+        ["select string_agg(cast(id as varchar), ' ' order by id) from main.m group by run order by min(id)".into()];
+    for (flags, before, after) in [
+        (&[][..], vec!["0 1 2 3"], vec!["0 1 2 3", "4 5"]),
+        (&["--full-refresh"][..], vec!["0 1 2 3"], vec!["0 1 2 3", "4 5"]),
+    ] {
+        let mut command = shop.command(&["run", "--log-format", "text", "--vars", "slow: true", "--threads", "1"]);
+        let mut child = command.args(flags).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let talk = child.stderr.take().expect("standard error is piped");
+        let mut lines = BufReader::new(talk).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("START batch 4")), "the last batch never began");
+        child.kill().expect("the program still runs");
+        let _ = child.wait();
+        assert_eq!(shop.answers(&runs), [before]);
+        assert!(shop.run(&["retry", "--quiet", "--vars", "slow: false"]).expect("it ends"), "the retry failed");
+        assert_eq!(shop.answers(&runs), [after]);
+        assert!(shop.run(&["retry", "--quiet"]).expect("it ends"), "there is nothing left to retry");
+    }
+}

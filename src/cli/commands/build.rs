@@ -22,6 +22,7 @@ use crate::cli::publish::Publication;
 use crate::cli::session::{Session, Step, Stop, tell};
 use crate::cli::settings::Settings;
 use crate::cli::table::{Limits, text_table_within};
+use crate::cli::unfinished::Unfinished;
 
 /// Runs the selected nodes.
 pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
@@ -63,6 +64,7 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         return Ok(0);
     }
     let freshness = settings.which == Which::SourceFreshness;
+    let _unfinished = Unfinished::begin(session, settings, graph.order());
     let run = RunSettings {
         threads,
         fail_fast: settings.bool("fail_fast"),
@@ -106,7 +108,8 @@ fn batches(session: &Session, settings: &Settings) -> BatchRequest {
     let Some(retry) = &session.inputs.retry else { return request };
     let results = |b: &PreviousBatches| BatchResults { successful: b.successful.clone(), failed: b.failed.clone() };
     let previous = retry.batches.iter().map(|(id, batches)| (id.clone(), results(batches)));
-    BatchRequest { now: retry.started_at, previous: previous.collect(), ..request }
+    let resumes = retry.started_at.filter(|_| retry.was_killed);
+    BatchRequest { now: retry.started_at, previous: previous.collect(), resumes, ..request }
 }
 
 /// A change log tells of one snapshot.
