@@ -2,13 +2,9 @@
 
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
-use super::maintain::checkpoint;
 use super::overlay::{LOG, log_entry};
 use super::provider::decoded;
 use super::{DeltaError, Lake, StagedCommit};
-
-/// So many versions lie between two checkpoints.
-const CHECKPOINT_EVERY: u64 = 10;
 
 /// What became of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +21,6 @@ pub enum Published {
 pub async fn publish(lake: &Lake, commit: &StagedCommit) -> Result<Published, DeltaError> {
     let published = publish_entry(lake, &commit.location, commit.version, &commit.json).await?;
     if published == Published::Written {
-        if commit.version > 0 && commit.version.is_multiple_of(CHECKPOINT_EVERY) {
-            // The commit stands; a checkpoint only makes reading it faster, and the next one comes soon.
-            let _ = checkpoint(lake, &commit.location, commit.version).await;
-        }
         for orphan in &commit.orphans {
             if let Ok(path) = Lake::table_path(&format!("{}/{}", commit.location, decoded(orphan))) {
                 // `vacuum` finds what stays.

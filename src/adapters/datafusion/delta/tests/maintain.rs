@@ -18,12 +18,34 @@ fn many_small_appends_compact_themselves() {
         assert_eq!(stats.rows, Some(41));
         house.register("t", &table).await;
         assert_eq!(house.query("select count(*), sum(id), count(distinct id) from t").await, ["41|820|41"]);
-        // Older versions are still there.
-        let old = StagedTable::open(&house.lake, "main/t", 20).await.unwrap();
-        assert_eq!(old.stats().unwrap().rows, Some(21));
+    });
+}
+
+#[test]
+fn a_checkpoint_stands_for_the_log_before_it() {
+    run(|house| async move {
+        let mut table = house.table("main/t", "select 0 as id").await;
+        for id in 1..=6 {
+            house.append(&mut table, &format!("select {id} as id")).await;
+            table = house.publish(table).await;
+        }
+        checkpoint(&house.lake, "main/t", 4).await.unwrap();
         let log = house.folder.path().join("main/t/_delta_log");
         assert!(log.join("_last_checkpoint").exists());
-        assert!(log.join("00000000000000000040.checkpoint.parquet").exists());
+        // Pinned before the checkpoint, at it, and after it.
+        for version in [2, 4, 6] {
+            let table = StagedTable::open(&house.lake, "main/t", version).await.unwrap();
+            assert_eq!(house.rows(&table).await.len() as u64, version + 1);
+        }
+        for version in 0..4 {
+            std::fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
+        }
+        let mut table = StagedTable::open(&house.lake, "main/t", 6).await.unwrap();
+        house.append(&mut table, "select 7 as id").await;
+        let table = house.publish(table).await;
+        assert_eq!(table.stats().unwrap().rows, Some(8));
+        let told = history(&house.lake, "main/t", None).await.unwrap();
+        assert_eq!(told.iter().map(|c| (c.version, c.rows)).collect::<Vec<_>>(), [(7, None), (6, None), (5, None), (4, None)]);
     });
 }
 
