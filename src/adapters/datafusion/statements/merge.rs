@@ -51,10 +51,10 @@ impl Work<'_> {
             return Err(unsupported("MERGE into temporary tables is not supported"));
         };
         let columns = self.target_columns(&key, &entry).await?;
-        let mut values: Vec<String> = Vec::new();
+        let mut values: Vec<(MergeWhen, String)> = Vec::new();
         let mut clauses: Vec<(MergeWhen, Option<usize>, Planned)> = Vec::new();
-        let mut keep = |value: String| {
-            values.push(value);
+        let mut keep = |when: MergeWhen, value: String| {
+            values.push((when, value));
             values.len() - 1
         };
         for clause in &merge.clauses {
@@ -63,13 +63,13 @@ impl Work<'_> {
                 MergeClauseKind::NotMatched | MergeClauseKind::NotMatchedByTarget => MergeWhen::NotMatched,
                 MergeClauseKind::NotMatchedBySource => MergeWhen::NotMatchedBySource,
             };
-            let condition = clause.predicate.as_ref().map(|p| keep(p.to_string()));
+            let condition = clause.predicate.as_ref().map(|p| keep(when, p.to_string()));
             let planned = match &clause.action {
                 SqlAction::Delete { .. } => Planned::Delete,
                 SqlAction::Update(update) => Planned::Update(
                     assignments(&update.assignments)?
                         .into_iter()
-                        .map(|(name, value)| (real_name(&name, &columns), keep(value.to_string())))
+                        .map(|(name, value)| (real_name(&name, &columns), keep(when, value.to_string())))
                         .collect(),
                 ),
                 SqlAction::Insert(insert) => {
@@ -89,15 +89,29 @@ impl Work<'_> {
                         return Err(errors::told(ErrorKind::Binder, text));
                     }
                     Planned::Insert(
-                        names.iter().zip(given).map(|(name, v)| (real_name(name, &columns), keep(v))).collect(),
+                        names.iter().zip(given).map(|(name, v)| (real_name(name, &columns), keep(when, v))).collect(),
                     )
                 }
             };
             clauses.push((when, condition, planned));
         }
         let source = source_text(&merge.source);
-        let sides = self.sides(&table, &source, &merge.on.to_string(), &values).await?;
-        let value = |at: usize| sides.values[at].clone();
+        let about = |when: MergeWhen| -> Vec<String> {
+            values.iter().filter(|(of, _)| *of == when).map(|(_, value)| value.clone()).collect()
+        };
+        let sides = self.sides(&table, &source, &merge.on.to_string(), &about(MergeWhen::Matched)).await?;
+        // Rows without a partner have one side only, so its columns need no qualifier.
+        let new = self.one_side(&source, SOURCE, &about(MergeWhen::NotMatched)).await?;
+        let left = self.one_side(&table.text, TARGET, &about(MergeWhen::NotMatchedBySource)).await?;
+        let value = |at: usize| {
+            let when = values[at].0;
+            let place = values[..at].iter().filter(|(of, _)| *of == when).count();
+            match when {
+                MergeWhen::Matched => sides.values[place].clone(),
+                MergeWhen::NotMatched => new[place].clone(),
+                MergeWhen::NotMatchedBySource => left[place].clone(),
+            }
+        };
         let named = |list: Vec<(String, usize)>| list.into_iter().map(|(name, at)| (name, value(at))).collect();
         let clauses = clauses.into_iter().map(|(when, condition, planned)| MergeClause {
             when,
@@ -118,6 +132,20 @@ impl Work<'_> {
         let staged = self.transaction.table(self.instance, key, location).await?;
         let schema = staged.schema().map_err(|e| errors::delta(&e))?;
         Ok(schema.fields().iter().map(|f| f.name().clone()).collect())
+    }
+
+    /// Plans values over one side of a merge.
+    async fn one_side(&self, from: &str, name: &str, values: &[String]) -> Result<Vec<Expr>, AdapterError> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (all, _) = self.plan_here(&format!("select * from {from}")).await?;
+        let numbered = values.iter().enumerate().map(|(at, v)| format!("{v} as __value_{at}"));
+        let listed = numbered.collect::<Vec<_>>().join(", ");
+        let (plan, _) = self.plan_here(&format!("select {listed} from {from}")).await?;
+        let names = qualifiers(&all);
+        let (target, source) = if name == TARGET { (names, Vec::new()) } else { (Vec::new(), names) };
+        projected(&plan, values.len())?.into_iter().map(|value| renamed(value, &target, &source)).collect()
     }
 
     /// Plans both sides of a merge, its condition and the values of its clauses.

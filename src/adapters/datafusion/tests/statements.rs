@@ -109,6 +109,24 @@ fn merge_has_all_its_clauses() {
 }
 
 #[test]
+fn rows_without_a_partner_have_the_columns_of_their_side() {
+    let lake = Lake::new();
+    let mut c = lake.connect();
+    run(&mut c, "create table t as select 1 as id, 'a' as name union all select 2, 'b'");
+    let merged = run(
+        &mut c,
+        "merge into t as d using (select 2 as id, 'B' as name union all select 3, 'c' union all select 4, 'd') as s \
+         on s.id = d.id when matched then update set name = s.name \
+         when not matched and id < 4 then insert (id, name) values (id, name) \
+         when not matched by source and name = 'a' then update set name = upper(name)",
+    );
+    assert_eq!(merged, Some(3));
+    assert_eq!(rows(&mut c, "select * from t order by id"), "1 A, 2 B, 3 c");
+    let text = "merge into t as d using (select 2 as id) as s on s.id = d.id when matched then update set id = id";
+    assert_eq!(refused(&mut c, text).kind, ErrorKind::Binder);
+}
+
+#[test]
 fn partitions_are_overwritten_by_their_values() {
     let lake = Lake::new();
     let mut c = lake.connect();

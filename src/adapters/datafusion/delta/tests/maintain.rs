@@ -45,7 +45,10 @@ fn a_checkpoint_stands_for_the_log_before_it() {
         let table = house.publish(table).await;
         assert_eq!(table.stats().unwrap().rows, Some(8));
         let told = history(&house.lake, "main/t", None).await.unwrap();
-        assert_eq!(told.iter().map(|c| (c.version, c.rows)).collect::<Vec<_>>(), [(7, None), (6, None), (5, None), (4, None)]);
+        assert_eq!(
+            told.iter().map(|c| (c.version, c.rows)).collect::<Vec<_>>(),
+            [(7, None), (6, None), (5, None), (4, None)]
+        );
     });
 }
 
