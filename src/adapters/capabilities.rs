@@ -17,6 +17,8 @@ pub struct Capabilities {
     pub transactions: bool,
     /// Tables keep former versions, and [`AsOf`](crate::base::AsOf) names them.
     pub time_travel: bool,
+    /// Unique, primary and foreign keys are declared with a table. Otherwise macros look for violations by queries.
+    pub declares_keys: bool,
     /// The strategy of incremental models that name none, in dbt's words.
     pub default_incremental_strategy: &'static str,
 }

@@ -39,6 +39,7 @@ impl Default for FakeAdapter {
             persistent: true,
             transactions: true,
             time_travel: false,
+            declares_keys: true,
             default_incremental_strategy: "append",
         };
         Self { script: Arc::default(), capabilities, options: Dict::new() }

@@ -176,6 +176,9 @@ pub fn adapter_facts(adapter: &dyn Adapter) -> AdapterFacts {
     let mut facts = AdapterFacts::new(kind, internal, database, schema);
     let options = adapter.options();
     facts.disable_transactions = !adapter.capabilities().transactions;
+    if !adapter.capabilities().declares_keys {
+        facts.keys_are_looked_for();
+    }
     if let Some(root) = options.get("external_root").and_then(Value::as_str) {
         root.clone_into(&mut facts.external_root);
     }

@@ -14,7 +14,7 @@ use crate::diag::{Diagnostic, Diagnostics, SourceFile, WarningPolicy, codes};
 use crate::execute::BatchRequest;
 use crate::files::{Env, Files};
 use crate::graph::{IndirectSelection, SelectionRequest};
-use crate::load::{self, EmbeddedDefault, LoadRequest};
+use crate::load::{self, EmbeddedDefault, EmbeddedEngine, LoadRequest};
 use crate::plan::BatchWish;
 use crate::report::{LogFormat, LogLevel, ReportSettings};
 
@@ -281,11 +281,7 @@ impl Settings {
             target_path: owned("target_path"),
             log_path: owned("log_path"),
             skip_version_check: !self.bool("version_check"),
-            embedded: Some(EmbeddedDefault {
-                adapter_type: "duckdb".to_owned(),
-                file_extension: "duckdb".to_owned(),
-                schema: "main".to_owned(),
-            }),
+            embedded: Some(embedded()),
             without_profile: matches!(self.which, Which::Deps | Which::Clean),
         }
     }
@@ -386,6 +382,20 @@ impl Settings {
         named.insert("which".to_owned(), which.as_str().into());
         named.insert("invocation_command".to_owned(), self.invocation.line.as_str().into());
         named
+    }
+}
+
+/// A project without profiles.yml has a database file; its target `lake` is a lake.
+fn embedded() -> EmbeddedDefault {
+    let engine = |adapter_type: &str, file_extension: &str, names_database| EmbeddedEngine {
+        adapter_type: adapter_type.to_owned(),
+        file_extension: file_extension.to_owned(),
+        schema: "main".to_owned(),
+        names_database,
+    };
+    EmbeddedDefault {
+        engine: engine("duckdb", "duckdb", false),
+        targets: vec![("lake".to_owned(), engine("datafusion", "lake", true))],
     }
 }
 

@@ -25,7 +25,7 @@ pub mod yaml;
 pub use deps::{AddedPackage, DepsMessage, DepsRequest, DepsTools, PackageKind, add_package, install_packages};
 pub use discover::{FileKind, SourceEntry};
 pub use packages::{PackageList, PackageSource, PackageSpec};
-pub use profile::{EmbeddedDefault, Profile, profile_file};
+pub use profile::{EmbeddedDefault, EmbeddedEngine, Profile, profile_file};
 pub use project::{Dispatch, Hook, ProjectConfig, QueryComment};
 pub use properties::PropertiesFile;
 pub use render::{Rendering, SECRET_PREFIX, YamlContext, YamlRenderer, has_jinja, secret_placeholder};

@@ -12,15 +12,32 @@ use super::render::Rendering;
 use super::tree::LoadRequest;
 use super::yaml::{self, YamlNode};
 
-/// The engine to use when no profiles.yml exists anywhere: a database file in the project folder.
+/// What to use when no profiles.yml exists anywhere: a database in the project folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmbeddedDefault {
+    /// What every target is that has no engine of its own below.
+    pub engine: EmbeddedEngine,
+    /// Targets that are something else, by name.
+    pub targets: Vec<(String, EmbeddedEngine)>,
+}
+
+impl EmbeddedDefault {
+    fn engine_of(&self, target: &str) -> &EmbeddedEngine {
+        self.targets.iter().find(|(name, _)| name == target).map_or(&self.engine, |(_, engine)| engine)
+    }
+}
+
+/// An engine with a database of its own in the project folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddedEngine {
     /// The adapter's `type`.
     pub adapter_type: String,
-    /// Extension of the database file, without a dot.
+    /// Extension of the database's file or folder, without a dot.
     pub file_extension: String,
     /// Schema for models.
     pub schema: String,
+    /// Whether the database has to be told its name: the project's.
+    pub names_database: bool,
 }
 
 /// The chosen target of the chosen profile.
@@ -184,22 +201,27 @@ fn embedded_profile(
     embedded: &EmbeddedDefault,
 ) -> Profile {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let file_name = format!("{}.{}", project.name, embedded.file_extension);
-    let path = request.project_dir.join(&file_name);
     let named =
         |flag: &Option<String>, setting: &str| flag.clone().or_else(|| env.dbt_setting(setting).map(str::to_owned));
+    let target_name = named(&request.target, "TARGET").unwrap_or_else(|| "dev".to_owned());
+    let embedded = embedded.engine_of(&target_name);
+    let file_name = format!("{}.{}", project.name, embedded.file_extension);
+    let path = request.project_dir.join(&file_name);
+    let database = embedded.names_database.then(|| project.name.to_owned());
+    let mut credentials = Dict::from([
+        ("path".to_owned(), Value::Str(path.to_string_lossy().into_owned())),
+        ("schema".to_owned(), Value::Str(embedded.schema.clone())),
+    ]);
+    credentials.extend(database.iter().map(|name| ("database".to_owned(), Value::from(name.as_str()))));
     let name = named(&request.profile, "PROFILE").or_else(|| project.profile.as_ref().map(|(name, _)| name.clone()));
     Profile {
         name: name.unwrap_or_else(|| project.name.to_owned()),
-        target_name: named(&request.target, "TARGET").unwrap_or_else(|| "dev".to_owned()),
+        target_name,
         adapter_type: embedded.adapter_type.clone(),
         threads: request.threads.unwrap_or(cores.min(MAX_EMBEDDED_THREADS)).max(1),
-        database: None,
+        database,
         schema: embedded.schema.clone(),
-        credentials: Dict::from([
-            ("path".to_owned(), Value::Str(path.to_string_lossy().into_owned())),
-            ("schema".to_owned(), Value::Str(embedded.schema.clone())),
-        ]),
+        credentials,
         config: Dict::new(),
         span: None,
         embedded: Some(file_name),

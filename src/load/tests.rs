@@ -29,7 +29,14 @@ impl YamlRenderer for TinyRenderer {
 }
 
 fn request() -> LoadRequest {
-    let embedded = EmbeddedDefault { adapter_type: "quack".into(), file_extension: "db".into(), schema: "main".into() };
+    let engine = |adapter_type: &str, file_extension: &str, names_database| EmbeddedEngine {
+        adapter_type: adapter_type.into(),
+        file_extension: file_extension.into(),
+        schema: "main".into(),
+        names_database,
+    };
+    let targets = vec![("pond".to_owned(), engine("swim", "pond", true))];
+    let embedded = EmbeddedDefault { engine: engine("quack", "db", false), targets };
     LoadRequest { project_dir: "/p".into(), embedded: Some(embedded), ..LoadRequest::default() }
 }
 
@@ -43,6 +50,15 @@ fn run(request: &LoadRequest, files: &[(&str, &str)]) -> (Option<SourceTree>, Di
 
 fn shown(diagnostics: &Diagnostics) -> String {
     diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_target_may_have_an_embedded_engine_of_its_own() {
+    let request = LoadRequest { target: Some("pond".to_owned()), ..request() };
+    let profile = run(&request, &[("/p/dbt_project.yml", "name: shop\n")]).0.unwrap().profile;
+    assert_eq!((profile.adapter_type.as_str(), profile.embedded.as_deref()), ("swim", Some("shop.pond")));
+    assert_eq!(profile.credentials["database"], Value::from("shop"));
+    assert_eq!(profile.database.as_deref(), Some("shop"));
 }
 
 #[test]
@@ -71,6 +87,7 @@ fn a_project_without_profile_gets_the_embedded_engine() {
     let tree = tree.unwrap();
     assert_eq!(tree.profile.embedded.as_deref(), Some("shop.db"));
     assert_eq!(tree.profile.credentials["path"], Value::from("/p/shop.db"));
+    assert_eq!(tree.profile.credentials.get("database"), None);
     let models = tree.root.config.tree("models").unwrap().get("shop").unwrap();
     assert_eq!(models.get("+schema").unwrap().as_str(), Some("ann"));
     assert_eq!(models.get("+pre-hook").unwrap().as_str(), Some("{{ this }}"));

@@ -3,67 +3,144 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::case_file::{Block, CaseFile};
+use crate::case_file::{Block, CaseFile, Engine, Expected};
 use crate::package_source;
 use crate::redact::redact;
 
-/// The case's text with actual results in place of expectations. Equal to the file when the case holds.
-pub fn run(case: &CaseFile) -> Result<String, String> {
+/// The case's text with actual results on an engine in place of expectations. Equal to the file when the case holds.
+pub fn run(case: &CaseFile, engine: Engine) -> Result<String, String> {
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
     let root = folder.path().join("project");
     std::fs::create_dir_all(&root).map_err(|e| e.to_string())?;
-    let mut out = case.prose.clone();
-    let mut last: Option<Output> = None;
-    let mut hub: Option<package_source::Hub> = None;
-    for block in &case.blocks {
+    let is_first = case.engines()?.first() == Some(&engine);
+    let mut run = Run { root, engine, is_first, out: case.prose.clone(), last: None, hub: None };
+    let mut blocks = case.blocks.as_slice();
+    while let [block, rest @ ..] = blocks {
+        blocks = rest;
         match block {
-            Block::File { path, escaped, body } => {
-                out.push_str(&format!("=== file{} {path}\n{body}", if *escaped { "!" } else { "" }));
-                let target = root.join(path);
-                std::fs::create_dir_all(target.parent().unwrap_or(&root)).map_err(|e| e.to_string())?;
-                let content = content_of(&placed(body, &root, hub.as_ref()), *escaped)?;
-                std::fs::write(target, content).map_err(|e| e.to_string())?;
+            Block::Expected { what, engine: None, body } => {
+                // Those for one engine stand right behind the one for all.
+                let own = |b: &Block| match b {
+                    Block::Expected { what: other, engine: Some(engine), body } if same_place(what, other) => {
+                        Some((other.clone(), *engine, body.clone()))
+                    }
+                    _ => None,
+                };
+                let special: Vec<(Expected, Engine, String)> = rest.iter().map_while(own).collect();
+                blocks = &rest[special.len()..];
+                run.expect(what, body, &special)?;
             }
-            Block::Command { line, exit } => {
-                let output = command(&root, &placed(line, &root, hub.as_ref()))?;
-                let code = output.status.code().unwrap_or(-1);
-                let shown = if exit.is_some() || code != 0 { format!(" [{code}]") } else { String::new() };
-                out.push_str(&format!("=== $ {line}{shown}\n"));
-                last = Some(output);
-            }
-            Block::Stdout => {
-                let output = last.as_ref().ok_or("stdout before any command")?;
-                out.push_str(&format!("=== stdout\n{}", shown(&output.stdout, &root, hub.as_ref())));
-            }
-            Block::Stderr => {
-                let output = last.as_ref().ok_or("stderr before any command")?;
-                out.push_str(&format!("=== stderr\n{}", shown(&output.stderr, &root, hub.as_ref())));
-            }
-            Block::Text { path } => {
-                let text = std::fs::read(root.join(path)).unwrap_or_else(|e| format!("({})\n", e.kind()).into_bytes());
-                out.push_str(&format!("=== text {path}\n{}", shown(&text, &root, hub.as_ref())));
-            }
-            Block::Hub { folder } => {
-                out.push_str(&format!("=== hub {folder}\n"));
-                hub = Some(package_source::Hub::start(root.join(folder))?);
-            }
-            Block::Tarball { path, folder } => {
-                out.push_str(&format!("=== tarball {path} {folder}\n"));
-                package_source::pack(&root.join(folder), &root.join(path))?;
-            }
-            Block::Git { folder, tag } => {
-                out.push_str(&format!("=== git {folder} {tag}\n"));
-                package_source::commit(&root.join(folder), tag)?;
-            }
-            Block::Query { sql } => {
-                let args = ["show", "--quiet", "--inline", sql.as_str(), "--limit", "-1"];
-                let output = start(&root, &[], &args.map(str::to_owned))?;
-                let text = if output.status.success() { output.stdout } else { output.stderr };
-                out.push_str(&format!("=== query {sql}\n{}", redact(&text, &root)));
-            }
+            block => run.block(block)?,
         }
     }
-    Ok(out)
+    Ok(run.out)
+}
+
+/// Whether two expectations are about the same thing. Engines may need a query in words of their own.
+fn same_place(one: &Expected, other: &Expected) -> bool {
+    one == other || matches!((one, other), (Expected::Query(_), Expected::Query(_)))
+}
+
+struct Run {
+    root: std::path::PathBuf,
+    engine: Engine,
+    /// Whether it is the first of the case's engines, whose results are everybody's.
+    is_first: bool,
+    out: String,
+    last: Option<Output>,
+    hub: Option<package_source::Hub>,
+}
+
+impl Run {
+    fn block(&mut self, block: &Block) -> Result<(), String> {
+        let tag = |engine: &Option<Engine>| engine.map_or_else(String::new, |e| format!("[{}] ", e.name()));
+        match block {
+            Block::File { path, escaped, engine, body } => {
+                let word = if *escaped { "file!" } else { "file" };
+                self.out.push_str(&format!("=== {word} {}{path}\n{body}", tag(engine)));
+                if engine.is_none_or(|engine| engine == self.engine) {
+                    let target = self.root.join(path);
+                    std::fs::create_dir_all(target.parent().unwrap_or(&self.root)).map_err(|e| e.to_string())?;
+                    let content = content_of(&placed(body, &self.root, self.hub.as_ref()), *escaped)?;
+                    std::fs::write(target, content).map_err(|e| e.to_string())?;
+                }
+            }
+            Block::Command { line, exit } => {
+                let output = command(&self.root, self.engine, &placed(line, &self.root, self.hub.as_ref()))?;
+                let code = output.status.code().unwrap_or(-1);
+                let shown = if exit.is_some() || code != 0 { format!(" [{code}]") } else { String::new() };
+                self.out.push_str(&format!("=== $ {line}{shown}\n"));
+                self.last = Some(output);
+            }
+            Block::Expected { what, engine, body } => {
+                // Not behind one for all: there is nothing to expect of the other engines.
+                let is_own = engine.is_none_or(|engine| engine == self.engine);
+                let text = if is_own { self.actual(what)? } else { body.clone() };
+                self.tell(what, *engine, &text);
+            }
+            Block::Hub { folder } => {
+                self.out.push_str(&format!("=== hub {folder}\n"));
+                self.hub = Some(package_source::Hub::start(self.root.join(folder))?);
+            }
+            Block::Tarball { path, folder } => {
+                self.out.push_str(&format!("=== tarball {path} {folder}\n"));
+                package_source::pack(&self.root.join(folder), &self.root.join(path))?;
+            }
+            Block::Git { folder, tag } => {
+                self.out.push_str(&format!("=== git {folder} {tag}\n"));
+                package_source::commit(&self.root.join(folder), tag)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An expectation for all engines and those for single ones. Where the result of an engine that is
+    /// not the first differs, it gets a block of its own.
+    fn expect(&mut self, what: &Expected, body: &str, special: &[(Expected, Engine, String)]) -> Result<(), String> {
+        let own = special.iter().find(|(_, engine, _)| *engine == self.engine);
+        let actual = self.actual(own.map_or(what, |(what, ..)| what))?;
+        let common = if self.is_first { actual.clone() } else { body.to_owned() };
+        self.tell(what, None, &common);
+        for (what, engine, body) in special.iter().filter(|(_, engine, _)| *engine != self.engine) {
+            self.tell(what, Some(*engine), body);
+        }
+        let asks_differently = own.is_some_and(|(asked, ..)| asked != what);
+        if !self.is_first && (actual != common || asks_differently) {
+            let asked = own.map_or(what, |(what, ..)| what).clone();
+            self.tell(&asked, Some(self.engine), &actual);
+        }
+        Ok(())
+    }
+
+    fn actual(&self, what: &Expected) -> Result<String, String> {
+        let last = || self.last.as_ref().ok_or("an expectation before any command");
+        Ok(match what {
+            Expected::Stdout => shown(&last()?.stdout, &self.root, self.hub.as_ref()),
+            Expected::Stderr => shown(&last()?.stderr, &self.root, self.hub.as_ref()),
+            Expected::Text(path) => {
+                let text = std::fs::read(self.root.join(path));
+                let text = text.unwrap_or_else(|e| format!("({})\n", e.kind()).into_bytes());
+                shown(&text, &self.root, self.hub.as_ref())
+            }
+            Expected::Query(sql) => {
+                let args = ["show", "--quiet", "--inline", sql.as_str(), "--limit", "-1"];
+                let output = start(&self.root, self.engine, &[], &args.map(str::to_owned))?;
+                let text = if output.status.success() { output.stdout } else { output.stderr };
+                redact(&text, &self.root)
+            }
+        })
+    }
+
+    fn tell(&mut self, what: &Expected, engine: Option<Engine>, text: &str) {
+        let tag = engine.map_or_else(String::new, |engine| format!(" [{}]", engine.name()));
+        let head = match what {
+            Expected::Stdout => format!("stdout{tag}"),
+            Expected::Stderr => format!("stderr{tag}"),
+            Expected::Text(path) => format!("text{tag} {path}"),
+            Expected::Query(sql) => format!("query{tag} {sql}"),
+        };
+        self.out.push_str(&format!("=== {head}\n{text}"));
+    }
 }
 
 /// A text of the case with addresses of this run in place of their names.
@@ -118,17 +195,20 @@ pub fn has_python() -> bool {
     })
 }
 
-fn command(root: &Path, line: &str) -> Result<Output, String> {
+fn command(root: &Path, engine: Engine, line: &str) -> Result<Output, String> {
     let words = words(line);
     let split =
         words.iter().position(|w| w == "transform").ok_or_else(|| format!("not a transform command: {line}"))?;
     let environment: Vec<(String, String)> =
         words[..split].iter().filter_map(|w| w.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-    start(root, &environment, &words[split + 1..])
+    start(root, engine, &environment, &words[split + 1..])
 }
 
-fn start(root: &Path, environment: &[(String, String)], args: &[String]) -> Result<Output, String> {
+fn start(root: &Path, engine: Engine, environment: &[(String, String)], args: &[String]) -> Result<Output, String> {
     let mut command = program(root);
+    if engine == Engine::DataFusion {
+        command.env("DBT_TARGET", "lake");
+    }
     command.args(args).envs(environment.iter().map(|(k, v)| (k, v)));
     command.output().map_err(|e| e.to_string())
 }

@@ -68,6 +68,7 @@ impl DuckDb {
             persistent: settings.is_persistent(),
             transactions: settings.transactions,
             time_travel: false,
+            declares_keys: true,
             default_incremental_strategy: "delete+insert",
         };
         Ok(Self { options: options.clone(), settings: Arc::new(settings), capabilities, instance: Mutex::new(None) })

@@ -82,6 +82,8 @@ pub enum ConstraintSupport {
     NotEnforced,
     /// The engine has no such clause.
     NotSupported,
+    /// The engine has no such clause; macros look for rows that break it.
+    ByQuery,
 }
 
 /// What Jinja must know of the engine even when no database is open: plain data.
@@ -144,6 +146,15 @@ impl AdapterFacts {
             external_root: ".".into(),
             binding_char: "?".into(),
             temp_schema: "dbt_temp".into(),
+        }
+    }
+
+    /// The engine knows no keys: macros look for rows that break them.
+    pub fn keys_are_looked_for(&mut self) {
+        for (kind, support) in &mut self.constraints {
+            if matches!(kind.as_str(), "unique" | "primary_key" | "foreign_key") {
+                *support = ConstraintSupport::ByQuery;
+            }
         }
     }
 }

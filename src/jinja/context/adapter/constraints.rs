@@ -128,7 +128,7 @@ fn renders(core: &Core, constraint: &Constraint) -> Result<bool, Error> {
         let help = "set `warn_unsupported: false` or `warn_unenforced: false` on the constraint to hide this warning";
         exceptions::warn(core, Diagnostic::warning(codes::CONTRACT, message).help(help).named(name))?;
     }
-    Ok(support != ConstraintSupport::NotSupported)
+    Ok(!matches!(support, ConstraintSupport::NotSupported | ConstraintSupport::ByQuery))
 }
 
 fn column_clause(c: &Constraint) -> Option<String> {

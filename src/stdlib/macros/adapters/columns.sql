@@ -3,8 +3,9 @@
     {{ return(adapter.dispatch('get_columns_in_relation', 'dbt')(relation)) }}
 {%- endmacro %}
 
+{#- The adapter asks its engine; it calls this macro only where a project has replaced it. -#}
 {% macro default__get_columns_in_relation(relation) -%}
-    {{ exceptions.raise_not_implemented('get_columns_in_relation: ' ~ adapter.type() ~ ' has no such macro') }}
+    {{ return(adapter.get_columns_in_relation(relation)) }}
 {%- endmacro %}
 
 
@@ -108,16 +109,10 @@
     {{ return(adapter.dispatch('alter_column_type', 'dbt')(relation, column_name, new_column_type)) }}
 {%- endmacro %}
 
-{#- Through a second column, for engines that cannot change a type in place. -#}
+{#- In place, so that the column keeps its position and its comment. -#}
 {% macro default__alter_column_type(relation, column_name, new_column_type) -%}
-    {%- set table = relation.render() -%}
-    {%- set old = adapter.quote(column_name) -%}
-    {%- set new = adapter.quote(column_name ~ '__dbt_alter') -%}
-    {%- call statement('alter_column_type') %}
-        alter table {{ table }} add column {{ new }} {{ new_column_type }};
-        update {{ table }} set {{ new }} = {{ old }};
-        alter table {{ table }} drop column {{ old }} cascade;
-        alter table {{ table }} rename column {{ new }} to {{ old }}
+    {%- call statement('alter_column_type') -%}
+        alter table {{ relation }} alter column {{ adapter.quote(column_name) }} set data type {{ new_column_type }}
     {%- endcall -%}
 {%- endmacro %}
 
@@ -126,13 +121,13 @@
     {{ return(adapter.dispatch('alter_relation_add_remove_columns', 'dbt')(relation, add_columns, remove_columns)) }}
 {%- endmacro %}
 
+{#- One statement per column: not every engine alters several things at a time. -#}
 {% macro default__alter_relation_add_remove_columns(relation, add_columns, remove_columns) -%}
-    {%- set changes = [] -%}
+    {%- set table = 'alter ' ~ relation.type ~ ' ' ~ relation -%}
     {%- for column in add_columns or [] -%}
-        {%- do changes.append('add column ' ~ column.quoted ~ ' ' ~ column.expanded_data_type) -%}
+        {%- do run_query(table ~ ' add column ' ~ adapter.quote(column.name) ~ ' ' ~ column.data_type) -%}
     {%- endfor -%}
     {%- for column in remove_columns or [] -%}
-        {%- do changes.append('drop column ' ~ column.quoted) -%}
+        {%- do run_query(table ~ ' drop column ' ~ adapter.quote(column.name)) -%}
     {%- endfor -%}
-    {%- do run_query('alter ' ~ relation.type ~ ' ' ~ relation.render() ~ ' ' ~ changes | join(', ')) -%}
 {%- endmacro %}

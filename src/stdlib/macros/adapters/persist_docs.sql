@@ -5,7 +5,10 @@
 {%- endmacro %}
 
 {% macro default__alter_column_comment(relation, column_dict) -%}
-    {{ exceptions.raise_not_implemented('alter_column_comment: ' ~ adapter.type() ~ ' has no such macro') }}
+    {%- set existing = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list -%}
+    {%- for name, column in column_dict.items() if name | lower in existing %}
+    comment on column {{ relation }}.{{ adapter.quote(name) if column['quote'] else name }} is {{ comment_literal(column['description']) }};
+    {%- endfor -%}
 {%- endmacro %}
 
 
@@ -14,7 +17,16 @@
 {%- endmacro %}
 
 {% macro default__alter_relation_comment(relation, relation_comment) -%}
-    {{ exceptions.raise_not_implemented('alter_relation_comment: ' ~ adapter.type() ~ ' has no such macro') }}
+    comment on {{ relation.type }} {{ relation }} is {{ comment_literal(relation_comment) }}
+{%- endmacro %}
+
+
+{#- Any text as a literal. -#}
+{% macro comment_literal(comment) -%}
+    {%- if comment is not string -%}
+        {%- do exceptions.raise_compiler_error('A comment has to be a text, found: ' ~ comment) -%}
+    {%- endif -%}
+    '{{ comment | replace("'", "''") }}'
 {%- endmacro %}
 
 

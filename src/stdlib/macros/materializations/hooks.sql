@@ -1,12 +1,6 @@
 {#- Hooks, inside or outside the transaction of the node. Rendered only now, with everything the node knows. -#}
 {% macro run_hooks(hooks, inside_transaction=True) -%}
     {%- for hook in hooks | selectattr('transaction', 'equalto', inside_transaction) -%}
-        {%- if not inside_transaction and loop.first -%}
-            {#- Ends the transaction that engines open by themselves with a connection. -#}
-            {%- call statement(auto_begin=False) -%}
-                commit;
-            {%- endcall -%}
-        {%- endif -%}
         {%- set sql = render(hook.get('sql')) | trim -%}
         {%- if sql -%}
             {%- call statement(auto_begin=inside_transaction) -%}

@@ -1,8 +1,8 @@
-{#- A date from its year, month and day, given as numbers at compile time. -#}
+{#- A date from its parts, which may be columns. -#}
 {% macro date(year, month, day) -%}
     {{ return(adapter.dispatch('date', 'dbt')(year, month, day)) }}
 {%- endmacro %}
 
 {% macro default__date(year, month, day) -%}
-    to_date('{{ modules.datetime.date(year, month, day).strftime("%Y-%m-%d") }}', 'YYYY-MM-DD')
+    make_date({{ year }}, {{ month }}, {{ day }})
 {%- endmacro %}

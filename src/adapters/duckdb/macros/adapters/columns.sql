@@ -23,47 +23,9 @@
 {%- endmacro %}
 
 
-{#- One statement per column: DuckDB alters one thing at a time. -#}
-{% macro duckdb__alter_relation_add_remove_columns(relation, add_columns, remove_columns) -%}
-    {%- set table = 'alter ' ~ relation.type ~ ' ' ~ relation -%}
-    {%- for column in add_columns or [] -%}
-        {%- do run_query(table ~ ' add column ' ~ adapter.quote(column.name) ~ ' ' ~ column.data_type) -%}
-    {%- endfor -%}
-    {%- for column in remove_columns or [] -%}
-        {%- do run_query(table ~ ' drop column ' ~ adapter.quote(column.name)) -%}
-    {%- endfor -%}
-{%- endmacro %}
-
-
-{#- In place, so that the column keeps its position and its comment. -#}
-{% macro duckdb__alter_column_type(relation, column_name, new_column_type) -%}
-    {%- call statement('alter_column_type') -%}
-        alter table {{ relation }} alter column {{ adapter.quote(column_name) }} set data type {{ new_column_type }}
-    {%- endcall -%}
-{%- endmacro %}
-
-
-{#-
-  A type may change in place if every value there is comes back unchanged from the new type: 1.5 made an integer does
-  not. DuckDB neither retypes nor drops a column of a table while an index depends on it.
--#}
+{#- DuckDB neither retypes nor drops a column of a table while an index depends on it. -#}
 {% macro duckdb__get_schema_change_obstacles(target_relation, changes) -%}
-    {%- set obstacles = [] -%}
-    {%- for change in changes['new_target_types'] -%}
-        {%- set column = changes['target_columns'] | selectattr('name', 'equalto', change['column_name']) | first -%}
-        {%- set name = adapter.quote(column.name) -%}
-        {%- set found = run_query(
-            'select ' ~ name ~ '::varchar, count(*) over () from ' ~ target_relation ~ ' where ' ~ name ~ ' is not null and try_cast(try_cast('
-            ~ name ~ ' as ' ~ change['new_type'] ~ ') as ' ~ column.dtype ~ ') is distinct from ' ~ name ~ ' limit 3'
-        ) -%}
-        {%- if found.rows -%}
-            {%- do obstacles.append(
-                column.name ~ ' ' ~ column.dtype ~ ' to ' ~ change['new_type'] ~ ' would change '
-                ~ found.rows[0][1] ~ ' of its values, such as ' ~ found.columns[0].values() | join(', ')
-            ) -%}
-        {%- endif -%}
-    {%- endfor -%}
-
+    {%- set obstacles = default__get_schema_change_obstacles(target_relation, changes) -%}
     {%- if changes['new_target_types'] or changes['target_not_in_source'] -%}
         {%- set indexes = run_query(
             "select count(*) from duckdb_indexes() where lower(database_name) = '"

@@ -25,12 +25,6 @@
 {%- endmacro %}
 
 
-{#- Temporary tables live as long as the connection, which serves many nodes. -#}
-{% macro duckdb__post_snapshot(temporary_relation) -%}
-    {{ return(drop_relation(temporary_relation)) }}
-{%- endmacro %}
-
-
 {#- The earliest moment at which the next version of a key may begin is the last end, or the last beginning, that it has. -#}
 {% macro duckdb__snapshot_keep_intervals_in_order(staging, target, strategy) -%}
     {%- set columns = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}

@@ -8,7 +8,7 @@
 {% macro duckdb__get_delete_insert_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) -%}
     {%- set columns = get_quoted_csv(dest_columns | map(attribute='name')) -%}
     {%- if unique_key %}
-        {%- do duckdb__refuse_unknown_keys(source, [unique_key] if unique_key is string else unique_key) -%}
+        {%- do refuse_unknown_keys(source, [unique_key] if unique_key is string else unique_key) -%}
         {%- if unique_key is string %}
     delete from {{ target }}
     where ({{ unique_key }}) in (select ({{ unique_key }}) from {{ source }})

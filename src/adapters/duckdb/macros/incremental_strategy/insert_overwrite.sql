@@ -3,14 +3,7 @@
   names columns or expressions of them. Rows with a null there form a partition as well.
 -#}
 {% macro duckdb__get_incremental_insert_overwrite_sql(arg_dict) -%}
-    {%- set configured = config.get('partition_by') or config.get('partitioned_by') -%}
-    {%- if configured is mapping -%}
-        {%- set configured = configured.get('field') -%}
-    {%- endif -%}
-    {%- set partitions = normalize_string_or_list(configured, 'partition_by') -%}
-    {%- if not partitions -%}
-        {%- do exceptions.missing_config(model, 'partition_by') -%}
-    {%- endif -%}
+    {%- set partitions = incremental_partitions() -%}
     {%- set target = arg_dict['target_relation'] -%}
     {%- set source = arg_dict['temp_relation'] -%}
     {#- Structs compare null with null as equal. -#}
@@ -20,7 +13,7 @@
     {%- endfor -%}
     {%- set partition = '{' ~ fields | join(', ') ~ '}' -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
-    {%- do duckdb__refuse_unknown_keys(source, partitions) %}
+    {%- do refuse_unknown_keys(source, partitions) %}
     delete from {{ target }}
     where {{ partition }} in (select distinct {{ partition }} from {{ source }})
         {%- for predicate in normalize_incremental_predicates(arg_dict.get('incremental_predicates')) %}

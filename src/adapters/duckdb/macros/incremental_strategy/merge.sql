@@ -15,56 +15,26 @@
 
 {% macro duckdb__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates=none) -%}
     {%- do validate_merge_config(config, target) -%}
-    {%- set update_columns = config.get('merge_update_columns') or [] -%}
-    {%- set exclude_columns = config.get('merge_exclude_columns') or [] -%}
-    {%- set set_expressions = config.get('merge_update_set_expressions') or {} -%}
-    {%- set defaults = merge_clause_defaults(
-        config.get('merge_update_condition'), config.get('merge_insert_condition'), update_columns, exclude_columns, set_expressions
-    ) -%}
-    {%- set default_update = defaults.when_matched_update_explicit if update_columns or exclude_columns or set_expressions
-                             else defaults.when_matched_update_by_name -%}
-    {%- set clauses = config.get('merge_clauses') or {} -%}
+    {%- set clauses = merge_clauses_of_model() -%}
     {%- set returning = config.get('merge_returning_columns') or [] -%}
-    {%- set update_clauses = clauses.get('when_matched', [default_update]) -%}
-    {%- set insert_clauses = clauses.get('when_not_matched', [defaults.when_not_matched_insert_by_name]) -%}
-    {%- do duckdb__refuse_ambiguous_merge(target, source, unique_key, insert_clauses) %}
+    {%- do refuse_ambiguous_merge(target, source, unique_key, clauses.when_not_matched) %}
     {{ config.get('sql_header') or '' }}
     MERGE INTO {{ target }} AS DBT_INTERNAL_DEST
     USING {{ source }} AS DBT_INTERNAL_SOURCE
     {{ duckdb__merge_join_clause(
         unique_key, config.get('merge_on_using_columns') or [], normalize_incremental_predicates(incremental_predicates)
     ) }}
-    {%- for clause in update_clauses %}
-    WHEN MATCHED{{ duckdb__merge_condition(clause) }} THEN {{ duckdb__merge_update_action(clause, dest_columns) }}
+    {%- for clause in clauses.when_matched %}
+    WHEN MATCHED{{ merge_condition(clause) }} THEN {{ duckdb__merge_update_action(clause, dest_columns) }}
     {%- endfor %}
-    {%- for clause in insert_clauses %}
+    {%- for clause in clauses.when_not_matched %}
     WHEN NOT MATCHED
         {%- if clause.get('by') %} BY {{ clause.get('by') | upper }}{% endif -%}
-        {{ duckdb__merge_condition(clause) }} THEN {{ duckdb__merge_insert_action(clause) }}
+        {{ merge_condition(clause) }} THEN {{ duckdb__merge_insert_action(clause) }}
     {%- endfor %}
     {%- if returning %}
     RETURNING {{ returning if returning is string else returning | join(', ') }}
     {%- endif %}
-{%- endmacro %}
-
-
-{#- A row per key, among the rows that any of the clauses inserts. The engine itself refuses to change a row twice. -#}
-{% macro duckdb__refuse_ambiguous_merge(target, source, unique_key, insert_clauses) -%}
-    {%- set keys = config.get('merge_on_using_columns') or unique_key or [] -%}
-    {%- set inserting = [] -%}
-    {%- set conditions = [] -%}
-    {%- for clause in insert_clauses if clause.get('action') == 'insert' and (clause.get('by') or '') | lower != 'source' -%}
-        {%- set condition = clause.get('condition') -%}
-        {%- do inserting.append(clause) -%}
-        {%- if condition -%}
-            {%- do conditions.append(condition if condition is string else '(' ~ condition | join(') and (') ~ ')') -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {%- if keys and inserting -%}
-        {%- do duckdb__refuse_duplicate_keys(
-            target, source, [keys] if keys is string else keys, conditions if conditions | length == inserting | length else []
-        ) -%}
-    {%- endif -%}
 {%- endmacro %}
 
 
@@ -76,21 +46,11 @@
     {%- elif not unique_key -%}
         {%- do conditions.append('FALSE') -%}
     {%- else -%}
-        {%- for key in (unique_key if unique_key | is_list else [unique_key]) -%}
-            {%- do conditions.append('DBT_INTERNAL_SOURCE.' ~ key ~ ' = DBT_INTERNAL_DEST.' ~ key) -%}
-        {%- endfor -%}
+        {%- do conditions.extend(merge_key_conditions(unique_key)) -%}
     {%- endif -%}
     {%- do conditions.extend(incremental_predicates or []) -%}
     {%- if conditions %}
     ON ({{ conditions | join(') AND (') }})
-    {%- endif -%}
-{%- endmacro %}
-
-
-{% macro duckdb__merge_condition(clause) -%}
-    {%- set condition = clause.get('condition') -%}
-    {%- if condition is string and condition %} AND {{ condition }}
-    {%- elif condition %} AND ({{ condition | join(') AND (') }})
     {%- endif -%}
 {%- endmacro %}
 
@@ -154,5 +114,27 @@
         INSERT ({{ (insert.get('columns') or []) | join(', ') }}) VALUES ({{ (insert.get('values') or []) | join(', ') }})
     {%- else -%}
         {{ return(duckdb__merge_common_action({'action': clause})) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- DuckLake merges know one update or delete per statement, and return no rows. -#}
+{% macro duckdb__validate_merge_restrictions(config, target_relation, errors) -%}
+    {%- if not target_relation or not adapter.is_ducklake(target_relation) -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- if config.get('merge_returning_columns') -%}
+        {%- do errors.append('merge_returning_columns: a merge into a DuckLake table returns no rows') -%}
+    {%- endif -%}
+    {%- set clauses = config.get('merge_clauses') or {} -%}
+    {%- set changing = [] -%}
+    {%- for clause in clauses.get('when_matched', []) + clauses.get('when_not_matched', [])
+        if clause.get('action') in ['update', 'delete'] -%}
+        {%- do changing.append(clause) -%}
+    {%- endfor -%}
+    {%- if changing | length > 1 -%}
+        {%- do errors.append(
+            'merge_clauses: DuckLake takes one update or delete per merge, found ' ~ changing | length
+        ) -%}
     {%- endif -%}
 {%- endmacro %}

@@ -51,7 +51,7 @@
 {%- endmacro %}
 
 {% macro default__get_binding_char() -%}
-    {{ return('%s') }}
+    {{ return(adapter.get_binding_char()) }}
 {%- endmacro %}
 
 
@@ -78,8 +78,13 @@
     {{ adapter.dispatch('load_csv_rows', 'dbt')(model, agate_table) }}
 {%- endmacro %}
 
+{#- In bulk, by the engine's own reader of files; `fast: false` in the config asks for bound inserts. -#}
 {% macro default__load_csv_rows(model, agate_table) -%}
-    {{ return(basic_load_csv_rows(model, get_batch_size(), agate_table)) }}
+    {%- if not config.get('fast', true) -%}
+        {{ return(basic_load_csv_rows(model, get_batch_size(), adapter.convert_datetimes_to_strs(agate_table))) }}
+    {%- endif -%}
+    {%- do adapter.load_seed_rows(this, agate_table, model['config'].get('column_types', {})) -%}
+    {{ return('-- ' ~ agate_table.rows | length ~ ' rows loaded in bulk from ' ~ model['original_file_path']) }}
 {%- endmacro %}
 
 

@@ -16,8 +16,9 @@
     {{ adapter.dispatch('post_snapshot', 'dbt')(staging_relation) }}
 {%- endmacro %}
 
-{#- Nothing: staging tables are temporary by default. -#}
+{#- Temporary tables live as long as the connection, which serves many nodes. -#}
 {% macro default__post_snapshot(staging_relation) -%}
+    {{ return(drop_relation(staging_relation)) }}
 {%- endmacro %}
 
 

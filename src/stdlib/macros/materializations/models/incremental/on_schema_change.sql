@@ -141,6 +141,22 @@
     {{ return(adapter.dispatch('get_schema_change_obstacles', 'dbt')(target_relation, changes)) }}
 {%- endmacro %}
 
+{#- A type may change in place if every value there comes back unchanged from the new type: 1.5 made an integer does not. -#}
 {% macro default__get_schema_change_obstacles(target_relation, changes) -%}
-    {{ return([]) }}
+    {%- set obstacles = [] -%}
+    {%- for change in changes['new_target_types'] -%}
+        {%- set column = changes['target_columns'] | selectattr('name', 'equalto', change['column_name']) | first -%}
+        {%- set name = adapter.quote(column.name) -%}
+        {%- set found = run_query(
+            'select ' ~ name ~ '::varchar, count(*) over () from ' ~ target_relation ~ ' where ' ~ name ~ ' is not null and try_cast(try_cast('
+            ~ name ~ ' as ' ~ change['new_type'] ~ ') as ' ~ column.dtype ~ ') is distinct from ' ~ name ~ ' limit 3'
+        ) -%}
+        {%- if found.rows -%}
+            {%- do obstacles.append(
+                column.name ~ ' ' ~ column.dtype ~ ' to ' ~ change['new_type'] ~ ' would change '
+                ~ found.rows[0][1] ~ ' of its values, such as ' ~ found.columns[0].values() | join(', ')
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(obstacles) }}
 {%- endmacro %}

@@ -61,10 +61,6 @@
     {{ return(adapter.dispatch('get_incremental_microbatch_sql', 'dbt')(arg_dict)) }}
 {%- endmacro %}
 
-{% macro default__get_incremental_microbatch_sql(arg_dict) -%}
-    {{ exceptions.raise_not_implemented(adapter.type() ~ ' has no microbatch strategy') }}
-{%- endmacro %}
-
 
 {% macro get_insert_into_sql(target_relation, temp_relation, dest_columns) -%}
     {%- set columns = get_quoted_csv(dest_columns | map(attribute='name')) -%}

@@ -1,10 +1,10 @@
-{#- Checks of the new rows by their keys, before anything is applied. -#}
+{#- What new rows are told apart by, and what is looked at before anything is applied. -#}
 
 {#-
   A key that only the target has would be read from there by the subquery of a delete, match every row and empty the
   table. So the keys are first asked of the new rows alone; the engine names what is missing.
 -#}
-{% macro duckdb__refuse_unknown_keys(source, keys) -%}
+{% macro refuse_unknown_keys(source, keys) -%}
     {%- if execute -%}
         {%- do run_query('select ' ~ keys | join(', ') ~ ' from ' ~ source ~ ' limit 0') -%}
     {%- endif -%}
@@ -15,7 +15,7 @@
   Two rows of one key would both be inserted where the target has none. Looked at are the rows that may be inserted:
   `conditions` are those of the merge's insert clauses, where one without condition is none. A null is no key.
 -#}
-{% macro duckdb__refuse_duplicate_keys(target, source, keys, conditions) -%}
+{% macro refuse_duplicate_keys(target, source, keys, conditions) -%}
     {%- if not execute -%}
         {{ return(none) }}
     {%- endif -%}
@@ -43,4 +43,18 @@
     {%- if examples -%}
         {%- do exceptions.raise_duplicate_keys(target, keys, examples) -%}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- The columns or expressions of `partition_by` (or `partitioned_by`). A mapping names one as its `field`. -#}
+{% macro incremental_partitions() -%}
+    {%- set configured = config.get('partition_by') or config.get('partitioned_by') -%}
+    {%- if configured is mapping -%}
+        {%- set configured = configured.get('field') -%}
+    {%- endif -%}
+    {%- set partitions = normalize_string_or_list(configured, 'partition_by') -%}
+    {%- if not partitions -%}
+        {%- do exceptions.missing_config(model, 'partition_by') -%}
+    {%- endif -%}
+    {{ return(partitions) }}
 {%- endmacro %}

@@ -16,7 +16,7 @@
     {%- endfor -%}
     {%- do validate_merge_clauses(config, fields, errors) -%}
     {%- if not errors -%}
-        {%- do validate_ducklake_restrictions(config, target_relation, errors) -%}
+        {%- do validate_merge_restrictions(config, target_relation, errors) -%}
     {%- endif -%}
     {%- if errors -%}
         {{ exceptions.raise_compiler_error('The merge configs of this model are wrong:\n' ~ errors | join('\n')) }}
@@ -68,23 +68,10 @@
 {%- endmacro %}
 
 
-{#- DuckLake merges know one update or delete per statement, and return no rows. -#}
-{% macro validate_ducklake_restrictions(config, target_relation, errors) -%}
-    {%- if not target_relation or not adapter.is_ducklake(target_relation) -%}
-        {{ return(none) }}
-    {%- endif -%}
-    {%- if config.get('merge_returning_columns') -%}
-        {%- do errors.append('merge_returning_columns: a merge into a DuckLake table returns no rows') -%}
-    {%- endif -%}
-    {%- set clauses = config.get('merge_clauses') or {} -%}
-    {%- set changing = [] -%}
-    {%- for clause in clauses.get('when_matched', []) + clauses.get('when_not_matched', [])
-        if clause.get('action') in ['update', 'delete'] -%}
-        {%- do changing.append(clause) -%}
-    {%- endfor -%}
-    {%- if changing | length > 1 -%}
-        {%- do errors.append(
-            'merge_clauses: DuckLake takes one update or delete per merge, found ' ~ changing | length
-        ) -%}
-    {%- endif -%}
+{#- What an engine's merge cannot do, although the config is right. -#}
+{% macro validate_merge_restrictions(config, target_relation, errors) -%}
+    {{ return(adapter.dispatch('validate_merge_restrictions', 'dbt')(config, target_relation, errors)) }}
+{%- endmacro %}
+
+{% macro default__validate_merge_restrictions(config, target_relation, errors) -%}
 {%- endmacro %}

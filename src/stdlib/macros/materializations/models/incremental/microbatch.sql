@@ -1,5 +1,5 @@
 {#- One batch of a microbatch model: what the table holds of the batch's time goes, what the query returned for it comes. -#}
-{% macro duckdb__get_incremental_microbatch_sql(arg_dict) -%}
+{% macro default__get_incremental_microbatch_sql(arg_dict) -%}
     {%- set event_time = config.get('event_time') -%}
     {%- if not event_time -%}
         {{ exceptions.raise_compiler_error('The microbatch strategy needs the config `event_time`') }}

@@ -1,0 +1,89 @@
+{#-
+  Creating tables and views. A lake replaces a relation in one commit, its history stays, and the query may read what it
+  replaces: nothing is built beside and renamed. Only a relation of the other kind has to go first.
+-#}
+{% macro datafusion__create_table_as(temporary, relation, compiled_code, language='sql') -%}
+    {%- if language != 'sql' -%}
+        {%- do exceptions.raise_compiler_error("A table of the lake cannot be made from the language '" ~ language ~ "'") -%}
+    {%- endif -%}
+    {%- set contracted = (config.get('contract') or {}).enforced -%}
+    {%- if contracted -%}
+        {%- do get_assert_columns_equivalent(compiled_code) -%}
+    {%- endif -%}
+    {{ config.get('sql_header') or '' }}
+    {%- if temporary %}
+    create or replace temporary table {{ relation.include(database=false, schema=false) }} as (
+        {{ compiled_code }}
+    );
+    {%- else %}
+    create or replace table {{ relation }}
+    {%- if contracted %}
+    {{ get_table_columns_and_constraints() }}
+    {%- endif %}
+    {{- datafusion__table_layout(relation) }}
+    as (
+        {{ get_select_subquery(compiled_code) if contracted else compiled_code }}
+    );
+    {%- endif %}
+{%- endmacro %}
+
+
+{% macro datafusion__create_view_as(relation, sql) -%}
+    {%- if (config.get('contract') or {}).enforced -%}
+        {%- do get_assert_columns_equivalent(sql) -%}
+    {%- endif %}
+    {{ config.get('sql_header') or '' }}
+    create or replace view {{ relation }} as (
+        {{ sql }}
+    );
+{%- endmacro %}
+
+
+{#- The clauses for the folders and for the properties of a table, of those that models configure themselves. -#}
+{% macro datafusion__table_layout(relation) -%}
+    {%- set own = this is defined and relation.identifier == this.identifier and relation.schema == this.schema -%}
+    {%- if own and model.resource_type in ['model', 'snapshot'] -%}
+        {%- set partitions = [] -%}
+        {%- if config.get('partition_by') or config.get('partitioned_by') -%}
+            {%- for column in incremental_partitions() -%}
+                {%- do partitions.append(datafusion__partition_column(column)) -%}
+            {%- endfor -%}
+        {%- endif -%}
+        {%- set properties = [] -%}
+        {%- for name, value in (config.get('table_properties') or config.get('tblproperties') or {}).items() -%}
+            {%- do properties.append("'" ~ name ~ "' = '" ~ (value | string | replace("'", "''")) ~ "'") -%}
+        {%- endfor -%}
+        {%- if partitions %}
+    partitioned by ({{ partitions | join(', ') }})
+        {%- endif -%}
+        {%- if properties %}
+    with ({{ properties | join(', ') }})
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Folders are named after the values of columns; an expression has to be a column of the query first. -#}
+{% macro datafusion__partition_column(column) -%}
+    {%- set name = column | trim -%}
+    {%- if name.startswith('"') and name.endswith('"') -%}
+        {{ return(name) }}
+    {%- elif '(' in name or ' ' in name or '::' in name -%}
+        {%- do exceptions.raise_compiler_error(
+            'partition_by: ' ~ name ~ ' is no column. A table of the lake is partitioned by columns: select the expression under a name, and use that.'
+        ) -%}
+    {%- endif -%}
+    {{ return(adapter.quote(name)) }}
+{%- endmacro %}
+
+
+{#-
+  Drops what has the relation's name and is of another kind, since only a relation of the same kind is replaced in place.
+  Asked again, since a hook may have dropped it.
+-#}
+{% macro datafusion__make_room_for(target_relation) -%}
+    {%- set found = load_cached_relation(target_relation) -%}
+    {%- if found is not none and found.type != target_relation.type -%}
+        {%- do adapter.drop_relation(found) -%}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,89 @@
+{#- Closing versions and adding versions are two statements and one commit: both happen in the transaction of the snapshot. -#}
+{% macro datafusion__snapshot_merge_sql(target, source, insert_cols) -%}
+    {%- set columns = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
+    merge into {{ target }} as DBT_INTERNAL_DEST
+    using (
+        select {{ columns.dbt_scd_id }}, {{ columns.dbt_valid_to }}
+        from {{ source }}
+        where dbt_change_type in ('update', 'delete')
+    ) as DBT_INTERNAL_SOURCE
+    on DBT_INTERNAL_SOURCE.{{ columns.dbt_scd_id }} = DBT_INTERNAL_DEST.{{ columns.dbt_scd_id }}
+        and {{ snapshot_version_is_open('DBT_INTERNAL_DEST.' ~ columns.dbt_valid_to) }}
+    when matched then update set {{ columns.dbt_valid_to }} = DBT_INTERNAL_SOURCE.{{ columns.dbt_valid_to }};
+
+    insert into {{ target }} ({{ insert_cols | join(', ') }})
+    select {{ insert_cols | join(', ') }}
+    from {{ source }}
+    where dbt_change_type = 'insert';
+{%- endmacro %}
+
+
+{#-
+  The earliest moment at which the next version of a key may begin is the last end, or the last beginning, that it has. The
+  staged rows are made anew with their times moved; nothing is done where all are in order.
+-#}
+{% macro datafusion__snapshot_keep_intervals_in_order(staging, target, strategy) -%}
+    {%- set columns = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
+    {%- set key = strategy.unique_key -%}
+    {%- set starts, ends, id = columns.dbt_valid_from, columns.dbt_valid_to, columns.dbt_scd_id -%}
+    {%- set names = [] -%}
+    {%- if key | is_list -%}
+        {%- for _ in key -%}{%- do names.append('dbt_unique_key_' ~ loop.index) -%}{%- endfor -%}
+    {%- else -%}
+        {%- do names.append('dbt_unique_key') -%}
+    {%- endif -%}
+    {%- set floors %}
+        select
+            {{ names | join(', ') }},
+            max(case when dbt_is_open then {{ starts }} else {{ ends }} end) as dbt_floor,
+            bool_or(dbt_is_open) as dbt_is_open
+        from (
+            select {{ unique_key_fields(key) }}, {{ starts }}, {{ ends }}, {{ snapshot_version_is_open(ends) }} as dbt_is_open
+            from {{ target }}
+        ) as versions
+        group by {{ names | join(', ') }}
+    {%- endset -%}
+    {%- set early = run_query(
+        'select count(*), count(*) filter (where floors.dbt_is_open) from ' ~ staging ~ ' as staged join (' ~ floors
+        ~ ') as floors on ' ~ unique_key_join_on(key, 'staged', 'floors')
+        ~ " where staged.dbt_change_type = 'insert' and staged." ~ starts ~ ' < floors.dbt_floor'
+    ).rows[0] -%}
+    {%- set open_versions %}
+        select {{ id }}, {{ starts }} as dbt_start
+        from {{ target }}
+        where {{ snapshot_version_is_open(ends) }}
+    {%- endset -%}
+    {%- set late = run_query(
+        'select count(*) from ' ~ staging ~ ' as staged join (' ~ open_versions ~ ') as versions on staged.' ~ id ~ ' = versions.' ~ id
+        ~ " where staged.dbt_change_type in ('update', 'delete') and staged." ~ ends ~ ' < versions.dbt_start'
+    ).rows[0][0] -%}
+    {%- if early[1] -%}
+        {%- do exceptions.warn(
+            'In ' ~ target ~ ', ' ~ early[1] ~ (' rows have' if early[1] > 1 else ' row has') ~ ' changed with a time before the '
+            ~ 'start of the stored version: the new version begins where that one began, which ends at once.'
+        ) -%}
+    {%- endif -%}
+    {%- if early[0] or late -%}
+        {%- set staged = [] -%}
+        {%- for column in adapter.get_columns_in_relation(staging) -%}
+            {%- set name = adapter.quote(column.name) -%}
+            {%- if column.name == starts -%}
+                {%- do staged.append("case when staged.dbt_change_type = 'insert' and staged." ~ name ~ ' < floors.dbt_floor'
+                    ~ ' then floors.dbt_floor else staged.' ~ name ~ ' end as ' ~ name) -%}
+            {%- elif column.name == ends -%}
+                {%- do staged.append("case when staged.dbt_change_type in ('update', 'delete') and staged." ~ name
+                    ~ ' < versions.dbt_start then versions.dbt_start else staged.' ~ name ~ ' end as ' ~ name) -%}
+            {%- else -%}
+                {%- do staged.append('staged.' ~ name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- call statement('snapshot_intervals_in_order') %}
+            create or replace temporary table {{ staging }} as (
+                select {{ staged | join(', ') }}
+                from {{ staging }} as staged
+                left join ({{ floors }}) as floors on {{ unique_key_join_on(key, 'staged', 'floors') }}
+                left join ({{ open_versions }}) as versions on staged.{{ id }} = versions.{{ id }}
+            )
+        {%- endcall -%}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,4 +1,0 @@
-{#- A date from its parts, which may be columns. -#}
-{% macro duckdb__date(year, month, day) -%}
-    make_date({{ year }}, {{ month }}, {{ day }})
-{%- endmacro %}
