@@ -101,7 +101,8 @@ impl Run {
         let actual = self.actual(own.map_or(what, |(what, ..)| what))?;
         let common = if self.is_first { actual.clone() } else { body.to_owned() };
         self.tell(what, None, &common);
-        for (what, engine, body) in special.iter().filter(|(_, engine, _)| *engine != self.engine) {
+        let current = self.engine;
+        for (what, engine, body) in special.iter().filter(|(_, engine, _)| *engine != current) {
             self.tell(what, Some(*engine), body);
         }
         let asks_differently = own.is_some_and(|(asked, ..)| asked != what);

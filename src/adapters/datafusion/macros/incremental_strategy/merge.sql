@@ -16,14 +16,38 @@
     merge into {{ target }} as DBT_INTERNAL_DEST
     using {{ source }} as DBT_INTERNAL_SOURCE
     on {{ on }}
-    {%- for clause in clauses.when_matched if clause.get('action') != 'error' %}
+    {%- for clause in datafusion__effective_clauses(clauses.when_matched) %}
     when matched{{ merge_condition(clause) }} then {{ datafusion__merge_update_action(clause, dest_columns, sides) }}
     {%- endfor %}
-    {%- for clause in clauses.when_not_matched if clause.get('action') != 'error' %}
+    {%- for clause in datafusion__effective_clauses(clauses.when_not_matched) %}
     when not matched
         {%- if clause.get('by') %} by {{ clause.get('by') | lower }}{% endif -%}
         {{ merge_condition(clause) }} then {{ datafusion__merge_insert_action(clause, sides) }}
     {%- endfor %}
+{%- endmacro %}
+
+
+{#-
+  The clauses that do something. One that does nothing keeps its rows from those behind it: these get the opposite of its condition.
+  One that is an error has none by now.
+-#}
+{% macro datafusion__effective_clauses(clauses) -%}
+    {%- set effective = [] -%}
+    {%- set kept_out = [] -%}
+    {%- for clause in clauses -%}
+        {%- set by = (clause.get('by') or '') | lower -%}
+        {%- set condition = (merge_condition(clause) | trim)[3:] | trim -%}
+        {%- if clause.get('action') == 'do_nothing' -%}
+            {%- do kept_out.append({'by': by, 'condition': condition or 'true'}) -%}
+        {%- elif clause.get('action') != 'error' -%}
+            {%- set conditions = ['(' ~ condition ~ ')'] if condition else [] -%}
+            {%- for other in kept_out if other.by == by -%}
+                {%- do conditions.append('(' ~ other.condition ~ ') is not true') -%}
+            {%- endfor -%}
+            {%- do effective.append(dict(clause, condition=conditions | join(' and ') or none)) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(effective) }}
 {%- endmacro %}
 
 
@@ -62,11 +86,8 @@
 
 {#- What both kinds of clauses can do. -#}
 {% macro datafusion__merge_common_action(clause) -%}
-    {%- set action = clause.get('action') -%}
-    {%- if action == 'delete' -%}
+    {%- if clause.get('action') == 'delete' -%}
         delete
-    {%- elif action == 'do_nothing' -%}
-        do nothing
     {%- else -%}
         {%- do exceptions.raise_compiler_error('merge_clauses: unknown action or mode in ' ~ clause) -%}
     {%- endif -%}
