@@ -74,7 +74,8 @@ impl DataFusion {
             persistent: true,
             transactions: settings.transactions,
             time_travel: true,
-            default_incremental_strategy: "merge",
+            declares_keys: false,
+            default_incremental_strategy: "delete+insert",
         };
         Self { options: options.clone(), settings: Arc::new(settings), capabilities, instance: Mutex::new(None) }
     }
@@ -119,7 +120,7 @@ impl Adapter for DataFusion {
     }
 
     fn dispatch_prefixes(&self) -> &'static [&'static str] {
-        &["datafusion"]
+        &["datafusion", "duckdb"]
     }
 
     fn default_database(&self) -> &str {
