@@ -8,6 +8,7 @@ mod adapter;
 mod capabilities;
 #[cfg(feature = "datafusion")]
 mod datafusion;
+pub mod delta_files;
 mod duckdb;
 mod error;
 pub mod fake;

@@ -11,6 +11,7 @@
 //! * [`space`]: what names in SQL stand for; [`statements`]: SQL statements -> changes of tables and of the catalog
 //! * [`instance`]: the shared open lake; [`connection`]: the trait; [`inventory`], [`seeds`]: its longer methods
 //! * [`upkeep`]: compaction, what may be deleted, former versions
+//! * [`interchange`]: tables for other engines
 //! * [`types`], [`errors`]: the engine's values and failures in our words
 //! * [`shadow`]: binding without data, and where columns come from
 
@@ -20,6 +21,7 @@ mod delta;
 mod errors;
 mod functions;
 mod instance;
+mod interchange;
 mod inventory;
 mod lease;
 mod rewrite;
@@ -43,6 +45,7 @@ use include_dir::{Dir, include_dir};
 
 use self::connection::LakeConnection;
 use self::instance::Instance;
+pub(super) use self::interchange::delta_files;
 use self::settings::{Place, Settings};
 use self::upkeep::LakeUpkeep;
 use crate::adapters::{Adapter, AdapterError, Capabilities, Connection, Upkeep};

@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::statements::runs_at_once;
 use super::types::{self, LogicalType, Type};
 use super::vectors::Column;
-use super::{catalog, errors, fallback, python, seeds, timezone};
+use super::{catalog, delta, errors, fallback, python, seeds, timezone};
 use crate::adapters::{
     AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt, PythonJob,
 };
@@ -124,6 +124,28 @@ impl DuckConnection {
                 self.open = self.open && self.is_aborted();
                 Err(self.failed(&failure, word))
             }
+        }
+    }
+
+    /// Runs SQL as often as the profile says.
+    fn persistently(&mut self, sql: &str, fetch: Fetch) -> Result<Execution, AdapterError> {
+        let mut attempt = 0;
+        loop {
+            let error = match self.once(sql, fetch) {
+                Ok(execution) => {
+                    if timezone::may_set_zone(sql) {
+                        self.check_zone().map_err(|e| e.with_sql(sql))?;
+                    }
+                    return Ok(execution);
+                }
+                Err(error) => error,
+            };
+            attempt += 1;
+            let retries = &self.settings.retries;
+            if attempt >= retries.query_attempts || !is_retryable(&error, &retries.exceptions) {
+                return Err(error);
+            }
+            std::thread::sleep(backoff(attempt - 1));
         }
     }
 
@@ -251,24 +273,12 @@ fn collect(
 
 impl Connection for DuckConnection {
     fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<Execution, AdapterError> {
-        let mut attempt = 0;
-        loop {
-            let error = match self.once(sql, fetch) {
-                Ok(execution) => {
-                    if timezone::may_set_zone(sql) {
-                        self.check_zone().map_err(|e| e.with_sql(sql))?;
-                    }
-                    return Ok(execution);
-                }
-                Err(error) => error,
-            };
-            attempt += 1;
-            let retries = &self.settings.retries;
-            if attempt >= retries.query_attempts || !is_retryable(&error, &retries.exceptions) {
-                return Err(error);
-            }
-            std::thread::sleep(backoff(attempt - 1));
+        if !self.settings.loads("delta")
+            && let Some(spliced) = delta::splice(sql)?
+        {
+            return self.persistently(&spliced.sql, fetch).map_err(|error| spliced.blame(error, sql));
         }
+        self.persistently(sql, fetch)
     }
 
     fn run_python(&mut self, job: &PythonJob<'_>, print: &mut dyn FnMut(&str)) -> Result<Execution, AdapterError> {

@@ -4,6 +4,7 @@
 //! * [`engine`]: handles around the C API; [`types`], [`vectors`], [`text`], [`fallback`]: results -> values
 //! * [`errors`]: texts of failures -> errors with a place
 //! * [`instance`]: the shared database; [`connection`]: the trait; [`catalog`], [`seeds`]: its longer methods
+//! * [`delta`]: Delta Lake tables, by their files
 //! * [`python`]: Python models in a process of their own
 //! * [`publish`]: schemas in a file for readers
 //! * [`shadow`]: binding without data, and where columns come from
@@ -14,6 +15,7 @@
 mod attach;
 mod catalog;
 mod connection;
+mod delta;
 mod engine;
 mod errors;
 mod fallback;

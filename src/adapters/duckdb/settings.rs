@@ -146,6 +146,11 @@ impl Settings {
         load.chain(self.secrets.iter().cloned()).chain(self.session.iter().cloned()).collect()
     }
 
+    /// Whether the profile loads an extension.
+    pub(super) fn loads(&self, extension: &str) -> bool {
+        self.extensions.iter().any(|e| e.name.eq_ignore_ascii_case(extension))
+    }
+
     /// Whether what is written outlives the process.
     pub(super) fn is_persistent(&self) -> bool {
         !self.path.starts_with(":memory:")

@@ -294,6 +294,18 @@ impl StagedTable {
     }
 
     /// The data files by path.
+    /// Paths of the files that hold the table's rows and nothing else, in the table's folder. Refused where reading them as they are
+    /// would be wrong: rows that only the log knows as deleted, columns under other names.
+    pub fn plain_files(&self) -> Result<Vec<String>, DeltaError> {
+        let mapped = self.properties().get("delta.columnMapping.mode").is_some_and(|mode| mode != "none");
+        let files = self.files()?;
+        if mapped || files.iter().any(|file| file.view.deletion_vector_descriptor().is_some()) {
+            let text = format!("{}: its files cannot be read as plain Parquet: it has deletion vectors or mapped columns", self.location);
+            return Err(DeltaError::Unsupported(text));
+        }
+        Ok(files.into_iter().map(|file| file.path).collect())
+    }
+
     pub(super) fn files_by_path(&self) -> Result<HashMap<String, ActiveFile>, DeltaError> {
         Ok(self.files()?.into_iter().map(|file| (file.path.clone(), file)).collect())
     }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::connection::DuckConnection;
-use super::engine;
+use super::{delta, engine};
 use super::instance::Instance;
 use super::settings::{Settings, literal};
 use crate::adapters::shadow::{BindError, BindProblem, Bound, BoundLineage, Shadow, ShadowColumn};
@@ -257,6 +257,12 @@ impl Shadow for DuckShadow {
     }
 
     fn bind(&mut self, sql: &str) -> Result<Bound, BindError> {
+        if let Some(spliced) = delta::splice(sql).map_err(|e| refused(&e))? {
+            return self.bind(&spliced.sql).map_err(|mut error| {
+                error.span = error.span.map(|at| spliced.original(at.start)..spliced.original(at.end));
+                error
+            });
+        }
         let sql = trimmed(sql);
         let answer = self.plan(sql)?;
         self.answered(sql, &answer)
@@ -264,7 +270,8 @@ impl Shadow for DuckShadow {
 
     fn bind_all(&mut self, queries: &[&str]) -> Vec<Result<Bound, BindError>> {
         let queries: Vec<&str> = queries.iter().map(|sql| trimmed(sql)).collect();
-        let answers = if queries.len() > 1 { self.plans(&queries) } else { None };
+        let as_written = queries.len() > 1 && !queries.iter().any(|sql| delta::has_calls(sql));
+        let answers = if as_written { self.plans(&queries) } else { None };
         match answers {
             Some(answers) => queries.iter().zip(answers).map(|(sql, answer)| self.answered(sql, &answer?)).collect(),
             None => queries.iter().map(|sql| self.bind(sql)).collect(),

@@ -3,9 +3,8 @@
     {{ return(adapter.dispatch('get_columns_in_relation', 'dbt')(relation)) }}
 {%- endmacro %}
 
-{#- The adapter asks its engine; it calls this macro only where a project has replaced it. -#}
 {% macro default__get_columns_in_relation(relation) -%}
-    {{ return(adapter.get_columns_in_relation(relation)) }}
+    {{ exceptions.raise_not_implemented('get_columns_in_relation: ' ~ adapter.type() ~ ' has no such macro') }}
 {%- endmacro %}
 
 
