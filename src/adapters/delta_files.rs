@@ -25,6 +25,7 @@ pub fn delta_files(folder: &Path) -> Result<DeltaFiles, AdapterError> {
 /// Without the second engine nobody reads logs.
 #[cfg(not(feature = "datafusion"))]
 pub fn delta_files(folder: &Path) -> Result<DeltaFiles, AdapterError> {
-    let text = format!("{}: this program was built without `datafusion`, which reads Delta Lake tables", folder.display());
+    let text =
+        format!("{}: this program was built without `datafusion`, which reads Delta Lake tables", folder.display());
     Err(AdapterError::new(super::ErrorKind::Unsupported, text))
 }

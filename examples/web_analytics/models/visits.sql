@@ -14,7 +14,7 @@ numbered as (
 
     select
         *,
-        count(*) filter (gap is null or gap > interval '{{ var("session_gap_minutes") }} minutes')
+        count(*) filter (where gap is null or gap > interval '{{ var("session_gap_minutes") }} minutes')
             over (partition by visitor order by viewed_at, view_id) as visit_number
     from gaps
 

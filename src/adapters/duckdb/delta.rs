@@ -90,7 +90,10 @@ fn reader(table: &DeltaFiles) -> String {
             table.partitions.iter().map(|name| format!("'{}': {}", name.replace('\'', "''"), of(name))).collect();
         format!("hive_partitioning = true, hive_types = {{{}}}", types.join(", "))
     };
-    format!("({shape} union all by name select * from read_parquet([{}], union_by_name = true, {folders}))", files.join(", "))
+    format!(
+        "({shape} union all by name select * from read_parquet([{}], union_by_name = true, {folders}))",
+        files.join(", ")
+    )
 }
 
 /// The calls with one text as their argument, outside of quotes and comments: where they stand and what they name.
@@ -155,7 +158,8 @@ mod tests {
 
     #[test]
     fn places_lead_back() {
-        let spliced = Spliced { sql: "from (select 1) x, (select 2) y".to_owned(), edits: vec![(5..7, 10), (11..13, 10)] };
+        let spliced =
+            Spliced { sql: "from (select 1) x, (select 2) y".to_owned(), edits: vec![(5..7, 10), (11..13, 10)] };
         let given = "from aa x, bb y";
         let place = |part: &str| spliced.original(spliced.sql.find(part).unwrap_or_default());
         assert_eq!([place("from"), place("select 1"), place(" x"), place("select 2"), place(" y")], [0, 5, 7, 11, 13]);
@@ -169,6 +173,8 @@ mod tests {
         let shape = "select cast(null as date) as \"day\", cast(null as bigint) as \"n\" where false";
         assert_eq!(reader(&empty), format!("({shape})"));
         let full = DeltaFiles { files: vec!["/l/day=2024-01-01/a.parquet".into()], ..empty };
-        assert!(reader(&full).ends_with("union_by_name = true, hive_partitioning = true, hive_types = {'day': date}))"));
+        assert!(
+            reader(&full).ends_with("union_by_name = true, hive_partitioning = true, hive_types = {'day': date}))")
+        );
     }
 }

@@ -300,7 +300,10 @@ impl StagedTable {
         let mapped = self.properties().get("delta.columnMapping.mode").is_some_and(|mode| mode != "none");
         let files = self.files()?;
         if mapped || files.iter().any(|file| file.view.deletion_vector_descriptor().is_some()) {
-            let text = format!("{}: its files cannot be read as plain Parquet: it has deletion vectors or mapped columns", self.location);
+            let text = format!(
+                "{}: its files cannot be read as plain Parquet: it has deletion vectors or mapped columns",
+                self.location
+            );
             return Err(DeltaError::Unsupported(text));
         }
         Ok(files.into_iter().map(|file| file.path).collect())

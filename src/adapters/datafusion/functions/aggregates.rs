@@ -309,7 +309,7 @@ impl Accumulator for Multiplied {
     }
 }
 
-/// `max_by`, `min_by`: the value of the row with the greatest or least key; rows without a key do not count.
+/// `max_by`, `min_by`: the value of the row with the greatest or least key; rows without key or value do not count.
 #[derive(Debug)]
 struct Best {
     greatest: bool,
@@ -320,7 +320,7 @@ struct Best {
 impl Accumulator for Best {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         for row in 0..values[1].len() {
-            if values[1].is_null(row) {
+            if values[0].is_null(row) || values[1].is_null(row) {
                 continue;
             }
             let by = ScalarValue::try_from_array(&values[1], row)?;

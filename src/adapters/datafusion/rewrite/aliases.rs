@@ -19,7 +19,7 @@ const ROUNDS: usize = 200;
 pub(in crate::adapters::datafusion) async fn plan(state: &SessionState, mut statement: Parsed) -> Result<LogicalPlan> {
     for _ in 0..ROUNDS {
         let error = match state.statement_to_plan(statement.clone()).await {
-            Ok(plan) => return Ok(plan),
+            Ok(plan) => return typed(state, plan),
             Err(error) => error,
         };
         let Some(missing) = Missing::of(&error) else { return Err(error) };
@@ -27,7 +27,19 @@ pub(in crate::adapters::datafusion) async fn plan(state: &SessionState, mut stat
             return Err(error);
         }
     }
-    state.statement_to_plan(statement).await
+    typed(state, state.statement_to_plan(statement).await?)
+}
+
+/// The plan with the types that its columns really have. The planner takes the first branch of a CASE for the whole; only the
+/// analyzer finds out what all branches have in common.
+fn typed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
+    if matches!(
+        plan,
+        LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::Ddl(_) | LogicalPlan::Statement(_)
+    ) {
+        return Ok(plan);
+    }
+    state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
 }
 
 /// A name that did not resolve.

@@ -20,9 +20,9 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::connection::DuckConnection;
-use super::{delta, engine};
 use super::instance::Instance;
 use super::settings::{Settings, literal};
+use super::{delta, engine};
 use crate::adapters::shadow::{BindError, BindProblem, Bound, BoundLineage, Shadow, ShadowColumn};
 use crate::adapters::{AdapterError, Connection, Fetch};
 use crate::base::{Dict, Relation, Value};
