@@ -32,7 +32,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         }
         _ => None,
     };
-    let manifest = earlier.manifest().map_err(|problem| stop(problem))?;
+    let manifest = earlier.manifest().map_err(stop)?;
     let mut modified: HashSet<NodeId> = HashSet::new();
     for kind in [StateKind::ModifiedBody, StateKind::ModifiedConfigs, StateKind::ModifiedMacros] {
         modified.extend(earlier.state(kind).map_err(stop)?);

@@ -71,9 +71,8 @@ impl Command {
     /// What the command can be asked to take.
     pub fn all_types(self) -> Vec<T> {
         let mut types = self.default_types().to_vec();
-        match self {
-            Self::List => types.push(T::Analysis),
-            _ => {}
+        if self == Self::List {
+            types.push(T::Analysis);
         }
         types
     }
