@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills runs with SIGKILL at random moments and checks that one plain re-run repairs everything.
 
-usage: scripts/crash_rounds.py target/debug/transform [--rounds 200] [--seed 0] [--command build --command ...]
+usage: scripts/crash_rounds.py target/debug/transform [--rounds 200] [--seed 0] [--command build --command ...] [--engine duckdb]
 
 A project with views, tables, every incremental strategy, microbatch models, snapshots that follow deletions, seeds, hooks and
 external files is built once with its first version of the data. A round starts from a copy of that, turns to the second version,
@@ -13,6 +13,9 @@ starts one of the commands and kills it, one to three times. Then the same comma
 * a hook that writes in its model's transaction has written as often as the ledger tells of the model;
 * the artifacts are whole JSON files of one run.
 Right after a kill already, batches in tables and in the ledger have to agree, and so have models and their hooks.
+
+With `--engine datafusion` the project is a lake: without external files and without publishing, and read by the program itself.
+With `--engine duckdb --read-by-program` the other engine's way of reading can be tried.
 
 The Python module `duckdb` has to be of the version that the binary links. Exit code 1 if any round is wrong.
 """
@@ -29,8 +32,6 @@ import subprocess
 import sys
 import tempfile
 import time
-
-import duckdb
 
 BATCHES, ROWS = 12, 100
 TOTAL = BATCHES * ROWS
@@ -109,6 +110,53 @@ COMMANDS = {
 }
 
 
+OPTIONS = argparse.Namespace(program="", engine="duckdb", read_by_program=False)
+PROFILES = {"datafusion": """crash:
+  target: dev
+  outputs:
+    dev: {type: datafusion, path: lake, threads: 4}
+"""}
+
+
+class Reader:
+    """Reads a warehouse: of the project, or the file that it publishes."""
+
+    def __init__(self, folder: pathlib.Path, database: str = "crash.duckdb"):
+        self.folder, self.connection = folder, None
+        if OPTIONS.engine == "duckdb" and not (OPTIONS.read_by_program and database == "crash.duckdb"):
+            import duckdb
+            self.connection = duckdb.connect(str(folder / database), read_only=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.connection:
+            self.connection.close()
+
+    def rows(self, sql: str) -> list[tuple]:
+        if self.connection:
+            os.chdir(self.folder)
+            return self.connection.execute(sql).fetchall()
+        # A folder of its own for what the reading writes: it is not part of the test.
+        with tempfile.TemporaryDirectory() as target:
+            command = [OPTIONS.program, "show", "--quiet", "--output", "json", "--limit", "-1", "--target-path", target, "--inline-direct", sql]
+            done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{sql}\n{done.stdout}{done.stderr}")
+        return [tuple(row.values()) for row in json.loads(done.stdout)["show"]]
+
+    def tables(self) -> list[tuple[str, str]]:
+        skipped = "('_transform', 'information_schema', 'pg_catalog')"
+        found = self.rows(f"select table_schema, table_name from information_schema.tables where table_schema not in {skipped}")
+        return sorted(found)
+
+    def columns(self, schema: str, name: str) -> list[str]:
+        sql = f"""select column_name, ordinal_position from information_schema.columns
+            where table_schema = '{schema}' and table_name = '{name}'"""
+        return [name for name, _ in sorted(self.rows(sql), key=lambda row: row[1])]
+
+
 def version(folder: pathlib.Path, number: int) -> None:
     """Turns the project's data to a version."""
     (folder / "seeds").mkdir(exist_ok=True)
@@ -120,6 +168,10 @@ def version(folder: pathlib.Path, number: int) -> None:
 
 def project(folder: pathlib.Path) -> None:
     for name, text in FILES.items():
+        if OPTIONS.engine in PROFILES and name == "models/file.sql":
+            continue
+        if name == "profiles.yml":
+            text = PROFILES.get(OPTIONS.engine, text)
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -129,70 +181,75 @@ def project(folder: pathlib.Path) -> None:
 
 def content(folder: pathlib.Path) -> dict:
     """All that relations and files hold, in a form that does not depend on when it was written."""
-    found = relations(folder, folder / "crash.duckdb")
+    found = relations(folder)
     for path in sorted((folder / "out").rglob("*")):
         if path.is_file():
+            import duckdb
             found[str(path.relative_to(folder))] = duckdb.sql(f"from read_parquet('{path}') order by all").fetchall()
     return found
 
 
 def published(folder: pathlib.Path) -> list[str]:
     """What is wrong with the published file. It is replaced as a whole, so it always opens and is of one version."""
-    found = relations(folder, folder / "public" / "read.duckdb")
+    if OPTIONS.engine in PROFILES:
+        return []
+    found = relations(folder, "public/read.duckdb")
     versions = {row[-1] for row in found["main.a_view"][1]}
     return [] if len(versions) == 1 else [f"published versions: {versions}"]
 
 
-def relations(folder: pathlib.Path, database: pathlib.Path) -> dict:
+def relations(folder: pathlib.Path, database: str = "crash.duckdb") -> dict:
     """The rows of all relations in a database, but for those of the hooks."""
     found = {}
-    with duckdb.connect(str(database), read_only=True) as connection:
-        os.chdir(folder)
-        sql = "select table_schema, table_name from information_schema.tables where table_schema <> '_transform' order by all"
-        for schema, name in connection.execute(sql).fetchall():
+    with Reader(folder, database) as reader:
+        for schema, name in reader.tables():
             if name == "hooked":
                 continue
-            columns = [c[0] for c in connection.execute(f'describe "{schema}"."{name}"').fetchall()]
+            columns = reader.columns(schema, name)
             shown = [f'"{c}"' for c in columns if c not in STABLE]
             if "dbt_valid_to" in columns:
                 shown.append("dbt_valid_to is null as open")
             if set(columns) & STABLE:
                 shown.append("dense_rank() over (partition by id order by dbt_valid_from) as place")
-            rows = connection.execute(f'select {", ".join(shown)} from "{schema}"."{name}" order by all').fetchall()
-            found[f"{schema}.{name}"] = (columns, rows)
+            rows = reader.rows(f'select {", ".join(shown)} from "{schema}"."{name}"')
+            found[f"{schema}.{name}"] = (columns, sorted(rows, key=repr))
     return found
 
 
 def disagreements(folder: pathlib.Path) -> list[str]:
     """Where ledger and tables disagree: never allowed, not even right after a kill."""
     found = []
-    with duckdb.connect(str(folder / "crash.duckdb")) as connection:
-        tables = {r[0] for r in connection.execute("select table_name from information_schema.tables").fetchall()}
-        for model in set(MICROBATCH) & tables:
-            sql = f"select id // {ROWS}, count(*) from main.{model} group by all"
-            present = dict(connection.execute(sql).fetchall())
-            sql = "select cast(interval_start as bigint) from _transform.runs where relation = ? and kind = 'batch' and status = 'success'"
-            recorded = {r[0] // ROWS for r in connection.execute(sql, [f"main.{model}"]).fetchall()}
+    with Reader(folder) as reader:
+        tables = {name for _, name in reader.tables()}
+        for model in sorted(set(MICROBATCH) & tables):
+            sql = f"select cast((id - id % {ROWS}) / {ROWS} as bigint) as batch, count(*) as n from main.{model} group by 1"
+            present = dict(reader.rows(sql))
+            sql = f"""select cast(interval_start as bigint) as start from _transform.runs
+                where relation = 'main.{model}' and kind = 'batch' and status = 'success'"""
+            recorded = {r[0] // ROWS for r in reader.rows(sql)}
             if set(present) != recorded:
                 found.append(f"{model}: batches {sorted(present)} in the table, {sorted(recorded)} in the ledger")
             found.extend(f"{model}: batch {b} has {n} rows" for b, n in present.items() if n != ROWS)
         if "hooked" in tables:
-            sql = """select h.name, h.n, l.n from (select name, count(*) as n from main.hooked group by all) h full join
-                (select split_part(relation, '.', 2) as name, count(*) as n from _transform.runs
-                 where kind = 'model' and split_part(relation, '.', 2) in ('merged', 'replaced', 'appended', 'overwritten', 'totals')
-                 group by all) l using (name) where h.n is distinct from l.n"""
-            found.extend(f"{name}: hook {h} times, ledger {l} times" for name, h, l in connection.execute(sql).fetchall())
+            hooks = dict(reader.rows("select name, count(*) as n from main.hooked group by name"))
+            ledger = dict(reader.rows("""select split_part(relation, '.', 2) as name, count(*) as n from _transform.runs
+                where kind = 'model' and split_part(relation, '.', 2) in ('merged', 'replaced', 'appended', 'overwritten', 'totals')
+                group by 1"""))
+            different = [name for name in sorted(hooks.keys() | ledger.keys()) if hooks.get(name) != ledger.get(name)]
+            found.extend(f"{name}: hook {hooks.get(name)} times, ledger {ledger.get(name)} times" for name in different)
     return found
 
 
 def leftovers(folder: pathlib.Path) -> list[str]:
     """What no finished run leaves behind."""
-    with duckdb.connect(str(folder / "crash.duckdb"), read_only=True) as connection:
-        names = [r[0] for r in connection.execute(
-            "select table_name from information_schema.tables union all select schema_name from information_schema.schemata").fetchall()]
+    with Reader(folder) as reader:
+        names = [name for _, name in reader.tables()]
+        names += [row[0] for row in reader.rows("select schema_name from information_schema.schemata")]
         found = [n for n in names if any(part in n for part in INTERMEDIATE)]
-        running = connection.execute("select relation, kind from _transform.runs where status = 'running'").fetchall()
+        running = reader.rows("select relation, kind from _transform.runs where status = 'running'")
         found.extend(f"still running in the ledger: {r}" for r in running)
+    if OPTIONS.engine in PROFILES:
+        return found
     found.extend(str(p) for p in (folder / "public").iterdir() if p.name != "read.duckdb")
     found.extend(str(p) for p in (folder / "out").rglob("*") if p.name.startswith(".") or "tmp" in p.name or "stag" in p.name)
     return found
@@ -252,7 +309,8 @@ def one_round(program: Program, base: pathlib.Path, folder: pathlib.Path, comman
     for name in sorted(got.keys() | expected.keys()):
         if got.get(name) != expected.get(name):
             wrong.append(f"{name} differs: {str(got.get(name))[:300]} instead of {str(expected.get(name))[:300]}")
-    if command[0] in PUBLISHING and relations(folder, folder / "public" / "read.duckdb") != relations(folder, folder / "crash.duckdb"):
+    publishes = command[0] in PUBLISHING and OPTIONS.engine not in PROFILES and not OPTIONS.read_by_program
+    if publishes and relations(folder, "public/read.duckdb") != relations(folder):
         wrong.append("what is published is not what the database holds")
     wrong += disagreements(folder) + leftovers(folder) + artifacts(folder, after=True)
     wrong += [f"left by a killed run: {p.relative_to(folder)}" for p in (folder / "target").rglob(".tmp-*")]
@@ -265,7 +323,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--command", choices=sorted(COMMANDS), action="append", help="only this command; may be repeated")
-    options = parser.parse_args()
+    parser.add_argument("--engine", choices=["duckdb", "datafusion"], default="duckdb")
+    parser.add_argument("--read-by-program", action="store_true")
+    options = parser.parse_args(namespace=OPTIONS)
+    options.program = os.path.abspath(options.program)
     chance, program = random.Random(options.seed), Program(options.program)
     commands = options.command or list(COMMANDS)
     counts, problems = collections.Counter(), 0

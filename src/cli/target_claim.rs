@@ -12,6 +12,7 @@ use crate::files::{Claim, Files};
 
 use super::lock_wait::PAUSE;
 use super::session::Inputs;
+use super::unfinished;
 
 const FILE: &str = ".transform.lock";
 const BEGUN: &str = ".tmp-";
@@ -27,7 +28,7 @@ pub fn claim(inputs: &Inputs, folder: &Path) -> Guard {
         // A folder that cannot be written to is told of by whoever writes to it.
         match inputs.files.claim(&folder.join(FILE)).ok()? {
             Claim::Ours { guard, after_crash } => {
-                if after_crash {
+                if after_crash || inputs.files.exists(&folder.join(unfinished::FILE)) {
                     clear(&*inputs.files, folder);
                 }
                 return Some(guard);

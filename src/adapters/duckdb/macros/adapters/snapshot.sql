@@ -61,10 +61,7 @@
         {%- endcall -%}
     {%- endif -%}
     {%- if early[1] -%}
-        {%- do exceptions.warn(
-            'In ' ~ target ~ ', ' ~ early[1] ~ (' rows have' if early[1] > 1 else ' row has') ~ ' changed with a time before the '
-            ~ 'start of the stored version: the new version begins where that one began, which ends at once.'
-        ) -%}
+        {%- do snapshot_warn_of_early_starts(target, early[1]) -%}
     {%- endif -%}
     {%- call statement('snapshot_ends_in_order') %}
         update {{ staging }} as staged set {{ ends }} = versions.{{ starts }}

@@ -68,8 +68,67 @@
     {{ return(adapter.dispatch('snapshot_keep_intervals_in_order', 'dbt')(staging, target, strategy)) }}
 {%- endmacro %}
 
-{#- Nothing: it takes an update with a join, which every engine spells in its own way. -#}
+{#-
+  In SQL that every engine knows, without an update that joins: it looks first, for there is rarely anything to mend. The earliest
+  moment at which the next version of a key may begin is the last end, or the last beginning, that it has.
+-#}
 {% macro default__snapshot_keep_intervals_in_order(staging, target, strategy) -%}
+    {%- set columns = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
+    {%- set key = strategy.unique_key -%}
+    {%- set starts, ends, id = columns.dbt_valid_from, columns.dbt_valid_to, columns.dbt_scd_id -%}
+    {%- set names = [] -%}
+    {%- if key | is_list -%}
+        {%- for _ in key -%}{%- do names.append('dbt_unique_key_' ~ loop.index) -%}{%- endfor -%}
+    {%- else -%}
+        {%- do names.append('dbt_unique_key') -%}
+    {%- endif -%}
+    {%- set floors %}
+        select
+            {{ names | join(', ') }},
+            max(case when dbt_open = 1 then {{ starts }} else {{ ends }} end) as dbt_floor,
+            max(dbt_open) as dbt_open
+        from (
+            select {{ unique_key_fields(key) }}, {{ starts }}, {{ ends }},
+                case when {{ snapshot_version_is_open(ends) }} then 1 else 0 end as dbt_open
+            from {{ target }}
+        ) as versions
+        group by {{ names | join(', ') }}
+    {%- endset -%}
+    {%- set early = run_query(
+        'select count(*), sum(floors.dbt_open) from ' ~ staging ~ ' as staged join (' ~ floors
+        ~ ') as floors on ' ~ unique_key_join_on(key, 'staged', 'floors')
+        ~ " where staged.dbt_change_type = 'insert' and staged." ~ starts ~ ' < floors.dbt_floor'
+    ).rows[0] -%}
+    {%- if early[0] -%}
+        {%- set floor = '(select max(floors.dbt_floor) from (' ~ floors ~ ') as floors where '
+                        ~ unique_key_join_on(key, 'floors', 'staged') ~ ')' -%}
+        {%- call statement('snapshot_starts_in_order') %}
+            update {{ staging }} as staged set {{ starts }} = {{ floor }}
+            where staged.dbt_change_type = 'insert' and staged.{{ starts }} < {{ floor }}
+        {%- endcall -%}
+    {%- endif -%}
+    {%- if early[1] -%}
+        {%- do snapshot_warn_of_early_starts(target, early[1]) -%}
+    {%- endif -%}
+
+    {%- set versions = ' from ' ~ target ~ ' as versions where versions.' ~ id ~ ' = staged.' ~ id ~ ' and '
+                       ~ snapshot_version_is_open('versions.' ~ ends) -%}
+    {%- set begins = '(select max(versions.' ~ starts ~ ')' ~ versions ~ ')' -%}
+    {%- set ends_early = "staged.dbt_change_type in ('update', 'delete') and staged." ~ ends ~ ' < ' ~ begins -%}
+    {%- if run_query('select count(*) from ' ~ staging ~ ' as staged where ' ~ ends_early).rows[0][0] -%}
+        {%- call statement('snapshot_ends_in_order') %}
+            update {{ staging }} as staged set {{ ends }} = {{ begins }}
+            where {{ ends_early }}
+        {%- endcall -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro snapshot_warn_of_early_starts(target, count) -%}
+    {%- do exceptions.warn(
+        'In ' ~ target ~ ', ' ~ count ~ (' rows have' if count > 1 else ' row has') ~ ' changed with a time before the '
+        ~ 'start of the stored version: the new version begins where that one began, which ends at once.'
+    ) -%}
 {%- endmacro %}
 
 
