@@ -90,20 +90,18 @@ impl Instance {
 
     /// A table at a version. A log that a crash has cut off is completed first; by readers in memory alone.
     pub(super) async fn open_table(&self, location: &str, version: u64) -> Result<StagedTable, AdapterError> {
-        let error = match StagedTable::open(&self.lake, location, version).await {
-            Ok(table) => return Ok(table),
-            Err(error) => errors::delta(&error),
-        };
+        if let Ok(table) = StagedTable::open(&self.lake, location, version).await {
+            return Ok(table);
+        }
+        // Others may be about to write the entries that the log lacks: what was missing may be there a moment later.
         if self.catalog.is_read_only() {
             let missing = self.catalog.unfinished(location, version).await?;
-            if missing.is_empty() {
-                return Err(error);
+            if !missing.is_empty() {
+                let table = StagedTable::open_completed(&self.lake, location, version, &missing).await;
+                return table.map_err(|e| errors::delta(&e));
             }
-            let table = StagedTable::open_completed(&self.lake, location, version, &missing).await;
-            return table.map_err(|e| errors::delta(&e));
-        }
-        if !self.catalog.heal(location, version).await? {
-            return Err(error);
+        } else {
+            self.catalog.heal(location, version).await?;
         }
         StagedTable::open(&self.lake, location, version).await.map_err(|e| errors::delta(&e))
     }

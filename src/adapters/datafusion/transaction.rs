@@ -7,6 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use object_store::ObjectStoreExt;
+use object_store::path::Path as StorePath;
+
 use super::catalog::{Advance, Change, Edit, Entry, Key, State};
 use super::delta::{self, Lake, Published, StagedCommit, StagedTable};
 use super::errors;
@@ -18,6 +21,9 @@ use crate::adapters::{AdapterError, ErrorKind};
 
 /// Versions of a table between two checkpoints of its log.
 const CHECKPOINT_EVERY: u64 = 16;
+
+/// Versions of the lake's own tables whose log is kept. A transaction that is open for longer than so many others fails.
+const KEPT_VERSIONS: u64 = 256;
 
 /// What users named temporary tables, by name.
 pub(super) type Temporaries = Arc<BTreeMap<String, Temporary>>;
@@ -245,22 +251,28 @@ impl Transaction {
             .await?;
         for (location, table, commit) in commits.into_inner() {
             let name = format!("{}.{}", table.key.0, table.key.1);
+            // Whoever has the version before may not have written it yet: a log must have no holes.
+            let before = commit.version.checked_sub(1).filter(|before| table.staged.base_version() != Some(*before));
+            if let Some(before) = before {
+                instance.catalog.heal(location, before).await.map_err(committed)?;
+            }
             match delta::publish(&instance.lake, &commit).await {
                 Ok(Published::Written | Published::AlreadyThere) => {}
                 Ok(Published::Conflict) => return Err(self.step_back(instance, location, &name).await),
                 Err(error) => {
                     let mut error = errors::delta(&error);
                     error.message = format!("{name}: {}", error.message);
-                    return Err(error.with_help(
-                        "the change is committed and will be completed when the lake is opened for writing next",
-                    ));
+                    return Err(committed(error));
                 }
             }
         }
         instance.catalog.checkpoint_if_due(edit.version).await;
         for advance in edit.tables.iter().filter(|a| a.version > 0 && a.version.is_multiple_of(CHECKPOINT_EVERY)) {
             // Without it readers go through a longer log.
-            let _ = delta::checkpoint(&instance.lake, &advance.location, advance.version).await;
+            let written = delta::checkpoint(&instance.lake, &advance.location, advance.version).await;
+            if written.is_ok() && advance.location.starts_with(OWN_FOLDER) {
+                forget_log(instance, &advance.location, advance.version).await;
+            }
         }
         Ok(())
     }
@@ -377,6 +389,25 @@ fn renumber(commit: &mut StagedCommit, version: u64) {
     };
     commit.json = commit.json.lines().map(|l| line(l) + "\n").collect();
     commit.version = version;
+}
+
+/// Nobody goes back in the lake's own tables, and every transaction lists their log: it is kept short.
+async fn forget_log(instance: &Instance, location: &str, version: u64) {
+    let Some(oldest) = version.checked_sub(KEPT_VERSIONS) else { return };
+    // One step further than last time, and a little more for those that failed.
+    for gone in oldest.saturating_sub(2 * CHECKPOINT_EVERY)..oldest {
+        let entry = Lake::log_path(location, gone);
+        let _ = instance.lake.store.delete(&entry).await;
+        if gone.is_multiple_of(CHECKPOINT_EVERY) {
+            let checkpoint = format!("{location}/_delta_log/{gone:020}.checkpoint.parquet");
+            let _ = instance.lake.store.delete(&StorePath::from(checkpoint)).await;
+        }
+    }
+}
+
+/// A failure after the commit point.
+fn committed(error: AdapterError) -> AdapterError {
+    error.with_help("the change is committed and will be completed when the lake is opened for writing next")
 }
 
 fn lost(key: &Key) -> AdapterError {

@@ -221,41 +221,40 @@ impl Catalog {
         Ok(())
     }
 
-    async fn finish_log(&self, advance: &Advance) -> Result<bool, AdapterError> {
-        let Some(commit) = &advance.commit else { return Ok(false) };
-        let path = Lake::log_path(&advance.location, advance.version);
-        if self.lake.has(&path).await? {
-            return Ok(false);
-        }
-        Ok(self.lake.put_new(&path, commit.clone()).await? == Put::Done)
+    async fn finish_log(&self, advance: &Advance) -> Result<(), AdapterError> {
+        self.heal(&advance.location, advance.version).await
     }
 
-    /// The entries that the log of a table lacks up to a version, as far as the catalog knows them.
+    /// The commits of a table that the catalog remembers, up to a version, oldest first.
+    fn remembered(&self, location: &str, version: u64) -> Vec<(u64, String)> {
+        let known = self.known();
+        let advances = known.edits.iter().flat_map(|e| &e.tables);
+        advances
+            .filter(|a| a.location == location && a.version <= version)
+            .filter_map(|a| Some((a.version, a.commit.clone()?)))
+            .collect()
+    }
+
+    /// The remembered commits from the first on that the log of a table lacks.
     pub(super) async fn unfinished(&self, location: &str, version: u64) -> Result<Vec<(u64, String)>, AdapterError> {
-        let edits: Vec<Arc<Edit>> = self.known().edits.iter().cloned().collect();
-        let mut missing = Vec::new();
-        for advance in edits.iter().flat_map(|e| &e.tables) {
-            if advance.location == location
-                && advance.version <= version
-                && let Some(commit) = &advance.commit
-                && !self.lake.has(&Lake::log_path(location, advance.version)).await?
-            {
-                missing.push((advance.version, commit.clone()));
+        let mut commits = self.remembered(location, version);
+        let mut first_missing = commits.len();
+        while let Some((version, _)) = first_missing.checked_sub(1).and_then(|at| commits.get(at)) {
+            if self.lake.has(&Lake::log_path(location, *version)).await? {
+                break;
             }
+            first_missing -= 1;
         }
-        Ok(missing)
+        Ok(commits.split_off(first_missing))
     }
 
-    /// Completes the log of one table up to a version, where the catalog knows how; whether that changed anything.
-    pub(super) async fn heal(&self, location: &str, version: u64) -> Result<bool, AdapterError> {
-        let edits: Vec<Arc<Edit>> = self.known().edits.iter().cloned().collect();
-        let mut healed = false;
-        for advance in edits.iter().flat_map(|e| &e.tables) {
-            if advance.location == location && advance.version <= version {
-                healed |= self.finish_log(advance).await?;
-            }
+    /// Completes the log of a table up to a version, as far as the catalog knows how. Oldest first: a log has no holes.
+    pub(super) async fn heal(&self, location: &str, version: u64) -> Result<(), AdapterError> {
+        for (version, commit) in self.unfinished(location, version).await? {
+            // If somebody was faster, it is there.
+            self.lake.put_new(&Lake::log_path(location, version), commit).await?;
         }
-        Ok(healed)
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The adapter against a real lake.
 
 mod crash;
+mod faults;
 mod statements;
 
 use std::path::Path;
