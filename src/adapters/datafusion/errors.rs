@@ -214,6 +214,7 @@ fn kind_of(error: &DataFusionError, message: &str) -> ErrorKind {
         },
         _ if says(&[
             "cast error",
+            "could not convert",
             "cannot cast",
             "overflow",
             "out of range",
