@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures sqlglot (PyPI) on the column-lineage corpus in tests/it/lineage/*.txt.
+"""Measures sqlglot (PyPI) on the column-lineage corpus in tests/it/lineage/duckdb/*.txt.
 
     pip install sqlglot; python3 scripts/lineage_vs_sqlglot.py [--misses]
 
@@ -17,7 +17,7 @@ from sqlglot import exp
 from sqlglot.lineage import lineage
 
 warnings.simplefilter("ignore")
-folder = pathlib.Path(__file__).resolve().parent.parent / "tests/it/lineage"
+folder = pathlib.Path(__file__).resolve().parent.parent / "tests/it/lineage/duckdb"
 misses = "--misses" in sys.argv
 
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::catalog::{Entry, Key, Kind, State};
+use super::errors;
 use super::instance::Instance;
 use super::statements::Work;
 use super::transaction::Transaction;
-use super::{errors, types};
+use super::type_names::sql_name;
 use crate::adapters::{AdapterError, ColumnInfo, ErrorKind};
 use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
 
@@ -95,11 +96,7 @@ fn infos(schema: &SchemaRef) -> Vec<ColumnInfo> {
     schema
         .fields()
         .iter()
-        .map(|f| ColumnInfo {
-            name: f.name().clone(),
-            data_type: types::name(f.data_type()),
-            nullable: f.is_nullable(),
-        })
+        .map(|f| ColumnInfo { name: f.name().clone(), data_type: sql_name(f.data_type()), nullable: f.is_nullable() })
         .collect()
 }
 

@@ -12,7 +12,7 @@
 //! * [`instance`]: the shared open lake; [`connection`]: the trait; [`inventory`], [`seeds`]: its longer methods
 //! * [`upkeep`]: compaction, what may be deleted, former versions
 //! * [`interchange`]: tables for other engines
-//! * [`types`], [`errors`]: the engine's values and failures in our words
+//! * [`types`], [`type_names`], [`errors`]: the engine's values, types and failures in our words
 //! * [`shadow`]: binding without data, and where columns come from
 
 mod catalog;
@@ -35,6 +35,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod type_names;
 mod types;
 mod upkeep;
 
@@ -47,7 +48,9 @@ use self::connection::LakeConnection;
 use self::instance::Instance;
 pub(super) use self::interchange::delta_files;
 use self::settings::{Place, Settings};
+use self::shadow::DataFusionShadow;
 use self::upkeep::LakeUpkeep;
+use crate::adapters::shadow::Shadow;
 use crate::adapters::{Adapter, AdapterError, Capabilities, Connection, Upkeep};
 use crate::base::Dict;
 
@@ -144,6 +147,10 @@ impl Adapter for DataFusion {
 
     fn upkeep(&self) -> Result<Box<dyn Upkeep>, AdapterError> {
         Ok(Box::new(LakeUpkeep::new(self.instance()?)))
+    }
+
+    fn shadow(&self) -> Result<Box<dyn Shadow>, AdapterError> {
+        Ok(Box::new(DataFusionShadow::open(&self.settings)?))
     }
 
     fn for_reading(&self) -> Result<Arc<dyn Adapter>, AdapterError> {

@@ -12,70 +12,12 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
+use super::type_names::sql_name;
 use crate::base::{Dict, TableColumn, Value};
-
-/// A type as SQL spells it.
-pub(super) fn name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Null => "null".to_owned(),
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Int8 => "tinyint".to_owned(),
-        DataType::Int16 => "smallint".to_owned(),
-        DataType::Int32 => "integer".to_owned(),
-        DataType::Int64 => "bigint".to_owned(),
-        DataType::UInt8 => "tinyint unsigned".to_owned(),
-        DataType::UInt16 => "smallint unsigned".to_owned(),
-        DataType::UInt32 => "integer unsigned".to_owned(),
-        DataType::UInt64 => "bigint unsigned".to_owned(),
-        DataType::Float16 => "half".to_owned(),
-        DataType::Float32 => "float".to_owned(),
-        DataType::Float64 => "double".to_owned(),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "varchar".to_owned(),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-            "bytea".to_owned()
-        }
-        DataType::Date32 | DataType::Date64 => "date".to_owned(),
-        DataType::Time32(_) | DataType::Time64(_) => "time".to_owned(),
-        DataType::Timestamp(_, None) => "timestamp".to_owned(),
-        DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_owned(),
-        DataType::Interval(_) | DataType::Duration(_) => "interval".to_owned(),
-        DataType::Decimal32(p, s)
-        | DataType::Decimal64(p, s)
-        | DataType::Decimal128(p, s)
-        | DataType::Decimal256(p, s) => {
-            format!("decimal({p},{s})")
-        }
-        DataType::Dictionary(_, value) => name(value),
-        DataType::RunEndEncoded(_, values) => name(values.data_type()),
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item)
-        | DataType::FixedSizeList(item, _) => format!("{}[]", name(item.data_type())),
-        DataType::Struct(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|f| format!("{} {}", field_name(f.name()), name(f.data_type()))).collect();
-            format!("struct({})", fields.join(", "))
-        }
-        DataType::Map(entries, _) => match entries.data_type() {
-            DataType::Struct(fields) if fields.len() == 2 => {
-                format!("map({}, {})", name(fields[0].data_type()), name(fields[1].data_type()))
-            }
-            _ => "map".to_owned(),
-        },
-        DataType::Union(..) => "union".to_owned(),
-    }
-}
-
-fn field_name(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
 
 /// Columns of a result.
 pub(super) fn columns(schema: &SchemaRef) -> Vec<TableColumn> {
-    schema.fields().iter().map(|f| TableColumn { name: f.name().clone(), data_type: name(f.data_type()) }).collect()
+    schema.fields().iter().map(|f| TableColumn { name: f.name().clone(), data_type: sql_name(f.data_type()) }).collect()
 }
 
 /// Appends the rows of a batch, at most up to a limit of rows in all.

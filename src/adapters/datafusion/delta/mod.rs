@@ -42,6 +42,7 @@ pub use provider::LakeTable;
 pub use publish::{Published, publish, publish_entry};
 pub use squash::StagedCommit;
 pub use table::{StagedTable, TableStats};
+pub(super) use types::stored;
 
 /// What a table is created with, besides its columns.
 #[derive(Clone, Debug, Default)]

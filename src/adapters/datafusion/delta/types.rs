@@ -9,12 +9,13 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 
 use super::DeltaError;
+pub(super) use crate::adapters::datafusion::type_names::sql_name as name;
 
 /// The largest precision of a decimal in Delta Lake.
 const DECIMAL_DIGITS: u8 = 38;
 
 /// The type that a new column of `source` has in the table.
-pub(super) fn stored(column: &str, source: &DataType) -> Result<DataType, DeltaError> {
+pub(in crate::adapters::datafusion) fn stored(column: &str, source: &DataType) -> Result<DataType, DeltaError> {
     use DataType as T;
     Ok(match source {
         T::Boolean | T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::Float32 | T::Float64 | T::Date32 => source.clone(),
@@ -137,46 +138,4 @@ fn is_binary(t: &DataType) -> bool {
 
 fn is_nested(t: &DataType) -> bool {
     t.is_nested() || is_binary(t)
-}
-
-/// The type as SQL spells it.
-pub(super) fn name(t: &DataType) -> String {
-    use DataType as T;
-    match t {
-        T::Boolean => "boolean".to_string(),
-        T::Int8 => "tinyint".to_string(),
-        T::Int16 => "smallint".to_string(),
-        T::Int32 => "int".to_string(),
-        T::Int64 => "bigint".to_string(),
-        T::UInt8 => "tinyint unsigned".to_string(),
-        T::UInt16 => "smallint unsigned".to_string(),
-        T::UInt32 => "int unsigned".to_string(),
-        T::UInt64 => "bigint unsigned".to_string(),
-        T::Float16 => "half float".to_string(),
-        T::Float32 => "float".to_string(),
-        T::Float64 => "double".to_string(),
-        T::Utf8 | T::LargeUtf8 | T::Utf8View => "varchar".to_string(),
-        T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => "bytea".to_string(),
-        T::Date32 | T::Date64 => "date".to_string(),
-        T::Time32(_) | T::Time64(_) => "time".to_string(),
-        T::Timestamp(_, None) => "timestamp".to_string(),
-        T::Timestamp(_, Some(_)) => "timestamp with time zone".to_string(),
-        T::Interval(_) => "interval".to_string(),
-        T::Duration(_) => "duration".to_string(),
-        T::Decimal32(p, s) | T::Decimal64(p, s) | T::Decimal128(p, s) | T::Decimal256(p, s) => {
-            format!("decimal({p},{s})")
-        }
-        T::Dictionary(_, values) => name(values),
-        T::RunEndEncoded(_, values) => name(values.data_type()),
-        T::List(item) | T::LargeList(item) | T::FixedSizeList(item, _) | T::ListView(item) | T::LargeListView(item) => {
-            format!("{}[]", name(item.data_type()))
-        }
-        T::Struct(fields) => {
-            let parts: Vec<String> = fields.iter().map(|f| format!("{} {}", f.name(), name(f.data_type()))).collect();
-            format!("struct({})", parts.join(", "))
-        }
-        T::Map(_, _) => "map".to_string(),
-        T::Null => "null".to_string(),
-        T::Union(_, _) => "union".to_string(),
-    }
 }

@@ -13,6 +13,7 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use datafusion::datasource::file_format::json::JsonFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::execution::context::SessionState;
 use datafusion::sql::sqlparser::ast::{
     DictionaryField, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Statement, TableAlias,
     TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
@@ -20,7 +21,6 @@ use datafusion::sql::sqlparser::ast::{
 
 use object_store::prefix::PrefixStore;
 
-use super::Space;
 use crate::adapters::datafusion::delta::{Lake, StagedTable};
 use crate::adapters::datafusion::{errors, statements};
 use crate::adapters::{AdapterError, ErrorKind};
@@ -65,7 +65,7 @@ impl Format {
 
 /// Files that a statement reads under a made-up name.
 #[derive(Debug)]
-pub(super) struct FileCall {
+pub(in crate::adapters::datafusion) struct FileCall {
     name: String,
     format: Format,
     paths: Vec<String>,
@@ -73,7 +73,7 @@ pub(super) struct FileCall {
 }
 
 /// Takes the files out of a statement.
-pub(super) fn extract(statement: &mut Statement) -> Result<Vec<FileCall>, AdapterError> {
+pub(in crate::adapters::datafusion) fn extract(statement: &mut Statement) -> Result<Vec<FileCall>, AdapterError> {
     let mut extractor = Extractor::default();
     match statement.visit(&mut extractor) {
         ControlFlow::Break(error) => Err(*error),
@@ -182,19 +182,22 @@ fn truth(value: &Expr) -> Option<bool> {
 
 impl FileCall {
     /// The name in the statement.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::adapters::datafusion) fn name(&self) -> &str {
         &self.name
     }
 
     /// What of it stands in the text.
-    pub(super) fn sought(&self) -> &str {
+    pub(in crate::adapters::datafusion) fn sought(&self) -> &str {
         self.paths.first().map_or("", String::as_str)
     }
 
     /// Opens the files.
-    pub(super) async fn open(&self, space: &Space<'_>) -> Result<Arc<dyn TableProvider>, AdapterError> {
+    pub(in crate::adapters::datafusion) async fn open(
+        &self,
+        session: &SessionState,
+    ) -> Result<Arc<dyn TableProvider>, AdapterError> {
         if self.format == Format::Delta {
-            return self.open_delta(space).await;
+            return self.open_delta(session).await;
         }
         let urls = self.paths.iter().map(|path| ListingTableUrl::parse(path)).collect::<Result<Vec<_>, _>>();
         let urls = urls.map_err(|e| errors::running(&e))?;
@@ -208,13 +211,13 @@ impl FileCall {
         };
         let mut options = ListingOptions::new(format).with_file_extension("");
         if self.hive_partitioned() {
-            let names = options.infer_partitions(space.session, &urls[0]).await.map_err(|e| errors::running(&e))?;
+            let names = options.infer_partitions(session, &urls[0]).await.map_err(|e| errors::running(&e))?;
             let columns = names.into_iter().map(|name| (name, DataType::Utf8)).collect();
             options = options.with_table_partition_cols(columns);
         }
-        let schema = match self.declared(space)? {
+        let schema = match self.declared(session)? {
             Some(schema) => Arc::new(schema),
-            None => self.inferred(&options, &urls, space).await?,
+            None => self.inferred(&options, &urls, session).await?,
         };
         let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(schema);
         Ok(Arc::new(ListingTable::try_new(config).map_err(|e| errors::running(&e))?))
@@ -224,12 +227,12 @@ impl FileCall {
         &self,
         options: &ListingOptions,
         urls: &[ListingTableUrl],
-        space: &Space<'_>,
+        session: &SessionState,
     ) -> Result<Arc<Schema>, AdapterError> {
         let mut schemas = Vec::new();
         for (url, path) in urls.iter().zip(&self.paths) {
             let none = || errors::told(ErrorKind::Io, format!("No files found that match \"{path}\""));
-            let schema = options.infer_schema(space.session, url).await.map_err(|e| match errors::running(&e) {
+            let schema = options.infer_schema(session, url).await.map_err(|e| match errors::running(&e) {
                 error if error.message.starts_with("No files found") => none(),
                 error => error,
             })?;
@@ -242,7 +245,7 @@ impl FileCall {
         Ok(Arc::new(merged))
     }
 
-    async fn open_delta(&self, space: &Space<'_>) -> Result<Arc<dyn TableProvider>, AdapterError> {
+    async fn open_delta(&self, session: &SessionState) -> Result<Arc<dyn TableProvider>, AdapterError> {
         let path = self.sought();
         let no_table = || errors::told(ErrorKind::Io, format!("\"{path}\" is no Delta table"));
         let mut version = None;
@@ -258,7 +261,7 @@ impl FileCall {
         let url: &url::Url = listing.get_url();
         let (parent, name) = split_last(url).ok_or_else(no_table)?;
         let listing = ListingTableUrl::parse(parent.as_str()).map_err(|e| errors::running(&e))?;
-        let store = space.session.runtime_env().object_store(&listing).map_err(|e| errors::running(&e))?;
+        let store = session.runtime_env().object_store(&listing).map_err(|e| errors::running(&e))?;
         let lake = Lake::new(Arc::new(PrefixStore::new(store, listing.prefix().clone())), parent);
         let version = match version {
             Some(version) => version,
@@ -346,14 +349,14 @@ impl FileCall {
     }
 
     /// The columns that the call names with their types.
-    fn declared(&self, space: &Space<'_>) -> Result<Option<Schema>, AdapterError> {
+    fn declared(&self, session: &SessionState) -> Result<Option<Schema>, AdapterError> {
         let Some(Expr::Dictionary(fields)) = self.option(&["columns"]) else { return Ok(None) };
         let field = |DictionaryField { key, value }: &DictionaryField| {
             let named = text(value).ok_or_else(|| {
                 let text = format!("the type of the column {key} must be a text, not {value}");
                 errors::told(ErrorKind::Binder, text)
             })?;
-            let data_type = statements::types::parse(&named, space.session)?;
+            let data_type = statements::types::parse(&named, session)?;
             Ok(Field::new(key.value.clone(), data_type, true))
         };
         let fields = fields.iter().map(field).collect::<Result<Vec<_>, AdapterError>>()?;

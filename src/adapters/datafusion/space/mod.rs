@@ -4,7 +4,7 @@
 //! Only what a statement names is opened: tables at their pinned version, views planned anew from their text, temporary tables,
 //! files named in place of tables and by table functions.
 
-mod files;
+pub(super) mod files;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -95,7 +95,7 @@ impl Space<'_> {
             let references = session.resolve_table_references(&statement).map_err(|e| errors::planning(&e, text))?;
             let names = Names::default();
             for call in calls {
-                let provider = call.open(self).await.map_err(|mut error| {
+                let provider = call.open(self.session).await.map_err(|mut error| {
                     error.position = errors::find_word(text, call.sought());
                     error
                 })?;
@@ -339,7 +339,7 @@ fn sql_of(statement: &Statement) -> Option<&SqlStatement> {
 }
 
 /// Gives the values of `in (select max(x) from t)` a name: without one the planner may take two of them for the same column.
-fn name_subqueries(statement: &mut SqlStatement) {
+pub(super) fn name_subqueries(statement: &mut SqlStatement) {
     struct Namer;
     impl VisitorMut for Namer {
         type Break = ();

@@ -19,8 +19,9 @@ use super::names::{Name, column_of, folded, parts};
 use super::{Work, done, rows_of, types, unsupported, wants_sorted_joins, with_sorted_joins};
 use crate::adapters::datafusion::catalog::{Entry, Key, Kind, ViewColumn};
 use crate::adapters::datafusion::delta::{DeltaError, StagedTable, TableOptions};
+use crate::adapters::datafusion::errors;
 use crate::adapters::datafusion::space::{Temporary, renamed};
-use crate::adapters::datafusion::{errors, types as arrow_types};
+use crate::adapters::datafusion::type_names::sql_name;
 use crate::adapters::{AdapterError, ErrorKind, Execution};
 
 /// A table's columns and rules, as a statement declares them.
@@ -209,10 +210,8 @@ impl Work<'_> {
         };
         self.refuse_temporaries(&plan)?;
         self.transaction.lease(self.instance, &key).await?;
-        let column = |field: &Arc<Field>| ViewColumn {
-            name: field.name().clone(),
-            data_type: arrow_types::name(field.data_type()),
-        };
+        let column =
+            |field: &Arc<Field>| ViewColumn { name: field.name().clone(), data_type: sql_name(field.data_type()) };
         let columns = plan.schema().fields().iter().map(column).collect();
         let mut entry = Entry::new(Kind::View { sql, search: self.search(), columns });
         entry.comment = create.comment;

@@ -11,6 +11,7 @@ use datafusion::sql::parser::Statement;
 use futures::StreamExt;
 
 use super::{Work, done, unsupported, wants_sorted_joins, with_sorted_joins};
+use crate::adapters::datafusion::type_names::sql_name;
 use crate::adapters::datafusion::{errors, types};
 use crate::adapters::{AdapterError, Execution, Fetch};
 use crate::base::Table;
@@ -115,7 +116,7 @@ fn described(schema: &Arc<datafusion::arrow::datatypes::Schema>) -> Result<Execu
     let column = |name: &str| TableColumn { name: name.to_owned(), data_type: "varchar".to_owned() };
     let row = |field: &Arc<datafusion::arrow::datatypes::Field>| {
         let nullable = if field.is_nullable() { "YES" } else { "NO" };
-        vec![Value::from(field.name().as_str()), Value::from(types::name(field.data_type())), Value::from(nullable)]
+        vec![Value::from(field.name().as_str()), Value::from(sql_name(field.data_type())), Value::from(nullable)]
     };
     let columns = ["column_name", "data_type", "is_nullable"].into_iter().map(column).collect();
     let mut execution = done(None);

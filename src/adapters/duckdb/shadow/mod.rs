@@ -23,6 +23,7 @@ use super::connection::DuckConnection;
 use super::instance::Instance;
 use super::settings::{Settings, literal};
 use super::{delta, engine};
+use crate::adapters::shadow::column::Print;
 use crate::adapters::shadow::{BindError, BindProblem, Bound, BoundLineage, Shadow, ShadowColumn};
 use crate::adapters::{AdapterError, Connection, Fetch};
 use crate::base::{Dict, Relation, Value};
@@ -203,7 +204,7 @@ impl DuckShadow {
         if let Some(known) = self.readers.get(text) {
             return known.clone();
         }
-        let mut print = print::Print::default();
+        let mut print = Print::default();
         let name = format!("__transform_file_{:016x}", print.text(text).number());
         let made = self.describe(&format!("select * from {text}")).ok().and_then(|columns| {
             self.declare(&Relation::new("memory", "main", name.as_str()), &columns).ok()?;

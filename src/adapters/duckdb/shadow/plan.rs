@@ -4,28 +4,16 @@
 //! Every reference in the plan is the ordinal of a column of the child operator, so no name is resolved here. The format
 //! is the engine's own and may change with it: an operator that this does not know is an error, never a guess.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 
 use super::casts;
-use super::print::{Print, print_json};
+use super::print::print_json;
 use super::types::type_name;
+use crate::adapters::shadow::column::{Column, Columns, Origins, Print, absorb, merge, only_copy};
 use crate::adapters::shadow::{BoundLineage, EdgeKind, ImplicitCast, Influence, ShadowColumn, SourceColumn};
 use crate::base::Relation;
-
-/// The columns behind one value.
-pub(super) type Origins = BTreeMap<SourceColumn, EdgeKind>;
-
-/// A value: what is behind it, and how it is computed.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Column {
-    pub(super) origins: Origins,
-    print: Print,
-}
-
-/// The columns an operator puts out.
-pub(super) type Columns = Vec<Column>;
 
 /// Rounds until the columns of a recursive query no longer change; each adds at least one origin.
 const ROUNDS: usize = 64;
@@ -502,31 +490,6 @@ fn nested(json: &Json, visit: &mut dyn FnMut(&Json) -> Result<(), String>) -> Re
         Json::Object(_) => children(json, visit),
         Json::Array(items) => items.iter().try_for_each(|item| nested(item, visit)),
         _ => Ok(()),
-    }
-}
-
-fn absorb(into: &mut Origins, from: Origins, at_least: EdgeKind) {
-    for (column, kind) in from {
-        let kind = kind.max(at_least);
-        into.entry(column).and_modify(|known| *known = kind.max(*known)).or_insert(kind);
-    }
-}
-
-fn merge(into: &mut Columns, from: Columns) -> Result<(), String> {
-    if into.len() != from.len() {
-        return Err(format!("the plan unites {} columns with {}", into.len(), from.len()));
-    }
-    for (column, other) in into.iter_mut().zip(from) {
-        column.print.print(&other.print);
-        absorb(&mut column.origins, other.origins, EdgeKind::Copy);
-    }
-    Ok(())
-}
-
-fn only_copy(origins: &Origins) -> Option<&SourceColumn> {
-    match origins.iter().next() {
-        Some((column, EdgeKind::Copy)) if origins.len() == 1 => Some(column),
-        _ => None,
     }
 }
 

@@ -3,40 +3,7 @@
 
 use serde_json::Value as Json;
 
-/// A running hash (FNV-1a, 64 bits): the same on every machine and in every release.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Print(u64);
-
-impl Default for Print {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Print {
-    /// Takes bytes in.
-    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        self
-    }
-
-    /// Takes a text in, and that it ends.
-    pub(super) fn text(&mut self, text: &str) -> &mut Self {
-        self.bytes(text.as_bytes()).bytes(&[0xff])
-    }
-
-    /// Takes in what another print has taken in.
-    pub(super) fn print(&mut self, other: &Print) -> &mut Self {
-        self.bytes(&other.0.to_le_bytes())
-    }
-
-    /// The number.
-    pub(super) fn number(&self) -> u64 {
-        self.0
-    }
-}
+use crate::adapters::shadow::column::Print;
 
 /// What the engine numbers as it goes, and where things stand in the text.
 const PLACES: &[&str] =

@@ -107,7 +107,7 @@ fn types_that_delta_lacks_are_stored_as_their_neighbours_or_refused() {
                 "bigint",
                 "bigint",
                 "float",
-                "int",
+                "integer",
                 "varchar",
                 "varchar",
                 "timestamp",

@@ -4,6 +4,8 @@
 //! A shadow is a catalog of empty tables in memory. It knows nothing of the warehouse: whoever owns it declares what a
 //! query may read.
 
+pub(in crate::adapters) mod column;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
