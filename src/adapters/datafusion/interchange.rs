@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::delta::StagedTable;
+use super::errors;
 use super::instance::Instance;
 use super::settings::Settings;
 use super::store::OWN_FOLDER;
-use super::{errors, types};
+use super::type_names::sql_name;
 use crate::adapters::delta_files::DeltaFiles;
 use crate::adapters::{AdapterError, ErrorKind};
 use crate::base::{Dict, Value};
@@ -43,7 +44,7 @@ pub(in crate::adapters) fn delta_files(folder: &Path) -> Result<DeltaFiles, Adap
         };
         let table = instance.open_table(&location, version).await?;
         let schema = table.schema().map_err(|e| errors::delta(&e))?;
-        let columns = schema.fields().iter().map(|f| (f.name().clone(), types::name(f.data_type()))).collect();
+        let columns = schema.fields().iter().map(|f| (f.name().clone(), sql_name(f.data_type()))).collect();
         let partitions = table.partition_columns().map_err(|e| errors::delta(&e))?;
         let files = table.plain_files().map_err(|e| errors::delta(&e))?;
         let files = files.iter().map(|path| folder.join(path)).collect();

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use datafusion::common::{Column, DataFusionError, SchemaError, Span};
+use datafusion::common::{Column, DataFusionError, Diagnostic, SchemaError, Span};
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use super::super::errors::offset;
@@ -14,8 +14,8 @@ use crate::diag::nearest;
 
 /// The objection to a query; `functions` are the names of those there are.
 pub(super) fn objection(error: &DataFusionError, sql: &str, tables: &Tables, functions: &[&str]) -> BindError {
-    let (root, span) = root(error, None);
-    let span = span.and_then(|span| range(sql, &span));
+    let (root, about) = root(error, None);
+    let span = about.and_then(|about| about.span).and_then(|span| range(sql, &span));
     let mut found = match root {
         DataFusionError::SQL(error, _) => return syntax(error, sql),
         DataFusionError::SchemaError(error, _) => schema_error(error),
@@ -28,6 +28,11 @@ pub(super) fn objection(error: &DataFusionError, sql: &str, tables: &Tables, fun
         }
         root => other(clean(&root.strip_backtrace())),
     };
+    if found.problem == BindProblem::MissingRelation
+        && let Some(name) = about.and_then(|about| between(&about.message, "table '", "' not found"))
+    {
+        found.message = format!("there is no table {name}");
+    }
     found.span = span.or_else(|| named(&found, sql)).or_else(|| {
         let (line, column) = placed(&root.to_string())?;
         let start = offset(line, column, sql)?;
@@ -69,16 +74,21 @@ pub(super) fn told(error: &AdapterError, sql: &str) -> BindError {
 }
 
 /// The error behind words and places that others put around it, and the innermost place.
-fn root(error: &DataFusionError, span: Option<Span>) -> (&DataFusionError, Option<Span>) {
+fn root<'e>(
+    error: &'e DataFusionError,
+    about: Option<&'e Diagnostic>,
+) -> (&'e DataFusionError, Option<&'e Diagnostic>) {
     match error {
-        DataFusionError::Diagnostic(diagnostic, inner) => root(inner, diagnostic.span.or(span)),
-        DataFusionError::Context(_, inner) => root(inner, span),
-        DataFusionError::Shared(inner) => root(inner, span),
+        DataFusionError::Diagnostic(diagnostic, inner) => {
+            root(inner, Some(&**diagnostic).filter(|d| d.span.is_some()).or(about))
+        }
+        DataFusionError::Context(_, inner) => root(inner, about),
+        DataFusionError::Shared(inner) => root(inner, about),
         DataFusionError::Collection(all) => match all.first() {
-            Some(first) => root(first, span),
-            None => (error, span),
+            Some(first) => root(first, about),
+            None => (error, about),
         },
-        _ => (error, span),
+        _ => (error, about),
     }
 }
 
@@ -110,6 +120,7 @@ fn schema_error(error: &SchemaError) -> BindError {
 
 /// Errors whose kind is told in words only.
 fn planned(text: &str, tables: &Tables, functions: &[&str]) -> BindError {
+    let whole = text;
     let text = clean(text);
     let function = |name: &str, candidates: Vec<String>, message: String| BindError {
         problem: BindProblem::Function,
@@ -133,10 +144,10 @@ fn planned(text: &str, tables: &Tables, functions: &[&str]) -> BindError {
         return function(name, Vec::new(), format!("there is no table function {name}"));
     }
     let wrong_arguments = ["No function matches", "signature", "does not support", "expects", "requires", "Function '"];
-    if wrong_arguments.iter().any(|w| text.contains(w))
+    if wrong_arguments.iter().any(|w| whole.contains(w))
         && let Some(name) = ["Failed to coerce arguments for '", "Function '", "function '", "Error during planning: '"]
             .iter()
-            .find_map(|before| between(&text, before, "'"))
+            .find_map(|before| between(whole, before, "'"))
     {
         return function(name.split('(').next().unwrap_or(name), Vec::new(), text.clone());
     }
@@ -154,6 +165,8 @@ fn clean(text: &str) -> String {
     if let Some((_, rest)) = text.split_once("While expanding wildcard, ") {
         text = rest.split(", currently only").next().unwrap_or(rest);
     }
+    text = text.split(" No function matches the given name").next().unwrap_or(text);
+    text = text.rsplit("failed with: Error during planning: ").next().unwrap_or(text);
     // Parts of the syntax tree follow: they say where it is.
     if placed(text).is_some() {
         text = text.split(['(', '{', '[']).next().unwrap_or(text);
