@@ -33,6 +33,7 @@ pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
         udaf(Work::PercentileDisc, "quantile_disc", &["quantile", "percentile_disc"]),
         udaf(Work::Mode, "mode", &[]),
         udaf(Work::Product, "product", &[]),
+        udaf(Work::Only, "only_value", &[]),
         udaf(Work::Extreme { greatest: true }, "max_by", &["arg_max", "argmax"]),
         udaf(Work::Extreme { greatest: false }, "min_by", &["arg_min", "argmin"]),
     ]
@@ -49,6 +50,8 @@ enum Work {
     PercentileDisc,
     Mode,
     Product,
+    /// The value of the only row.
+    Only,
     Extreme {
         greatest: bool,
     },
@@ -94,7 +97,7 @@ impl Aggregate {
 
     fn arity(&self) -> usize {
         match self.work {
-            Work::Average | Work::Median | Work::Mode | Work::Product => 1,
+            Work::Average | Work::Median | Work::Mode | Work::Product | Work::Only => 1,
             Work::PercentileCont | Work::PercentileDisc | Work::Extreme { .. } => 2,
         }
     }
@@ -136,14 +139,14 @@ impl AggregateUDFImpl for Aggregate {
             Work::Average | Work::Median | Work::Product => vec![self.double(&given[0])?],
             Work::PercentileCont => vec![self.double(&given[0])?, DataType::Float64],
             Work::PercentileDisc => vec![given[0].clone(), DataType::Float64],
-            Work::Mode | Work::Extreme { .. } => given.to_vec(),
+            Work::Mode | Work::Only | Work::Extreme { .. } => given.to_vec(),
         })
     }
 
     fn return_type(&self, given: &[DataType]) -> Result<DataType> {
         Ok(match self.work {
             Work::Average | Work::Median | Work::PercentileCont | Work::Product => DataType::Float64,
-            Work::PercentileDisc | Work::Mode | Work::Extreme { .. } => given[0].clone(),
+            Work::PercentileDisc | Work::Mode | Work::Only | Work::Extreme { .. } => given[0].clone(),
         })
     }
 
@@ -155,6 +158,7 @@ impl AggregateUDFImpl for Aggregate {
         Ok(match self.work {
             Work::Mode => Box::new(Counted { counts: HashMap::new(), of: input }),
             Work::Product => Box::new(Multiplied { product: None }),
+            Work::Only => Box::new(Single { value: ScalarValue::try_from(&input)?, seen: false }),
             Work::Extreme { greatest } => Box::new(Best {
                 greatest,
                 value: ScalarValue::try_from(&input)?,
@@ -190,6 +194,7 @@ impl AggregateUDFImpl for Aggregate {
         Ok(match self.work {
             Work::Mode => vec![field("values", list(input)), field("counts", list(DataType::Int64))],
             Work::Product => vec![field("product", DataType::Float64)],
+            Work::Only => vec![field("value", input), field("seen", DataType::Boolean)],
             Work::Extreme { .. } => vec![field("value", input), field("by", args.input_fields[1].data_type().clone())],
             Work::PercentileDisc => vec![field("values", list(input))],
             _ if args.is_distinct => vec![field("values", list(input))],
@@ -306,6 +311,47 @@ impl Accumulator for Multiplied {
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         self.update_batch(states)
+    }
+}
+
+/// What a subquery in place of a value gives: one row at most.
+#[derive(Debug)]
+struct Single {
+    value: ScalarValue,
+    seen: bool,
+}
+
+impl Single {
+    fn take(&mut self, values: &ArrayRef, row: usize) -> Result<()> {
+        if self.seen {
+            return exec_err!("more than one row is returned by a subquery that stands for a value");
+        }
+        self.seen = true;
+        self.value = ScalarValue::try_from_array(values, row)?.compacted();
+        Ok(())
+    }
+}
+
+impl Accumulator for Single {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        (0..values[0].len()).try_for_each(|row| self.take(&values[0], row))
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        Ok(self.value.clone())
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.value.size()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        Ok(vec![self.value.clone(), ScalarValue::Boolean(Some(self.seen))])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let seen = states[1].as_boolean();
+        (0..seen.len()).filter(|row| seen.is_valid(*row) && seen.value(*row)).try_for_each(|row| self.take(&states[0], row))
     }
 }
 

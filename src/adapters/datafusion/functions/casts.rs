@@ -1,5 +1,6 @@
 //! Casts that give another value in DuckDB: numbers are rounded to whole ones where the engine cuts them, and timestamps,
-//! doubles, lists and structs are written as DuckDB writes them. Runs on bound plans, where types are known.
+//! doubles, lists and structs are written as DuckDB writes them. Sums, differences and products of bigints that are out of range
+//! are errors instead of other numbers. Runs on bound plans, where types are known.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use datafusion::common::{DFSchema, Result};
 use datafusion::functions::expr_fn::round;
 use datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
-use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF};
 
 use super::operators::own_text;
 use super::scalar::{Kind, Scalar, fail, text};
@@ -53,7 +54,7 @@ pub(super) struct Casts {
 
 impl Casts {
     pub(super) fn new(functions: &[Arc<ScalarUDF>]) -> Self {
-        const NEEDED: [&str; 4] = ["whole_of_text", "try_whole_of_text", "to_text", "rounded_half_even"];
+        const NEEDED: [&str; 7] = ["checked_plus", "checked_minus", "checked_times", "whole_of_text", "try_whole_of_text", "to_text", "rounded_half_even"];
         Self { calls: functions.iter().filter(|f| NEEDED.contains(&f.name())).map(Arc::clone).collect() }
     }
 
@@ -116,6 +117,22 @@ impl FunctionRewrite for Casts {
                     .map(|(a, wrap)| if wrap { self.call("to_text", a.clone()).unwrap_or(a) } else { a })
                     .collect();
                 Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })))
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::Plus | Operator::Minus | Operator::Multiply), right }) => {
+                let whole = |e: &Expr| e.get_type(schema).is_ok_and(|t| t.is_signed_integer());
+                let name = match op {
+                    Operator::Plus => "checked_plus",
+                    Operator::Minus => "checked_minus",
+                    _ => "checked_times",
+                };
+                let wide = |e: &Expr| e.get_type(schema).is_ok_and(|t| t == DataType::Int64);
+                // Narrower ones go on as they are: the type of the result is part of the plan.
+                if whole(&left) && whole(&right) && (wide(&left) || wide(&right))
+                    && let Some(call) = self.calls.iter().find(|f| f.name() == name)
+                {
+                    return Ok(Transformed::yes(call.call(vec![*left, *right])));
+                }
+                Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })))
             }
             other => Ok(Transformed::no(other)),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Float32Type, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
+    DataType, Float32Type, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
     TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::common::Result;
@@ -15,7 +15,7 @@ use super::parts;
 use super::scalar::interval;
 
 /// All values of an array as text; null stays null.
-pub(super) fn texts(array: &ArrayRef) -> Result<StringArray> {
+pub(in crate::adapters::datafusion) fn texts(array: &ArrayRef) -> Result<StringArray> {
     let printer = Printer::of(array)?;
     (0..array.len()).map(|row| printer.get(row)).collect()
 }
@@ -24,6 +24,8 @@ pub(super) fn texts(array: &ArrayRef) -> Result<StringArray> {
 enum Printer {
     /// What the engine's own cast writes as DuckDB does.
     Plain(StringArray),
+    /// Text, which inside of a list is put in quotes where it could be taken for something else.
+    Text(StringArray),
     Double(ArrayRef),
     Float(ArrayRef),
     Timestamp(ArrayRef, bool),
@@ -85,13 +87,16 @@ impl Printer {
                 let short = text.as_string::<i32>().iter().map(|t| t.map(without_zeros)).collect();
                 Self::Plain(short)
             }
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+                Self::Text(cast(array, &DataType::Utf8)?.as_string::<i32>().clone())
+            }
             _ => Self::Plain(cast(array, &DataType::Utf8)?.as_string::<i32>().clone()),
         })
     }
 
     fn len(&self) -> usize {
         match self {
-            Self::Plain(text) => text.len(),
+            Self::Plain(text) | Self::Text(text) => text.len(),
             Self::Double(a)
             | Self::Float(a)
             | Self::Timestamp(a, _)
@@ -105,7 +110,7 @@ impl Printer {
 
     fn get(&self, row: usize) -> Result<Option<String>> {
         Ok(match self {
-            Self::Plain(text) => text.is_valid(row).then(|| text.value(row).to_owned()),
+            Self::Plain(text) | Self::Text(text) => text.is_valid(row).then(|| text.value(row).to_owned()),
             Self::Double(a) => a.is_valid(row).then(|| double(a.as_primitive::<Float64Type>().value(row))),
             Self::Float(a) => a.is_valid(row).then(|| float(a.as_primitive::<Float32Type>().value(row))),
             Self::Timestamp(a, zoned) if a.is_valid(row) => {
@@ -144,8 +149,18 @@ impl Printer {
 
     /// Inside of a list or struct.
     fn shown(&self, row: usize) -> Result<String> {
-        Ok(self.get(row)?.unwrap_or_else(|| "NULL".to_owned()))
+        let Some(text) = self.get(row)? else { return Ok("NULL".to_owned()) };
+        Ok(if matches!(self, Self::Text(_)) { quoted(text) } else { text })
     }
+}
+
+fn quoted(text: String) -> String {
+    let special = text.contains(['[', ']', '(', ')', '{', '}', ',', ':', '=', '\'', '"', '\\']);
+    let edges = text.is_empty() || text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
+    if special || edges || text.eq_ignore_ascii_case("null") {
+        return format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
+    }
+    text
 }
 
 fn without_zeros(time: &str) -> String {
@@ -288,9 +303,4 @@ pub(super) fn type_name(data_type: &DataType) -> String {
         DataType::Dictionary(_, value) => type_name(value),
         other => other.to_string().to_uppercase(),
     }
-}
-
-/// A row's value of a list of whole numbers, for callers that index.
-pub(super) fn whole(array: &ArrayRef, row: usize) -> Option<i64> {
-    array.is_valid(row).then(|| array.as_primitive::<Int64Type>().value(row))
 }

@@ -32,6 +32,9 @@ mod types;
 use std::sync::Arc;
 
 use datafusion::common::config::Dialect;
+#[cfg(test)]
+pub(super) use display::texts;
+
 use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::optimizer::Analyzer;

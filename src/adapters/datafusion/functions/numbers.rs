@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array};
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, Datum};
+use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::logical_expr::ScalarUDF;
 
@@ -62,6 +64,18 @@ fn divided(a: i64, b: i64) -> Result<i64> {
         return fail("//", format!("division by zero: {a} // 0; nullif(..., 0) gives null instead"));
     }
     a.checked_div(b).ok_or_else(|| exec_datafusion_err!("//: {a} // {b} is out of range"))
+}
+
+type Kernel = fn(&dyn Datum, &dyn Datum) -> std::result::Result<ArrayRef, ArrowError>;
+
+fn checked(args: &[ArrayRef], sign: char, work: Kernel) -> Result<ArrayRef> {
+    let (left, right) = (args[0].as_primitive::<Int64Type>(), args[1].as_primitive::<Int64Type>());
+    work(left, right).or_else(|error| match error {
+        ArrowError::ArithmeticOverflow(_) => {
+            fail("bigint", format!("the result of {sign} is out of range; cast an operand to decimal(38,0) or double"))
+        }
+        other => Err(other.into()),
+    })
 }
 
 /// All functions of this module.
@@ -153,6 +167,9 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             .build(),
         Scalar::new("xor").on(&[Int, Int], DataType::Int64, of_wholes!(|a: i64, b: i64| Ok(a ^ b))).build(),
         Scalar::new("divide").on(&[Int, Int], DataType::Int64, of_wholes!(divided)).build(),
+        Scalar::new("checked_plus").on(&[Int, Int], DataType::Int64, |args, _| checked(args, '+', numeric::add)).build(),
+        Scalar::new("checked_minus").on(&[Int, Int], DataType::Int64, |args, _| checked(args, '-', numeric::sub)).build(),
+        Scalar::new("checked_times").on(&[Int, Int], DataType::Int64, |args, _| checked(args, '*', numeric::mul)).build(),
         Scalar::new("bit_not")
             .on(&[Int], DataType::Int64, |args, _| {
                 Ok(Arc::new(args[0].as_primitive::<Int64Type>().iter().map(|n| n.map(|n| !n)).collect::<Int64Array>()))

@@ -29,8 +29,6 @@ pub(super) enum Kind {
     Timestamp,
     /// A timestamp with time zone; arrives in microseconds, UTC.
     Instant,
-    /// A time of day; arrives in nanoseconds.
-    Time,
     /// An interval; arrives as months, days, nanoseconds.
     Interval,
     /// Binary data.
@@ -58,7 +56,6 @@ impl Kind {
             Self::Date => matches!(given, D::Date32 | D::Date64) || text,
             Self::Timestamp => matches!(given, D::Date32 | D::Date64 | D::Timestamp(_, None)) || text,
             Self::Instant => matches!(given, D::Timestamp(_, Some(_))),
-            Self::Time => matches!(given, D::Time32(_) | D::Time64(_)),
             Self::Interval => matches!(given, D::Interval(_) | D::Duration(_)),
             Self::Bytes => matches!(given, D::Binary | D::LargeBinary | D::BinaryView),
             Self::List => matches!(given, D::List(_) | D::LargeList(_) | D::FixedSizeList(_, _)),
@@ -75,7 +72,6 @@ impl Kind {
             Self::Date => D::Date32,
             Self::Timestamp => micros(),
             Self::Instant => utc(),
-            Self::Time => D::Time64(TimeUnit::Nanosecond),
             Self::Interval => D::Interval(IntervalUnit::MonthDayNano),
             Self::Bytes => D::Binary,
             Self::List => match given {
@@ -96,7 +92,6 @@ impl Kind {
             Self::Date => "date",
             Self::Timestamp => "timestamp",
             Self::Instant => "timestamp with time zone",
-            Self::Time => "time",
             Self::Interval => "interval",
             Self::Bytes => "blob",
             Self::List => "list",
@@ -125,8 +120,6 @@ pub(super) fn interval() -> DataType {
 pub(super) enum Gives {
     /// Always this type.
     Type(DataType),
-    /// What the argument at this place is, after conversion.
-    Same(usize),
     /// The element of the list at this place.
     Element(usize),
     /// Worked out from the converted arguments.
@@ -166,17 +159,6 @@ impl Scalar {
 
     pub(super) fn alias(mut self, names: &[&str]) -> Self {
         self.aliases.extend(names.iter().map(ToString::to_string));
-        self
-    }
-
-    pub(super) fn volatile(mut self) -> Self {
-        self.signature = Signature::user_defined(Volatility::Volatile);
-        self
-    }
-
-    /// One result per statement, whatever the moment.
-    pub(super) fn stable(mut self) -> Self {
-        self.signature = Signature::user_defined(Volatility::Stable);
         self
     }
 
@@ -271,7 +253,6 @@ impl ScalarUDFImpl for Scalar {
         let (overload, types) = self.choose(arg_types)?;
         match &overload.gives {
             Gives::Type(data_type) => Ok(data_type.clone()),
-            Gives::Same(at) => Ok(types[*at].clone()),
             Gives::Element(at) => Ok(element(&types[*at])),
             Gives::Of(work_out) => work_out(&types),
         }
@@ -280,8 +261,7 @@ impl ScalarUDFImpl for Scalar {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let types: Vec<DataType> = args.args.iter().map(ColumnarValue::data_type).collect();
         let (overload, _) = self.choose(&types)?;
-        let constant = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)))
-            && self.signature.volatility != Volatility::Volatile;
+        let constant = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let arrays = args.args.into_iter().map(|a| a.into_array(rows)).collect::<Result<Vec<ArrayRef>>>()?;
         let result = (overload.body)(&arrays, rows)?;

@@ -17,6 +17,7 @@ const ROUNDS: usize = 200;
 
 /// Plans a statement that [`super::parse`] has made.
 pub(in crate::adapters::datafusion) async fn plan(state: &SessionState, mut statement: Parsed) -> Result<LogicalPlan> {
+    super::stars::expand(state, &mut statement).await?;
     for _ in 0..ROUNDS {
         let error = match state.statement_to_plan(statement.clone()).await {
             Ok(plan) => return typed(state, plan),
@@ -40,6 +41,26 @@ fn typed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
         return Ok(plan);
     }
     state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
+}
+
+/// Visits the parser's statement inside of DataFusion's.
+pub(super) fn visit_mut<V: VisitorMut>(statement: &mut Parsed, visitor: &mut V) -> ControlFlow<V::Break> {
+    match statement {
+        Parsed::Statement(inner) => VisitMut::visit(&mut **inner, visitor),
+        Parsed::Explain(explain) => visit_mut(&mut explain.statement, visitor),
+        Parsed::CopyTo(CopyToStatement { source: CopyToSource::Query(query), .. }) => VisitMut::visit(&mut **query, visitor),
+        _ => ControlFlow::Continue(()),
+    }
+}
+
+/// The same without changing it.
+pub(super) fn visit<V: Visitor>(statement: &Parsed, visitor: &mut V) -> ControlFlow<V::Break> {
+    match statement {
+        Parsed::Statement(inner) => Visit::visit(&**inner, visitor),
+        Parsed::Explain(explain) => visit(&explain.statement, visitor),
+        Parsed::CopyTo(CopyToStatement { source: CopyToSource::Query(query), .. }) => Visit::visit(&**query, visitor),
+        _ => ControlFlow::Continue(()),
+    }
 }
 
 /// A name that did not resolve.
@@ -68,14 +89,7 @@ impl Missing {
 
     fn replace(&self, statement: &mut Parsed) -> bool {
         let mut replacing = Replacing { missing: self, done: false };
-        let _ = match statement {
-            Parsed::Statement(inner) => VisitMut::visit(&mut **inner, &mut replacing),
-            Parsed::Explain(explain) => return self.replace(&mut explain.statement),
-            Parsed::CopyTo(CopyToStatement { source: CopyToSource::Query(query), .. }) => {
-                VisitMut::visit(&mut **query, &mut replacing)
-            }
-            _ => return false,
-        };
+        let _ = visit_mut(statement, &mut replacing);
         replacing.done
     }
 

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, Spanned, Subscript, TimezoneInfo, UnaryOperator,
-    Value, ValueWithSpan,
+    FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Interval, ObjectName, Query, SelectItem, SetExpr, Spanned, Subscript, TimezoneInfo, UnaryOperator,
+    Value, ValueWithSpan, Visit, Visitor,
 };
 
 use super::dialect::call;
@@ -59,10 +59,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("geometric_mean", "write exp(avg(ln(x)))"),
     ("nextval", "number rows with row_number() over (order by ...)"),
     ("currval", "number rows with row_number() over (order by ...)"),
-    (
-        "columns",
-        "list the columns, or have a macro write them (dbt_utils.star, a loop over adapter.get_columns_in_relation)",
-    ),
     ("sha1", "use sha256(...) or md5(...)"),
     ("decode", "write cast(x as varchar)"),
     ("arg_max_null", "use arg_max(...)"),
@@ -117,8 +113,44 @@ fn rewritten(expr: Expr) -> Rewritten {
         },
         Expr::CompoundFieldAccess { root, access_chain } => access(*root, access_chain),
         Expr::Function(function) => function_call(function)?,
+        Expr::Subquery(query) => Expr::Subquery(single(query)),
         other => other,
     })
+}
+
+/// A subquery in place of a value has one row at most; the engine plans it only if it is seen to have.
+fn single(mut query: Box<Query>) -> Box<Query> {
+    let SetExpr::Select(select) = query.body.as_mut() else { return query };
+    let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
+    let plain = !grouped
+        && select.distinct.is_none()
+        && select.having.is_none()
+        && select.qualify.is_none()
+        && !select.from.is_empty()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none();
+    if let ([SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }], true) =
+        (select.projection.as_mut_slice(), plain)
+        && !has_call(expr)
+    {
+        let value = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+        *expr = call("only_value", vec![value]);
+        query.order_by = None;
+    }
+    query
+}
+
+/// Whether any function is called: it may be an aggregate.
+fn has_call(expr: &Expr) -> bool {
+    struct Calls;
+    impl Visitor for Calls {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            if matches!(expr, Expr::Function(_)) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+    expr.visit(&mut Calls).is_break()
 }
 
 fn number(digits: &str) -> Expr {
@@ -173,8 +205,28 @@ fn spelled(interval: Interval) -> Expr {
             };
             call(&format!("to_{unit}s"), vec![*interval.value])
         }
-        _ => Expr::Interval(interval),
+        _ => Expr::Interval(clock(interval)),
     }
+}
+
+/// `'1 day 04:05:06.5'`: hours, minutes and seconds by name.
+fn clock(mut interval: Interval) -> Interval {
+    if let (Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }), None) =
+        (&mut *interval.value, &interval.leading_field)
+        && text.contains(':')
+    {
+        let words = text.split_whitespace().map(|word| {
+            let (sign, digits) = word.strip_prefix('-').map_or(("", word), |d| ("-", d));
+            let parts: Vec<&str> = digits.split(':').collect();
+            match parts.as_slice() {
+                [h, m] => format!("{sign}{h} hours {sign}{m} minutes"),
+                [h, m, s] => format!("{sign}{h} hours {sign}{m} minutes {sign}{s} seconds"),
+                _ => word.to_owned(),
+            }
+        });
+        *text = words.collect::<Vec<_>>().join(" ");
+    }
+    interval
 }
 
 /// `(s).a`, `list[2:]`.

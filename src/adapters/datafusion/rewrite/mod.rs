@@ -3,7 +3,7 @@
 //! What is called, in this order:
 //!
 //! 1. `functions::install` on the builder of the session, once. Most of what follows counts on it.
-//! 2. [`parse`] for every statement: one of DataFusion's own kind, rewritten. DDL, DML and transactions come through as they were
+//! 2. [`parse_as`] with [`LakeDialect`] for every statement: one of DataFusion's own kind, rewritten. DDL, DML and transactions come through as they were
 //!    written; queries and expressions inside of them are rewritten. The rewriting is stable: what it has made may be parsed
 //!    again, so the text of a view may be kept in either form.
 //! 3. [`plan`] in place of `SessionState::statement_to_plan`. It does what needs the catalog: aliases used in the same SELECT,
@@ -11,16 +11,18 @@
 //!
 //! A [`Refusal`] knows its place in the text.
 //!
-//! * [`dialect`], [`tokens`]: the grammar; [`select`], [`tables`], [`ctes`], [`calls`]: the rewriting; [`naming`]: columns' names
-//! * [`aliases`]: what is found out by planning
+//! * [`dialect`], [`tokens`]: the grammar; [`select`], [`tables`], [`ctes`], [`calls`]: the rewriting; [`order`]: ORDER BY ALL; [`naming`]: columns' names
+//! * [`aliases`], [`stars`]: what is found out by planning
 
 mod aliases;
 mod calls;
 mod ctes;
 mod dialect;
 mod naming;
+mod order;
 mod refusal;
 mod select;
+mod stars;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,7 @@ mod tokens;
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{CopyToSource, DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::{Expr, Select, TableFactor, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, TableFactor, VisitMut, VisitorMut};
 use datafusion::sql::sqlparser::dialect::Dialect;
 
 pub(super) use aliases::plan;
@@ -40,6 +42,7 @@ pub(super) use refusal::Refusal;
 const DEPTH: usize = 300;
 
 /// Parses a text of one statement, and rewrites it.
+#[cfg(test)]
 pub(super) fn parse(sql: &str) -> Result<Statement, Refusal> {
     parse_as(sql, &LakeDialect)
 }
@@ -89,6 +92,11 @@ struct Rewriting;
 
 impl VisitorMut for Rewriting {
     type Break = Refusal;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Refusal> {
+        order::rewrite(query);
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Refusal> {
         select::before(select)

@@ -90,6 +90,7 @@ fn shown(expr: &Expr) -> String {
             format!("date_part('{}', {})", field.to_string().to_uppercase(), shown(expr))
         }
         Expr::Function(function) => function_name(function),
+        Expr::Interval(interval) if interval.leading_field.is_none() => format!("CAST({} AS INTERVAL)", interval.value),
         other => other.to_string(),
     }
 }
@@ -100,6 +101,7 @@ fn type_name(data_type: &DataType) -> String {
         DataType::BigInt(_) | DataType::Int8(_) => "BIGINT".to_owned(),
         DataType::Varchar(_) | DataType::Text | DataType::String(_) | DataType::Char(_) => "VARCHAR".to_owned(),
         DataType::Numeric(info) => format!("DECIMAL{info}"),
+        DataType::Date | DataType::Double(_) => data_type.to_string().to_lowercase(),
         other => other.to_string(),
     }
 }

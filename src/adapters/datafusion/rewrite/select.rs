@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinOperator, ObjectNamePart, Select, SelectFlavor, SelectItem, Spanned, TableFactor, TableWithJoins,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, JoinOperator, ObjectNamePart,
+    Select, SelectFlavor, SelectItem, SetExpr, Spanned, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
     WildcardAdditionalOptions,
 };
 
@@ -24,6 +25,11 @@ pub(super) fn before(select: &mut Select) -> ControlFlow<Refusal> {
     }
     let tables: HashSet<String> = select.from.iter().flat_map(table_names).collect();
     name_columns(&mut select.projection, &tables);
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            count_existing(expr);
+        }
+    }
     ControlFlow::Continue(())
 }
 
@@ -119,7 +125,38 @@ fn name_columns(items: &mut [SelectItem], tables: &HashSet<String>) {
 
 /// What may become several columns has no name of its own.
 fn expands(expr: &Expr) -> bool {
-    let Expr::Function(function) = expr else { return false };
-    let name = function.name.to_string().to_lowercase();
-    name == "columns" || name == "unnest"
+    let unnest = matches!(expr, Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("unnest"));
+    unnest || super::stars::has_columns(expr)
+}
+
+/// `EXISTS` in the list of a SELECT is planned as a count; elsewhere the engine has its own way.
+fn count_existing(expr: &mut Expr) {
+    struct Counting;
+    impl VisitorMut for Counting {
+        type Break = ();
+
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            let Expr::Exists { subquery, negated } = expr else { return ControlFlow::Continue(()) };
+            let SetExpr::Select(select) = subquery.body.as_mut() else { return ControlFlow::Continue(()) };
+            let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
+            if grouped || select.having.is_some() || select.qualify.is_some() || subquery.limit_clause.is_some() {
+                return ControlFlow::Continue(());
+            }
+            let zero = Expr::Value(Value::Number("0".to_owned(), false).into());
+            let mut count = super::dialect::call("count", Vec::new());
+            if let Expr::Function(function) = &mut count
+                && let FunctionArguments::List(list) = &mut function.args
+            {
+                list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Wildcard));
+            }
+            let op = if *negated { BinaryOperator::Eq } else { BinaryOperator::Gt };
+            select.distinct = None;
+            subquery.order_by = None;
+            select.projection =
+                vec![SelectItem::UnnamedExpr(Expr::BinaryOp { left: Box::new(count), op, right: Box::new(zero) })];
+            *expr = Expr::Subquery(subquery.clone());
+            ControlFlow::Continue(())
+        }
+    }
+    let _ = VisitMut::visit(expr, &mut Counting);
 }

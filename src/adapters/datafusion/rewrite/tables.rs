@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, ExprWithAlias, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArguments, Ident,
-    NullInclusion, ObjectName, PivotValueSource, Query, Spanned, Statement, TableAlias, TableFactor, TableSample,
-    TableSampleKind, TableSampleUnit, UnaryOperator, Value,
+    NullInclusion, ObjectName, PivotValueSource, Query, SetExpr, Spanned, Statement, TableAlias, TableFactor, TableSample,
+    TableAliasColumnDef, TableSampleKind, TableSampleUnit, UnaryOperator, Value,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -16,6 +16,8 @@ type Step<T> = ControlFlow<Refusal, T>;
 
 /// Rewrites one table factor, whose parts have not been rewritten yet.
 pub(super) fn rewrite(factor: &mut TableFactor) -> Step<()> {
+    unnest(factor);
+    name_rows(factor);
     match factor {
         TableFactor::Table { args: Some(args), .. } => args.args.iter_mut().for_each(name_argument),
         TableFactor::Function { args, .. } => args.iter_mut().for_each(name_argument),
@@ -44,6 +46,62 @@ fn name_argument(arg: &mut FunctionArg) {
             arg: FunctionArgExpr::Expr((**right).clone()),
             operator: FunctionArgOperator::Equals,
         };
+    }
+}
+
+/// `FROM unnest(list)` has a form of its own.
+fn unnest(factor: &mut TableFactor) {
+    let TableFactor::Table { name, args: Some(args), alias, .. } = factor else { return };
+    if !name.to_string().eq_ignore_ascii_case("unnest") {
+        return;
+    }
+    let lists: Option<Vec<Expr>> = args
+        .args
+        .iter()
+        .map(|arg| match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+            _ => None,
+        })
+        .collect();
+    if let Some(array_exprs) = lists {
+        let alias = alias.take();
+        *factor =
+            TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_offset_alias: None, with_ordinality: false };
+    }
+}
+
+/// Functions that make rows, and VALUES: their columns are called as DuckDB calls them.
+fn name_rows(factor: &mut TableFactor) {
+    let (alias, names) = match factor {
+        TableFactor::Table { name, args: Some(_), alias, .. } | TableFactor::Function { name, alias, .. } => {
+            let function = name.to_string().to_lowercase();
+            if !matches!(function.as_str(), "range" | "generate_series") {
+                return;
+            }
+            let column = alias.as_ref().map_or(function.clone(), |a| a.name.value.clone());
+            (alias, (function, vec![column]))
+        }
+        TableFactor::UNNEST { alias, array_exprs, .. } if array_exprs.len() == 1 => {
+            let column = alias.as_ref().map_or("unnest".to_owned(), |a| a.name.value.clone());
+            (alias, ("unnest".to_owned(), vec![column]))
+        }
+        TableFactor::Derived { subquery, alias, .. } => {
+            let SetExpr::Values(values) = &*subquery.body else { return };
+            let count = values.rows.first().map_or(0, |row| row.len());
+            (alias, ("valueslist".to_owned(), (0..count).map(|n| format!("col{n}")).collect()))
+        }
+        _ => return,
+    };
+    let (table, columns) = names;
+    let alias = alias.get_or_insert_with(|| TableAlias {
+        explicit: true,
+        name: Ident::with_quote('"', table),
+        columns: Vec::new(),
+        at: None,
+    });
+    if alias.columns.is_empty() {
+        let column = |c: String| TableAliasColumnDef { name: Ident::with_quote('"', c), data_type: None };
+        alias.columns = columns.into_iter().map(column).collect();
     }
 }
 
