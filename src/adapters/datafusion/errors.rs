@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use deltalake_core::DeltaTableError;
 
 use super::delta::DeltaError;
+use super::rewrite::Refusal;
 use crate::adapters::{AdapterError, ErrorKind};
 
 /// More candidates than this help nobody.
@@ -36,8 +37,22 @@ fn cause(error: &dyn std::error::Error) -> String {
     innermost.to_string()
 }
 
+/// SQL that is not read, with its place in the text.
+pub(super) fn refused(refusal: &Refusal, text: &str) -> AdapterError {
+    let kind = if refusal.syntax { ErrorKind::Syntax } else { ErrorKind::Unsupported };
+    let mut error = told(kind, refusal.message.clone());
+    error.position = refusal.offset(text);
+    error.help.clone_from(&refusal.help);
+    error
+}
+
 /// A failure while SQL was read or bound: `text` is that SQL, in which places are counted.
 pub(super) fn planning(error: &DataFusionError, text: &str) -> AdapterError {
+    if let DataFusionError::External(inner) = root_of(error)
+        && let Some(refusal) = inner.downcast_ref::<Refusal>()
+    {
+        return refused(refusal, text);
+    }
     let mut told = running(error);
     told.position = error.diagnostic().and_then(|d| d.span).and_then(|span| offset_of(span, text));
     if let DataFusionError::SQL(parser, _) = error.find_root() {
@@ -164,6 +179,14 @@ fn message_of(error: &DataFusionError) -> String {
 
 /// DataFusion's text without its advice to write to its authors and without back traces.
 fn clean(text: &str) -> String {
+    // What a function itself says about a call is wrapped twice.
+    let text = match text.split_once("user-defined coercion failed with: ") {
+        Some((_, inner)) => {
+            let inner = inner.strip_prefix("Error during planning: ").unwrap_or(inner);
+            inner.split(" No function matches the given name").next().unwrap_or(inner).trim_end_matches("..")
+        }
+        None => text,
+    };
     let text = text.split("\n\nbacktrace:").next().unwrap_or_default();
     let text = text.split("\nThis issue was likely caused by a bug in DataFusion's code").next().unwrap_or_default();
     text.trim().to_owned()

@@ -351,7 +351,9 @@ impl Accumulator for Single {
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let seen = states[1].as_boolean();
-        (0..seen.len()).filter(|row| seen.is_valid(*row) && seen.value(*row)).try_for_each(|row| self.take(&states[0], row))
+        (0..seen.len())
+            .filter(|row| seen.is_valid(*row) && seen.value(*row))
+            .try_for_each(|row| self.take(&states[0], row))
     }
 }
 

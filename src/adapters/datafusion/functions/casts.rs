@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Int64Array};
 use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
@@ -15,7 +16,7 @@ use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF};
 
 use super::operators::own_text;
-use super::scalar::{Kind, Scalar, fail, text};
+use super::scalar::{Kind, Scalar, text};
 
 /// The functions that casts become.
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
@@ -40,7 +41,10 @@ fn whole(args: &[ArrayRef], lenient: bool) -> Result<ArrayRef> {
         match parsed {
             Some(n) => Ok(Some(n)),
             None if lenient => Ok(None),
-            None => fail("cast", format!("could not convert '{value}' to a whole number")),
+            None => {
+                let text = format!("Could not convert string '{value}' to a whole number");
+                Err(ArrowError::CastError(text).into())
+            }
         }
     });
     Ok(Arc::new(read.collect::<Result<Int64Array>>()?))
@@ -54,7 +58,15 @@ pub(super) struct Casts {
 
 impl Casts {
     pub(super) fn new(functions: &[Arc<ScalarUDF>]) -> Self {
-        const NEEDED: [&str; 7] = ["checked_plus", "checked_minus", "checked_times", "whole_of_text", "try_whole_of_text", "to_text", "rounded_half_even"];
+        const NEEDED: [&str; 7] = [
+            "checked_plus",
+            "checked_minus",
+            "checked_times",
+            "whole_of_text",
+            "try_whole_of_text",
+            "to_text",
+            "rounded_half_even",
+        ];
         Self { calls: functions.iter().filter(|f| NEEDED.contains(&f.name())).map(Arc::clone).collect() }
     }
 
@@ -118,7 +130,11 @@ impl FunctionRewrite for Casts {
                     .collect();
                 Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })))
             }
-            Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::Plus | Operator::Minus | Operator::Multiply), right }) => {
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: op @ (Operator::Plus | Operator::Minus | Operator::Multiply),
+                right,
+            }) => {
                 let whole = |e: &Expr| e.get_type(schema).is_ok_and(|t| t.is_signed_integer());
                 let name = match op {
                     Operator::Plus => "checked_plus",
@@ -127,7 +143,9 @@ impl FunctionRewrite for Casts {
                 };
                 let wide = |e: &Expr| e.get_type(schema).is_ok_and(|t| t == DataType::Int64);
                 // Narrower ones go on as they are: the type of the result is part of the plan.
-                if whole(&left) && whole(&right) && (wide(&left) || wide(&right))
+                if whole(&left)
+                    && whole(&right)
+                    && (wide(&left) || wide(&right))
                     && let Some(call) = self.calls.iter().find(|f| f.name() == name)
                 {
                     return Ok(Transformed::yes(call.call(vec![*left, *right])));

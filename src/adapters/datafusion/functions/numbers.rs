@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, Datum};
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Datum, Float64Array, Int64Array};
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::arrow::error::ArrowError;
@@ -167,9 +167,15 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             .build(),
         Scalar::new("xor").on(&[Int, Int], DataType::Int64, of_wholes!(|a: i64, b: i64| Ok(a ^ b))).build(),
         Scalar::new("divide").on(&[Int, Int], DataType::Int64, of_wholes!(divided)).build(),
-        Scalar::new("checked_plus").on(&[Int, Int], DataType::Int64, |args, _| checked(args, '+', numeric::add)).build(),
-        Scalar::new("checked_minus").on(&[Int, Int], DataType::Int64, |args, _| checked(args, '-', numeric::sub)).build(),
-        Scalar::new("checked_times").on(&[Int, Int], DataType::Int64, |args, _| checked(args, '*', numeric::mul)).build(),
+        Scalar::new("checked_plus")
+            .on(&[Int, Int], DataType::Int64, |args, _| checked(args, '+', numeric::add))
+            .build(),
+        Scalar::new("checked_minus")
+            .on(&[Int, Int], DataType::Int64, |args, _| checked(args, '-', numeric::sub))
+            .build(),
+        Scalar::new("checked_times")
+            .on(&[Int, Int], DataType::Int64, |args, _| checked(args, '*', numeric::mul))
+            .build(),
         Scalar::new("bit_not")
             .on(&[Int], DataType::Int64, |args, _| {
                 Ok(Arc::new(args[0].as_primitive::<Int64Type>().iter().map(|n| n.map(|n| !n)).collect::<Int64Array>()))

@@ -198,7 +198,7 @@ impl Scalar {
             return Ok((overload, wanted));
         }
         let calls: Vec<String> = self.overloads.iter().map(|o| self.call(o)).collect();
-        let types: Vec<String> = given.iter().map(ToString::to_string).collect();
+        let types: Vec<String> = given.iter().map(|t| super::display::type_name(t).to_lowercase()).collect();
         plan_err!("{}({}): no such call; there is {}", self.name, types.join(", "), calls.join(" or "))
     }
 

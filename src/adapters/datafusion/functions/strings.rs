@@ -78,7 +78,11 @@ fn measures() -> Vec<Arc<ScalarUDF>> {
             .on(&[Text], DataType::Int64, of_text!(Int64Array, |t: &str| count(t.len() * 8)))
             .build(),
         Scalar::new("ascii")
-            .on(&[Text], DataType::Int64, of_text!(Int64Array, |t: &str| t.chars().next().map_or(0, |c| i64::from(u32::from(c)))))
+            .on(
+                &[Text],
+                DataType::Int64,
+                of_text!(Int64Array, |t: &str| t.chars().next().map_or(0, |c| i64::from(u32::from(c)))),
+            )
             .build(),
         Scalar::new("unicode")
             .alias(&["ord"])

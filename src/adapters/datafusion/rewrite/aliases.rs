@@ -48,7 +48,9 @@ pub(super) fn visit_mut<V: VisitorMut>(statement: &mut Parsed, visitor: &mut V) 
     match statement {
         Parsed::Statement(inner) => VisitMut::visit(&mut **inner, visitor),
         Parsed::Explain(explain) => visit_mut(&mut explain.statement, visitor),
-        Parsed::CopyTo(CopyToStatement { source: CopyToSource::Query(query), .. }) => VisitMut::visit(&mut **query, visitor),
+        Parsed::CopyTo(CopyToStatement { source: CopyToSource::Query(query), .. }) => {
+            VisitMut::visit(&mut **query, visitor)
+        }
         _ => ControlFlow::Continue(()),
     }
 }

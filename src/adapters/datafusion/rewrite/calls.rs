@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Interval, ObjectName, Query, SelectItem, SetExpr, Spanned, Subscript, TimezoneInfo, UnaryOperator,
-    Value, ValueWithSpan, Visit, Visitor,
+    FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Interval, ObjectName, Query, SelectItem, SetExpr, Spanned,
+    Subscript, TimezoneInfo, UnaryOperator, Value, ValueWithSpan, Visit, Visitor,
 };
 
 use super::dialect::call;

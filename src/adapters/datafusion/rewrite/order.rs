@@ -19,7 +19,8 @@ pub(super) fn rewrite(query: &mut Query) {
             options,
             with_fill: None,
         };
-        query.order_by = Some(OrderBy { kind: OrderByKind::Expressions((1..=count).map(place).collect()), interpolate: None });
+        query.order_by =
+            Some(OrderBy { kind: OrderByKind::Expressions((1..=count).map(place).collect()), interpolate: None });
         return;
     }
     if matches!(&*query.body, SetExpr::Select(select) if only_stars(select)) {
@@ -43,7 +44,8 @@ pub(super) fn rewrite(query: &mut Query) {
         && let Some(from) = select.from.first_mut()
     {
         let alias = TableAlias { explicit: true, name: Ident::new("ordered"), columns: Vec::new(), at: None };
-        from.relation = TableFactor::Derived { lateral: false, subquery: Box::new(inner), alias: Some(alias), sample: None };
+        from.relation =
+            TableFactor::Derived { lateral: false, subquery: Box::new(inner), alias: Some(alias), sample: None };
     }
     query.body = outer;
 }
@@ -88,7 +90,9 @@ fn columns(body: &SetExpr) -> Option<usize> {
     match body {
         SetExpr::Select(select) => {
             let plain = |item: &SelectItem| match item {
-                SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => !super::stars::has_columns(expr),
+                SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+                    !super::stars::has_columns(expr)
+                }
                 _ => false,
             };
             (!select.projection.is_empty() && select.projection.iter().all(plain)).then_some(select.projection.len())

@@ -7,9 +7,9 @@ use datafusion::common::{DataFusionError, Result, TableReference};
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, RenameSelectItem, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, Value, Visit, VisitMut, Visitor, VisitorMut,
-    WildcardAdditionalOptions, With,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, RenameSelectItem,
+    Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, Value, Visit, VisitMut, Visitor,
+    VisitorMut, WildcardAdditionalOptions, With,
 };
 use fancy_regex::Regex;
 
@@ -169,10 +169,19 @@ async fn columns(state: &SessionState, select: &Select, withs: &[With], star: Se
 }
 
 fn qualifiers(table: &TableReference) -> Vec<Ident> {
-    [table.catalog(), table.schema(), Some(table.table())].into_iter().flatten().map(|p| Ident::with_quote('"', p)).collect()
+    [table.catalog(), table.schema(), Some(table.table())]
+        .into_iter()
+        .flatten()
+        .map(|p| Ident::with_quote('"', p))
+        .collect()
 }
 
-async fn written_out(state: &SessionState, select: &Select, withs: &[With], item: &SelectItem) -> Result<Vec<SelectItem>> {
+async fn written_out(
+    state: &SessionState,
+    select: &Select,
+    withs: &[With],
+    item: &SelectItem,
+) -> Result<Vec<SelectItem>> {
     match item {
         SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) => {
             renamed(state, select, withs, item, options).await
@@ -271,7 +280,8 @@ async fn renamed(
         None => Vec::new(),
     };
     let known = columns(state, select, withs, star).await?;
-    if let Some((missing, alias)) = renames.iter().find(|(old, _)| !known.iter().any(|(_, n)| n.to_lowercase() == *old)) {
+    if let Some((missing, alias)) = renames.iter().find(|(old, _)| !known.iter().any(|(_, n)| n.to_lowercase() == *old))
+    {
         let names: Vec<&str> = known.iter().map(|(_, n)| n.as_str()).collect();
         let refusal = Refusal::unsupported(
             format!("there is no column {missing} to rename"),
@@ -283,7 +293,8 @@ async fn renamed(
         .into_iter()
         .map(|(column, name)| {
             let lower = name.to_lowercase();
-            let replaced = options.opt_replace.iter().flat_map(|r| &r.items).find(|i| i.column_name.value.to_lowercase() == lower);
+            let replaced =
+                options.opt_replace.iter().flat_map(|r| &r.items).find(|i| i.column_name.value.to_lowercase() == lower);
             let expr = replaced.map_or(column, |r| r.expr.clone());
             let alias = renames.iter().find(|(old, _)| *old == lower).map(|(_, new)| new.clone());
             SelectItem::ExprWithAlias { expr, alias: alias.unwrap_or_else(|| Ident::with_quote('"', name)) }

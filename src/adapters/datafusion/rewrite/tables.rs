@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, ExprWithAlias, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArguments, Ident,
-    NullInclusion, ObjectName, PivotValueSource, Query, SetExpr, Spanned, Statement, TableAlias, TableFactor, TableSample,
-    TableAliasColumnDef, TableSampleKind, TableSampleUnit, UnaryOperator, Value,
+    NullInclusion, ObjectName, PivotValueSource, Query, SetExpr, Spanned, Statement, TableAlias, TableAliasColumnDef,
+    TableFactor, TableSample, TableSampleKind, TableSampleUnit, UnaryOperator, Value,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -65,8 +65,13 @@ fn unnest(factor: &mut TableFactor) {
         .collect();
     if let Some(array_exprs) = lists {
         let alias = alias.take();
-        *factor =
-            TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_offset_alias: None, with_ordinality: false };
+        *factor = TableFactor::UNNEST {
+            alias,
+            array_exprs,
+            with_offset: false,
+            with_offset_alias: None,
+            with_ordinality: false,
+        };
     }
 }
 

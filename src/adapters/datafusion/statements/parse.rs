@@ -67,13 +67,7 @@ pub(in crate::adapters::datafusion) fn one(text: &str) -> Result<Statement, Adap
         renamed = format!("{}table{}", &text[..at], &text[at + 4..]);
         text = &renamed;
     }
-    rewrite::parse_as(text, dialect).map_err(|refusal| {
-        let kind = if refusal.syntax { ErrorKind::Syntax } else { ErrorKind::Unsupported };
-        let mut error = errors::told(kind, refusal.message.clone());
-        error.position = refusal.offset(text);
-        error.help = refusal.help;
-        error
-    })
+    rewrite::parse_as(text, dialect).map_err(|refusal| errors::refused(&refusal, text))
 }
 
 /// The first two keywords.
