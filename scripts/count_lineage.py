@@ -20,6 +20,7 @@ ap.add_argument("projects", nargs="+")
 ap.add_argument("--bin", default="target/debug/transform")
 ap.add_argument("--build", action="store_true")
 ap.add_argument("--profiles-dir", help="folder of profiles.yml, relative to each project")
+ap.add_argument("--vars", help="variables for every project, as YAML")
 ap.add_argument("--reasons", type=int, default=6, help="how many reasons of each kind to show")
 args = ap.parse_args()
 program = str(pathlib.Path(args.bin).resolve())
@@ -27,6 +28,7 @@ program = str(pathlib.Path(args.bin).resolve())
 
 def run(project, *words):
     more = ["--profiles-dir", args.profiles_dir] if args.profiles_dir else []
+    more += ["--vars", args.vars] if args.vars else []
     return subprocess.run([program, *words, *more], cwd=project, capture_output=True, text=True)
 
 
