@@ -5,15 +5,16 @@ use std::process::{Command, Output};
 
 use crate::case_file::{Block, CaseFile, Engine, Expected};
 use crate::package_source;
-use crate::redact::redact;
+use crate::redact::{redact, without_engine};
 
 /// The case's text with actual results on an engine in place of expectations. Equal to the file when the case holds.
 pub fn run(case: &CaseFile, engine: Engine) -> Result<String, String> {
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
     let root = folder.path().join("project");
     std::fs::create_dir_all(&root).map_err(|e| e.to_string())?;
-    let is_first = case.engines()?.first() == Some(&engine);
-    let mut run = Run { root, engine, is_first, out: case.prose.clone(), last: None, hub: None };
+    let engines = case.engines()?;
+    let (is_first, is_shared) = (engines.first() == Some(&engine), engines.len() > 1);
+    let mut run = Run { root, engine, is_first, is_shared, out: case.prose.clone(), last: None, hub: None };
     let mut blocks = case.blocks.as_slice();
     while let [block, rest @ ..] = blocks {
         blocks = rest;
@@ -46,6 +47,8 @@ struct Run {
     engine: Engine,
     /// Whether it is the first of the case's engines, whose results are everybody's.
     is_first: bool,
+    /// Whether the case runs on several engines.
+    is_shared: bool,
     out: String,
     last: Option<Output>,
     hub: Option<package_source::Hub>,
@@ -114,6 +117,11 @@ impl Run {
     }
 
     fn actual(&self, what: &Expected) -> Result<String, String> {
+        let text = self.printed(what)?;
+        Ok(if self.is_shared { without_engine(&text) } else { text })
+    }
+
+    fn printed(&self, what: &Expected) -> Result<String, String> {
         let last = || self.last.as_ref().ok_or("an expectation before any command");
         Ok(match what {
             Expected::Stdout => shown(&last()?.stdout, &self.root, self.hub.as_ref()),

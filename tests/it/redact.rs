@@ -47,3 +47,21 @@ pub fn redact(bytes: &[u8], root: &Path) -> String {
     lines = lines.replace("\n=== ", "\n ===  ");
     lines
 }
+
+/// What of the first lines of a run says which engine it is on.
+static ENGINE_RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
+    [
+        (r"using the embedded database \S+ in", "using the embedded database [DATABASE] in"),
+        (r"Registered adapter: (duckdb|datafusion)=\S+ \(.*\)", "Registered adapter: [ENGINE]"),
+        (r"\(target='(dev|lake)'\)", "(target='[TARGET]')"),
+        (r"\b(\w+)\.(duckdb|lake)\b", "$1.[DATABASE]"),
+    ]
+    .into_iter()
+    .map(|(pattern, to)| (Regex::new(pattern).expect("redaction patterns compile"), to))
+    .collect()
+});
+
+/// Output of a case that runs on several engines, without the names of engine, database and target.
+pub fn without_engine(text: &str) -> String {
+    ENGINE_RULES.iter().fold(text.to_owned(), |text, (rule, to)| rule.replace_all(&text, *to).into_owned())
+}

@@ -44,11 +44,13 @@
     {%- set own = this is defined and relation.identifier == this.identifier and relation.schema == this.schema -%}
     {%- if own and model.resource_type in ['model', 'snapshot'] -%}
         {%- set partitions = [] -%}
-        {%- if config.get('partition_by') or config.get('partitioned_by') -%}
-            {%- for column in incremental_partitions() -%}
-                {%- do partitions.append(datafusion__partition_column(column)) -%}
-            {%- endfor -%}
-        {%- endif -%}
+        {%- set configured = config.get('partition_by') or config.get('partitioned_by') -%}
+        {%- for column in (incremental_partitions() if configured else []) -%}
+            {%- set name = datafusion__partition_column(column) -%}
+            {%- if name is not none -%}
+                {%- do partitions.append(name) -%}
+            {%- endif -%}
+        {%- endfor -%}
         {%- set properties = [] -%}
         {%- for name, value in (config.get('table_properties') or config.get('tblproperties') or {}).items() -%}
             {%- do properties.append("'" ~ name ~ "' = '" ~ (value | string | replace("'", "''")) ~ "'") -%}
@@ -63,17 +65,22 @@
 {%- endmacro %}
 
 
-{#- Folders are named after the values of columns; an expression has to be a column of the query first. -#}
+{#-
+  Folders are named after the values of columns. An expression names none: insert_overwrite finds the rows of such a partition
+  all the same, in files of several.
+-#}
 {% macro datafusion__partition_column(column) -%}
     {%- set name = column | trim -%}
     {%- if name.startswith('"') and name.endswith('"') -%}
         {{ return(name) }}
-    {%- elif '(' in name or ' ' in name or '::' in name -%}
+    {%- elif '(' not in name and ' ' not in name and '::' not in name -%}
+        {{ return(adapter.quote(name)) }}
+    {%- elif config.get('incremental_strategy') != 'insert_overwrite' -%}
         {%- do exceptions.raise_compiler_error(
             'partition_by: ' ~ name ~ ' is no column. A table of the lake is partitioned by columns: select the expression under a name, and use that.'
         ) -%}
     {%- endif -%}
-    {{ return(adapter.quote(name)) }}
+    {{ return(none) }}
 {%- endmacro %}
 
 

@@ -38,7 +38,7 @@
     {%- if key.type == 'primary_key' -%}
         {%- set found = run_query('select count(*) from ' ~ relation ~ ' where ' ~ nulls).rows[0][0] -%}
         {%- if found -%}
-            {%- do datafusion__key_violated(relation, word, columns, [found ~ ' rows have none']) -%}
+            {%- do datafusion__key_violated(relation, word, columns, [found ~ (' rows have' if found > 1 else ' row has') ~ ' no value']) -%}
         {%- endif -%}
     {%- endif -%}
     {%- set found = run_query(

@@ -58,10 +58,7 @@
         ~ " where staged.dbt_change_type in ('update', 'delete') and staged." ~ ends ~ ' < versions.dbt_start'
     ).rows[0][0] -%}
     {%- if early[1] -%}
-        {%- do exceptions.warn(
-            'In ' ~ target ~ ', ' ~ early[1] ~ (' rows have' if early[1] > 1 else ' row has') ~ ' changed with a time before the '
-            ~ 'start of the stored version: the new version begins where that one began, which ends at once.'
-        ) -%}
+        {%- do snapshot_warn_of_early_starts(target, early[1]) -%}
     {%- endif -%}
     {%- if early[0] or late -%}
         {%- set staged = [] -%}
