@@ -85,7 +85,10 @@ pub fn adapter_problem(error: &AdapterError) -> Diagnostic {
         ErrorKind::Interrupted => codes::INTERRUPTED,
         _ => codes::DATABASE_ERROR,
     };
-    let problem = Diagnostic::error(code, error.labelled());
+    let mut problem = Diagnostic::error(code, error.labelled());
+    if let Some(help) = &error.help {
+        problem = problem.help(help.as_str());
+    }
     match error.kind {
         ErrorKind::Locked { .. } => connection_diagnostic(error),
         _ => problem,

@@ -90,7 +90,7 @@ pub(super) fn delta(error: &DeltaError) -> AdapterError {
         DeltaError::Type { .. } => ErrorKind::Conversion,
         DeltaError::Columns(_) => ErrorKind::Binder,
         DeltaError::Conflict { .. } => ErrorKind::TransactionConflict,
-        DeltaError::Missing { .. } => ErrorKind::Catalog,
+        DeltaError::Missing { .. } | DeltaError::Vacuumed { .. } => ErrorKind::Catalog,
         DeltaError::Unsupported(_) => ErrorKind::Unsupported,
         DeltaError::Corrupt { .. } => ErrorKind::Io,
     };

@@ -83,6 +83,14 @@ pub enum DeltaError {
         /// The version asked for.
         version: Option<u64>,
     },
+    /// A former version whose data files were deleted.
+    #[error("version {version} of {table} cannot be read any more: data files of it were deleted by a vacuum")]
+    Vacuumed {
+        /// The table's location.
+        table: String,
+        /// The version asked for.
+        version: u64,
+    },
     /// What this table or engine cannot do.
     #[error("{0}")]
     Unsupported(String),

@@ -127,19 +127,31 @@ impl StagedTable {
             if current.contains_key(path) {
                 continue;
             }
-            let there = self.lake.store.head(&self.data_path(path)?).await;
-            if there.is_err() {
-                return Err(DeltaError::Unsupported(format!(
-                    "version {version} of {} cannot be restored: its file {path} is gone (vacuumed?)",
-                    self.location
-                )));
-            }
+            self.refuse_if_gone(path, version).await?;
             actions.push(file.restored()?);
         }
         if actions.is_empty() {
             return Ok(());
         }
         self.stage(Step::new("RESTORE", actions).with("version", json!(version)), meta).await
+    }
+
+    /// An error if data files of this version are gone.
+    pub async fn refuse_if_vacuumed(&self) -> Result<(), DeltaError> {
+        for path in self.files_by_path()?.keys() {
+            self.refuse_if_gone(path, self.base_version().unwrap_or_default()).await?;
+        }
+        Ok(())
+    }
+
+    async fn refuse_if_gone(&self, path: &str, version: u64) -> Result<(), DeltaError> {
+        match self.lake.store.head(&self.data_path(path)?).await {
+            Ok(_) => Ok(()),
+            Err(object_store::Error::NotFound { .. }) => {
+                Err(DeltaError::Vacuumed { table: self.location.clone(), version })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn data_path(&self, path: &str) -> Result<Path, DeltaError> {

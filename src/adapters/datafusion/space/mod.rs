@@ -180,6 +180,7 @@ impl Space<'_> {
         };
         let version = version_as_of(self.instance, &shown, location, current, at).await?;
         let table = self.instance.open_table(location, version).await?;
+        table.refuse_if_vacuumed().await.map_err(|e| errors::delta(&e))?;
         table.provider().await.map(Some).map_err(|e| errors::delta(&e))
     }
 
