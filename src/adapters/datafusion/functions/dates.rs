@@ -34,7 +34,7 @@ fn spans(array: &ArrayRef) -> &IntervalMonthDayNanoArray {
 }
 
 /// The row's value, if it has one.
-fn at<'a, A: Array>(array: &'a A, row: usize) -> Option<&'a A> {
+fn at<A: Array>(array: &A, row: usize) -> Option<&A> {
     array.is_valid(row).then_some(array)
 }
 

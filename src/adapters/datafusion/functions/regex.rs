@@ -126,7 +126,7 @@ impl Last {
 }
 
 /// Text, pattern and the optional options of a row; null if any of them is.
-fn row_of<'a>(args: &'a [ArrayRef], options: Option<usize>, row: usize) -> Option<(&'a str, &'a str, &'a str)> {
+fn row_of(args: &[ArrayRef], options: Option<usize>, row: usize) -> Option<(&str, &str, &str)> {
     if args.iter().any(|a| a.is_null(row)) {
         return None;
     }

@@ -23,6 +23,7 @@ pub(super) fn texts_type() -> DataType {
 /// All functions of this module.
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     let mut all = measures();
+    all.extend(comparing());
     all.extend(cutting());
     all.extend(writing());
     all
@@ -102,6 +103,12 @@ fn measures() -> Vec<Arc<ScalarUDF>> {
                 }),
             )
             .build(),
+    ]
+}
+
+fn comparing() -> Vec<Arc<ScalarUDF>> {
+    use Kind::{Bytes, Text};
+    vec![
         Scalar::new("levenshtein")
             .alias(&["editdist3"])
             .on(

@@ -163,11 +163,11 @@ impl VisitorMut for Replacing<'_> {
             Expr::CompoundIdentifier(parts) => parts.last_mut(),
             _ => None,
         };
-        if let Some(name) = name {
-            if self.missing.named(name) {
-                *name = Ident { value: meant.clone(), quote_style: Some('"'), span: name.span };
-                self.done = true;
-            }
+        if let Some(name) = name
+            && self.missing.named(name)
+        {
+            *name = Ident { value: meant.clone(), quote_style: Some('"'), span: name.span };
+            self.done = true;
         }
         ControlFlow::Continue(())
     }
