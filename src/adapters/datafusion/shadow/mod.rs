@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use datafusion::DATAFUSION_VERSION;
 use datafusion::common::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Analyzer;
@@ -45,6 +46,7 @@ const STACK: usize = 256 << 20;
 /// The shadow of one target.
 pub(super) struct DataFusionShadow {
     engine: Arc<Engine>,
+    /// Plans only: what the analyser adds is added here, because lineage is read of the plan without the session's own part.
     session: SessionState,
     tables: Arc<Tables>,
     database: String,
@@ -57,7 +59,9 @@ impl DataFusionShadow {
     pub(super) fn open(settings: &Settings) -> Result<Self, AdapterError> {
         let engine = Arc::new(Engine::start(settings)?);
         let tables = Arc::new(Tables::default());
-        let mut session = engine.session.clone();
+        let mut planning = SessionStateBuilder::new_from_existing(engine.session.clone());
+        *planning.analyzer() = Some(Analyzer::with_rules(Vec::new()));
+        let mut session = planning.build();
         session.register_catalog_list(Arc::new(Names { tables: Arc::clone(&tables), files: Arc::default() }));
         let (database, schema) = (settings.database.clone(), settings.schema.clone());
         let version = env!("CARGO_PKG_VERSION");
@@ -94,7 +98,7 @@ impl DataFusionShadow {
     /// the values that people expect would hide them.
     fn lineage(&self, plan: LogicalPlan, analysed: LogicalPlan) -> Result<BoundLineage, String> {
         let written = casts::written(&plan).map_err(|e| e.to_string())?;
-        let plain = Analyzer::with_rules(self.session.analyzer().rules.clone());
+        let plain = Analyzer::with_rules(self.engine.session.analyzer().rules.clone());
         let plain = plain.execute_and_check(plan, self.session.config_options(), |_, _| {});
         let plan = plain.unwrap_or(analysed);
         let walked = std::thread::scope(|scope| {
@@ -172,7 +176,7 @@ impl Shadow for DataFusionShadow {
 
     fn bind(&mut self, sql: &str) -> Result<Bound, BindError> {
         let plan = self.plan(query(sql)?, sql)?;
-        let analyser = self.session.analyzer();
+        let analyser = self.engine.session.analyzer();
         let analysed = analyser.execute_and_check(plan.clone(), self.session.config_options(), |_, _| {});
         let analysed = analysed.map_err(|e| self.refused(&e, sql))?;
         let schema = analysed.schema();
