@@ -317,9 +317,10 @@ pub const OPTIONS: &[Opt] = &[
         W::Clone,
         W::Retry,
     ]),
-    switch("empty", false, "Read no rows from parents: builds the shape without the data").only(&[
+    switch("empty", false, "Read no rows from parents and seeds: builds the shape without the data").only(&[
         W::Build,
         W::Run,
+        W::Seed,
         W::Snapshot,
         W::Compile,
     ]),

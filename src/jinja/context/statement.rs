@@ -150,5 +150,9 @@ pub(super) fn load_agate_table(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[
             core.raise(Diagnostic::error(codes::JINJA_RUNTIME, "load_agate_table() cannot be used here"))
         })?;
     let (shape, file) = files.seed(node).map_err(|diagnostic| core.raise(diagnostic))?;
+    // `--empty`: the columns and types of the file, and none of its rows.
+    if core.shared.flags.get("EMPTY").is_some_and(crate::base::Value::is_truthy) {
+        return Ok(Value::from_object(AgateTable::of_file(shape.emptied(), None)));
+    }
     Ok(Value::from_object(AgateTable::of_file(shape, file)))
 }

@@ -109,6 +109,14 @@ pub struct Shape {
     pub rows: Box<dyn Fn() -> base::Table + Send + Sync>,
 }
 
+impl Shape {
+    /// The same columns without rows.
+    pub fn emptied(self) -> Self {
+        let rows = self.rows;
+        Self { height: 0, rows: Box::new(move || base::Table { rows: Vec::new(), ..rows() }), ..self }
+    }
+}
+
 /// The contents of a table. Values for templates are made when they are asked for.
 pub(super) struct Data {
     columns: Vec<base::TableColumn>,
