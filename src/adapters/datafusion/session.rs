@@ -18,6 +18,7 @@ use object_store::aws::AmazonS3Builder;
 use tokio::runtime::Runtime;
 use url::Url;
 
+use super::cooperative::Cooperative;
 use super::settings::{Place, Settings};
 use super::{errors, functions};
 use crate::adapters::{AdapterError, ErrorKind};
@@ -87,7 +88,8 @@ fn session(settings: &Settings) -> Result<SessionState, AdapterError> {
         .with_default_features()
         .with_config(config)
         .with_runtime_env(runtime)
-        .with_query_planner(DeltaPlanner::new());
+        .with_query_planner(DeltaPlanner::new())
+        .with_physical_optimizer_rule(Arc::new(Cooperative));
     Ok(functions::install(builder).build())
 }
 

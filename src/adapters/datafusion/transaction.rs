@@ -25,6 +25,9 @@ const CHECKPOINT_EVERY: u64 = 16;
 /// Versions of the lake's own tables whose log is kept. A transaction that is open for longer than so many others fails.
 const KEPT_VERSIONS: u64 = 256;
 
+/// Folders of the lake that no table may have.
+const OWN_PLACES: [&str; 2] = ["_transform/catalog", "_transform/leases"];
+
 /// What users named temporary tables, by name.
 pub(super) type Temporaries = Arc<BTreeMap<String, Temporary>>;
 
@@ -135,17 +138,12 @@ impl Transaction {
         let plain = format!("{}/{}", folder_name(&key.0), folder_name(&key.1));
         let mut location = plain.clone();
         let mut number = 1;
-        while self.state.is_used(&location) || self.base.is_used(&location) && !self.is_dropped_here(&location) {
+        while self.state.is_used(&location) || OWN_PLACES.contains(&location.as_str()) {
             number += 1;
             location = format!("{plain}__{number}");
         }
         let staged = StagedTable::new_at(&instance.lake, &location).await.map_err(|e| errors::delta(&e))?;
         Ok((location, staged))
-    }
-
-    /// Whether a folder of the base belonged to a relation that this transaction has dropped, so that it is free again.
-    fn is_dropped_here(&self, location: &str) -> bool {
-        !self.state.is_used(location)
     }
 
     /// Makes a filled new table part of the transaction.

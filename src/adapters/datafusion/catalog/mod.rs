@@ -73,7 +73,7 @@ impl Catalog {
             return Err(missing(&edit_path(reached.version + 1), newest));
         }
         if !read_only {
-            catalog.finish_logs().await?;
+            catalog.finish_logs(0).await?;
         }
         drop(turn);
         Ok(catalog)
@@ -200,17 +200,17 @@ impl Catalog {
         let _turn = self.turn.lock().await;
         let state = self.seen();
         if state.version == version
-            && self.finish_logs().await.is_ok()
+            && self.finish_logs(version - CHECKPOINT_EVERY).await.is_ok()
             && let Ok(text) = serde_json::to_string(&*state)
         {
             let _ = self.lake.put_new(&checkpoint_path(version), text).await;
         }
     }
 
-    /// Writes commits into the tables' logs that a crash has kept out of them.
-    async fn finish_logs(&self) -> Result<(), AdapterError> {
+    /// Writes commits after a version into the tables' logs that a crash has kept out of them.
+    async fn finish_logs(&self, after: u64) -> Result<(), AdapterError> {
         let mut newest: BTreeMap<String, Advance> = BTreeMap::new();
-        for edit in &self.known().edits {
+        for edit in self.known().edits.iter().filter(|e| e.version > after) {
             for advance in &edit.tables {
                 newest.insert(advance.location.clone(), advance.clone());
             }

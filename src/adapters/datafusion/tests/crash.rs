@@ -1,7 +1,15 @@
 //! What a crash leaves behind, and damage.
 
+use std::time::Duration;
+
+use super::super::catalog::Catalog;
+use super::super::lease::Leases;
+use super::super::session::Engine;
+use super::super::settings::Settings;
+use super::super::store;
 use super::{Lake, query, refused, rows, run};
 use crate::adapters::{Connection, ErrorKind};
+use crate::base::{Dict, Value};
 
 /// Takes the newest entry out of a table's log, as if the process had died between the catalog and the log.
 fn cut(lake: &Lake, table: &str) -> String {
@@ -124,4 +132,27 @@ fn a_lease_of_a_process_that_is_gone_holds_nobody() {
         assert!(!lease.exists(), "it was taken and released");
     }
     assert_eq!(query(&mut connection, "select id from t").rows[0][0], crate::base::Value::Int(3));
+}
+
+#[test]
+fn a_lease_that_is_held_names_its_holder() {
+    let lake = Lake::new();
+    run(&mut lake.connect(), "create table t as select 1 as id");
+    let path = Value::from(lake.path().to_str());
+    let options: Dict = [("path".to_owned(), path)].into_iter().collect();
+    let settings = Settings::parse(&options, std::path::Path::new("/")).expect("settings");
+    let engine = Engine::start(&settings).expect("an engine");
+    let storage = store::open(&settings).expect("a store");
+    let key = ("main".to_owned(), "t".to_owned());
+    engine.runtime.block_on(async {
+        let catalog = Catalog::open(storage.clone(), false).await.expect("a catalog");
+        let leases = Leases::new(storage).with_patience(Duration::from_millis(300));
+        let first = leases.take(&key, catalog.writer()).await.expect("a lease");
+        let error = leases.take(&key, catalog.writer()).await.expect_err("it is held");
+        assert_eq!(error.kind, ErrorKind::Locked { pid: Some(std::process::id()) });
+        assert!(error.message.starts_with("main.t is being written by process"), "{}", error.message);
+        assert!(error.help.is_some());
+        first.release().await;
+        leases.take(&key, catalog.writer()).await.expect("free again").release().await;
+    });
 }
