@@ -101,10 +101,10 @@ impl Work<'_> {
     pub(super) fn find(&self, name: &Name) -> Option<Target> {
         let temporary = || self.temporaries.contains_key(&name.key.1).then(|| Target::Temporary(name.key.1.clone()));
         let in_temp = matches!(name.key.0.as_str(), "temp" | "pg_temp");
-        if !name.qualified || in_temp {
-            if let Some(found) = temporary() {
-                return Some(found);
-            }
+        if (!name.qualified || in_temp)
+            && let Some(found) = temporary()
+        {
+            return Some(found);
         }
         let found = self.transaction.state().find(&name.key.0, &name.key.1);
         found.map(|(key, entry)| Target::Lake(key, Arc::clone(entry))).or_else(temporary)
