@@ -89,7 +89,6 @@ pub(super) fn delta(error: &DeltaError) -> AdapterError {
         DeltaError::DuplicateKey { .. } | DeltaError::SeveralMatches { .. } => ErrorKind::Constraint,
         DeltaError::Type { .. } => ErrorKind::Conversion,
         DeltaError::Columns(_) => ErrorKind::Binder,
-        DeltaError::Conflict { .. } => ErrorKind::TransactionConflict,
         DeltaError::Missing { .. } | DeltaError::Vacuumed { .. } => ErrorKind::Catalog,
         DeltaError::Unsupported(_) => ErrorKind::Unsupported,
         DeltaError::Corrupt { .. } => ErrorKind::Io,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use object_store::ObjectStoreExt;
 use object_store::path::Path as StorePath;
+use serde_json::Value;
 
 use super::catalog::{Advance, Change, Edit, Entry, Key, State};
 use super::delta::{self, Lake, Published, StagedCommit, StagedTable};
@@ -108,7 +109,8 @@ impl Transaction {
             let pinned = self.state.tables.get(location).copied();
             let version = pinned.ok_or_else(|| lost(key))?;
             let version = self.foreign_version(instance, location, version).await?;
-            let staged = instance.open_table(location, version).await?;
+            let mut staged = instance.open_table(location, version).await?;
+            staged.signed(signature(instance));
             self.tables.insert(location.to_owned(), Table { key: key.clone(), staged, pinned });
         }
         self.tables.get_mut(location).map(|table| &mut table.staged).ok_or_else(|| lost(key))
@@ -142,7 +144,8 @@ impl Transaction {
             number += 1;
             location = format!("{plain}__{number}");
         }
-        let staged = StagedTable::new_at(&instance.lake, &location).await.map_err(|e| errors::delta(&e))?;
+        let mut staged = StagedTable::new_at(&instance.lake, &location).await.map_err(|e| errors::delta(&e))?;
+        staged.signed(signature(instance));
         Ok((location, staged))
     }
 
@@ -229,7 +232,7 @@ impl Transaction {
                         && let Some(&current) = newest.tables.get(*location)
                         && current + 1 > commit.version
                     {
-                        renumber(commit, current + 1);
+                        commit.move_to(current + 1);
                     }
                     tables.push(Advance {
                         location: (*location).to_owned(),
@@ -375,18 +378,11 @@ fn can_follow(mine: &StagedCommit, other: &Advance) -> bool {
     mine.blind_append || other.blind
 }
 
-/// The same commit as another version.
-fn renumber(commit: &mut StagedCommit, version: u64) {
-    let line = |line: &str| -> String {
-        if !line.starts_with("{\"txn\"") {
-            return line.to_owned();
-        }
-        let Ok(mut action) = serde_json::from_str::<serde_json::Value>(line) else { return line.to_owned() };
-        action["txn"]["version"] = version.into();
-        action.to_string()
-    };
-    commit.json = commit.json.lines().map(|l| line(l) + "\n").collect();
-    commit.version = version;
+/// What commits say of their author.
+fn signature(instance: &Instance) -> [(String, Value); 3] {
+    let writer = instance.catalog.writer();
+    [("session", Value::from(writer.session)), ("host", writer.host.into()), ("pid", writer.pid.into())]
+        .map(|(name, value)| (name.to_owned(), value))
 }
 
 /// Nobody goes back in the lake's own tables, and every transaction lists their log: it is kept short.

@@ -322,8 +322,8 @@ impl LakeUpkeep {
         let log = delta::history(&self.instance.lake, &place.location, None).await.map_err(|e| errors::delta(&e))?;
         let mut versions = Vec::with_capacity(log.len());
         for entry in log.into_iter().filter(|entry| entry.version <= place.version) {
-            let mut rows = None;
-            if versions.len() < COUNTED {
+            let mut rows = entry.rows;
+            if rows.is_none() && versions.len() < COUNTED {
                 let opened = self.instance.open_table(&place.location, entry.version).await;
                 rows = opened.and_then(|t| t.stats().map_err(|e| errors::delta(&e))).ok().and_then(|stats| stats.rows);
             }

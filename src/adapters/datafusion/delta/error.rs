@@ -67,14 +67,6 @@ pub enum DeltaError {
         /// How many.
         rows: i64,
     },
-    /// A version was written by somebody else meanwhile.
-    #[error("version {version} of {table} was written by another process meanwhile")]
-    Conflict {
-        /// The table's location.
-        table: String,
-        /// The version.
-        version: u64,
-    },
     /// There is no such table, or no such version of it.
     #[error("no Delta table at {table}{}", version.map(|v| format!(" with version {v}")).unwrap_or_default())]
     Missing {

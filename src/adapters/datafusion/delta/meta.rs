@@ -228,6 +228,7 @@ impl Meta {
             .collect()
     }
 
+    #[cfg(test)]
     pub(super) fn comment(&self) -> Option<&str> {
         self.meta.get("description")?.as_str()
     }

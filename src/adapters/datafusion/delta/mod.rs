@@ -9,8 +9,6 @@
 //! The Delta library reads logs, scans files and encodes Parquet. What a commit says is decided here: every statement finds the
 //! files it touches with a query, writes what replaces them, and stages `remove` and `add`.
 
-#![allow(dead_code, unused_imports, reason = "maintenance commands call what is not called yet")]
-
 mod alter;
 mod change;
 mod compact;
@@ -33,13 +31,11 @@ mod write;
 use std::collections::BTreeMap;
 
 pub use alter::Alter;
-pub use compact::Compaction;
 pub use error::DeltaError;
 pub use lake::Lake;
-pub use maintain::{Commit, Vacuum, checkpoint, history, version_at};
+pub use maintain::{checkpoint, history, version_at};
 pub use merge::{Merge, MergeAction, MergeClause, MergeCounts, MergeWhen};
-pub use provider::LakeTable;
-pub use publish::{Published, publish, publish_entry};
+pub use publish::{Published, publish};
 pub use squash::StagedCommit;
 pub use table::{StagedTable, TableStats};
 pub(super) use types::stored;

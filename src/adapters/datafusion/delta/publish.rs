@@ -32,7 +32,12 @@ pub async fn publish(lake: &Lake, commit: &StagedCommit) -> Result<Published, De
 }
 
 /// Puts a log entry as it was kept for the case of a crash.
-pub async fn publish_entry(lake: &Lake, location: &str, version: u64, json: &str) -> Result<Published, DeltaError> {
+pub(super) async fn publish_entry(
+    lake: &Lake,
+    location: &str,
+    version: u64,
+    json: &str,
+) -> Result<Published, DeltaError> {
     let path = Lake::table_path(location)?.join(LOG).join(log_entry(version));
     let options = PutOptions::from(PutMode::Create);
     match lake.store.put_opts(&path, PutPayload::from(json.to_string()), options).await {

@@ -68,29 +68,16 @@ pub struct StagedCommit {
 }
 
 impl StagedCommit {
-    /// The same append on top of commits that others made meanwhile, given as their log entries. A conflict if this commit is no
-    /// blind append, or if they changed columns, constraints or protocol.
-    pub fn renumber(&self, others: &[&str]) -> Result<Self, DeltaError> {
-        let conflict = || DeltaError::Conflict { table: self.location.clone(), version: self.version };
-        if !self.blind_append {
-            return Err(conflict());
-        }
-        for entry in others {
-            for line in entry.lines().filter(|line| !line.trim().is_empty()) {
-                let action: Value = serde_json::from_str(line)?;
-                if action.get("metaData").is_some() || action.get("protocol").is_some() {
-                    return Err(conflict());
-                }
-            }
-        }
-        let version = self.version + others.len() as u64;
-        let mut actions = self.actions.clone();
-        for action in &mut actions {
+    /// Makes it another version: on top of what others have committed meanwhile. Whether it means the same there, the caller
+    /// knows.
+    pub fn move_to(&mut self, version: u64) {
+        for action in &mut self.actions {
             if let Some(txn) = action.get_mut("txn") {
                 txn["version"] = json!(version);
             }
         }
-        Ok(Self { version, json: lines(&actions), actions, ..self.clone() })
+        self.version = version;
+        self.json = lines(&self.actions);
     }
 }
 

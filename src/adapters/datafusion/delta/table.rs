@@ -203,21 +203,6 @@ impl StagedTable {
         Ok(self.meta()?.partition_columns())
     }
 
-    /// The table's comment. Comments of columns are metadata `comment` of the schema's fields.
-    pub fn comment(&self) -> Option<String> {
-        self.meta.as_ref()?.comment().map(str::to_string)
-    }
-
-    /// The table's properties.
-    pub fn properties(&self) -> std::collections::BTreeMap<String, String> {
-        self.meta.as_ref().map(Meta::properties).unwrap_or_default()
-    }
-
-    /// CHECK constraints: name and SQL.
-    pub fn checks(&self) -> Vec<(String, String)> {
-        self.meta.as_ref().map(Meta::checks).unwrap_or_default()
-    }
-
     /// What the log says about the data files.
     pub fn stats(&self) -> Result<TableStats, DeltaError> {
         let small = self.meta.as_ref().map_or(0, |meta| target_file_size(meta) / 4);
@@ -293,11 +278,10 @@ impl StagedTable {
             .collect())
     }
 
-    /// The data files by path.
     /// Paths of the files that hold the table's rows and nothing else, in the table's folder. Refused where reading them as they are
     /// would be wrong: rows that only the log knows as deleted, columns under other names.
     pub fn plain_files(&self) -> Result<Vec<String>, DeltaError> {
-        let mapped = self.properties().get("delta.columnMapping.mode").is_some_and(|mode| mode != "none");
+        let mapped = self.meta()?.property("delta.columnMapping.mode").is_some_and(|mode| mode != "none");
         let files = self.files()?;
         if mapped || files.iter().any(|file| file.view.deletion_vector_descriptor().is_some()) {
             let text = format!(
@@ -309,6 +293,7 @@ impl StagedTable {
         Ok(files.into_iter().map(|file| file.path).collect())
     }
 
+    /// The data files by path.
     pub(super) fn files_by_path(&self) -> Result<HashMap<String, ActiveFile>, DeltaError> {
         Ok(self.files()?.into_iter().map(|file| (file.path.clone(), file)).collect())
     }

@@ -66,8 +66,6 @@ pub enum MergeAction {
     Delete,
     /// A new row; columns that are not named are NULL.
     Insert(Vec<(String, Expr)>),
-    /// Nothing: later clauses do not apply either.
-    Nothing,
 }
 
 /// What a MERGE did.

@@ -42,7 +42,6 @@ impl Effect {
         session: &SessionState,
         plan: &LogicalPlan,
         table: &StagedTable,
-        acts: impl Fn(i32) -> bool,
     ) -> Result<(), DeltaError> {
         let url = table.lake.table_url(&table.location)?;
         let physical = session.create_physical_plan(plan).await?;
@@ -65,7 +64,7 @@ impl Effect {
             let names = names.as_string::<i32>();
             let mut hit = vec![false; names.len()];
             for (action, file) in actions.values().iter().zip(of_row) {
-                if acts(*action) {
+                if *action > 0 {
                     hit[file] = true;
                     *self.rows_by_clause.entry(*action).or_default() += 1;
                 }
@@ -76,11 +75,6 @@ impl Effect {
         }
         Ok(())
     }
-}
-
-fn acts(merge: &Merge, number: i32) -> bool {
-    let clause = usize::try_from(number - 1).ok().and_then(|at| merge.clauses.get(at));
-    clause.is_some_and(|clause| !matches!(clause.action, MergeAction::Nothing))
 }
 
 impl StagedTable {
@@ -109,7 +103,7 @@ impl StagedTable {
             let plan = LogicalPlanBuilder::from(pairs)
                 .project([file_column(), action.alias(ACTION), row_of(merge.source()).alias(ROW)])?
                 .build()?;
-            effect.count(session, &plan, self, |number| acts(merge, number)).await?;
+            effect.count(session, &plan, self).await?;
         }
         if merge.has(MergeWhen::NotMatchedBySource) {
             let alone = match source.rows {
@@ -118,7 +112,7 @@ impl StagedTable {
             };
             let action = first_fitting(merge.numbered(MergeWhen::NotMatchedBySource))?;
             let plan = LogicalPlanBuilder::from(alone).project([file_column(), action.alias(ACTION)])?.build()?;
-            effect.count(session, &plan, self, |number| acts(merge, number)).await?;
+            effect.count(session, &plan, self).await?;
         }
         Ok(effect)
     }

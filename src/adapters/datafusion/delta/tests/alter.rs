@@ -95,8 +95,8 @@ fn comments_and_properties() {
         changed(&house, &mut table, property).await;
         assert_eq!(table.steps.len(), steps);
         let table = house.publish(table).await;
-        assert_eq!(table.comment().as_deref(), Some("it's \"all\" here"));
-        assert_eq!(table.properties().get("owner").map(String::as_str), Some("me"));
+        assert_eq!(table.meta().unwrap().comment(), Some("it's \"all\" here"));
+        assert_eq!(table.meta().unwrap().properties().get("owner").map(String::as_str), Some("me"));
         let schema = table.schema().unwrap();
         assert_eq!(schema.field(0).metadata().get("comment").map(String::as_str), Some("the key"));
         assert_eq!(house.rows(&table).await, ["1"]);

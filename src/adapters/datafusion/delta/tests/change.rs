@@ -156,7 +156,7 @@ fn constraints_refuse_rows_and_nothing_is_staged() {
         let table = house.publish(table).await;
         assert_eq!(house.rows(&table).await, ["1|5", "2|NULL"]);
         assert!(!table.schema().unwrap().field(0).is_nullable());
-        assert_eq!(table.checks(), [("positive".to_string(), "amount > 0".to_string())]);
+        assert_eq!(table.meta().unwrap().checks(), [("positive".to_string(), "amount > 0".to_string())]);
     });
 }
 
