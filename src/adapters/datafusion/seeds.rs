@@ -9,8 +9,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
 };
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
-use datafusion::catalog::MemTable;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::datasource::file_format::csv::CsvFormat as CsvFiles;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::functions::expr_fn::{btrim, lower, nullif};
@@ -24,6 +24,7 @@ use super::statements::names::Target;
 use super::{errors, space};
 use crate::adapters::{AdapterError, CsvFormat, ErrorKind};
 use crate::base::{Relation, TableColumn, Value};
+use crate::files::{Files, RealFiles};
 
 /// The table that is filled, and the types of its columns.
 async fn target(
@@ -124,15 +125,11 @@ fn csv_plan(fields: &[Field], path: &Path, format: CsvFormat) -> Result<LogicalP
         let text = format!("the delimiter {:?} is not a single byte", format.delimiter);
         errors::told(ErrorKind::Unsupported, text)
     })?;
-    let files = CsvFiles::default().with_has_header(true).with_delimiter(delimiter).with_newlines_in_values(true);
-    let options = ListingOptions::new(Arc::new(files)).with_file_extension("");
-    let url = url::Url::from_file_path(path)
-        .map_err(|()| errors::told(ErrorKind::Io, format!("{} is no absolute path", path.display())))?;
-    let url = ListingTableUrl::try_new(url, None).map_err(|e| errors::running(&e))?;
     // Names are the reader's own, so that it cannot object to the file's.
     let names: Vec<Field> = (0..fields.len()).map(|at| Field::new(format!("c{at}"), DataType::Utf8, true)).collect();
-    let config = ListingTableConfig::new(url).with_listing_options(options).with_schema(Arc::new(Schema::new(names)));
-    let table = ListingTable::try_new(config).map_err(|e| errors::running(&e))?;
+    let schema = Arc::new(Schema::new(names));
+    let table: Arc<dyn TableProvider> =
+        if fields.len() == 1 { only_column(path, schema)? } else { Arc::new(reader(path, delimiter, schema)?) };
     let values = fields
         .iter()
         .enumerate()
@@ -147,7 +144,48 @@ fn csv_plan(fields: &[Field], path: &Path, format: CsvFormat) -> Result<LogicalP
             Ok(value.alias(field.name()))
         })
         .collect::<Result<Vec<_>, AdapterError>>()?;
-    space::scan("file", Arc::new(table))?.project(values).and_then(|plan| plan.build()).map_err(|e| errors::running(&e))
+    space::scan("file", table)?.project(values).and_then(|plan| plan.build()).map_err(|e| errors::running(&e))
+}
+
+/// The engine's reader of a file.
+fn reader(path: &Path, delimiter: u8, schema: SchemaRef) -> Result<ListingTable, AdapterError> {
+    let files = CsvFiles::default().with_has_header(true).with_delimiter(delimiter).with_newlines_in_values(true);
+    let options = ListingOptions::new(Arc::new(files)).with_file_extension("");
+    let url = url::Url::from_file_path(path)
+        .map_err(|()| errors::told(ErrorKind::Io, format!("{} is no absolute path", path.display())))?;
+    let url = ListingTableUrl::try_new(url, None).map_err(|e| errors::running(&e))?;
+    let config = ListingTableConfig::new(url).with_listing_options(options).with_schema(schema);
+    ListingTable::try_new(config).map_err(|e| errors::running(&e))
+}
+
+/// The cells of a file with one column. The engine's reader skips empty lines, and here they are rows without a value.
+fn only_column(path: &Path, schema: SchemaRef) -> Result<Arc<dyn TableProvider>, AdapterError> {
+    let text = RealFiles.read_text(path).map_err(|e| errors::told(ErrorKind::Io, e.to_string()))?;
+    let cells: StringArray = lines(&text).into_iter().skip(1).map(Some).collect();
+    let batch =
+        RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(cells)]).map_err(|e| errors::running(&e.into()))?;
+    Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]]).map_err(|e| errors::running(&e))?))
+}
+
+/// Lines of a text, without quotes around them. A line within quotes ends none.
+fn lines(text: &str) -> Vec<String> {
+    let (mut found, mut line, mut quoted) = (Vec::new(), String::new(), false);
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' if quoted && rest.peek() == Some(&'"') => {
+                rest.next();
+                line.push('"');
+            }
+            '"' if quoted || line.is_empty() => quoted = !quoted,
+            '\n' if !quoted => found.push(std::mem::take(&mut line)),
+            c => line.push(c),
+        }
+    }
+    if !line.is_empty() {
+        found.push(line);
+    }
+    found
 }
 
 /// A cell's text in the form that the cast to its type takes.
@@ -163,4 +201,15 @@ fn typed_cell(cell: Expr, data_type: &DataType, null_words: bool) -> Result<Expr
         DataType::Boolean => lower(cell),
         _ => cell,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_line_of_one_column_is_a_row() {
+        assert_eq!(lines("id\n1\n\n\"a\"\"b\nc\"\n3"), ["id", "1", "", "a\"b\nc", "3"]);
+        assert_eq!(lines("id\n\n"), ["id", ""]);
+    }
 }
