@@ -33,6 +33,7 @@ mod patches;
 mod primary_keys;
 mod python;
 mod raw;
+mod redirected;
 pub mod resolve;
 mod semantic;
 mod shapes;
@@ -319,15 +320,23 @@ fn collect_nodes(cx: &Cx<'_>, patches: &Patches, blocks: &IndexMap<String, Arc<D
         raws.extend(hooks(package));
     }
     raws.extend(yaml_snapshots(patches, &raws));
+    let assembled_alone = |raw: &Raw| {
+        let mut unheard = Diagnostics::new();
+        with_docs(cx, blocks, &mut unheard, |docs, problems| assemble::node(cx, raw, None, docs, problems))
+    };
+    let is_enabled = |raw: &Raw| assembled_alone(raw).is_some_and(|node| node.config.enabled());
+    let redirected = redirected::find(patches, &raws, &is_enabled);
     let made: Vec<(Option<Node>, Diagnostics)> = raws
         .par_iter()
-        .map(|raw| {
+        .enumerate()
+        .map(|(position, raw)| {
             let mut problems = Diagnostics::new();
             let key = (raw.package.clone(), raw.name.clone());
             let versioned = (raw.resource_type == ResourceType::Model).then(|| versions.get(&key)).flatten();
-            let patch = match versioned {
-                Some((entry, version)) => Some((*entry, Some(version.clone()))),
-                None => patches.find(&raw.package, section_of(raw.resource_type), &raw.name).map(|e| (e, None)),
+            let patch = match (versioned, redirected.get(&position)) {
+                (Some((entry, version)), _) => Some((*entry, Some(version.clone()))),
+                (None, Some(entry)) => entry.map(|e| (e, None)),
+                (None, None) => patches.find(&raw.package, section_of(raw.resource_type), &raw.name).map(|e| (e, None)),
             };
             let node =
                 with_docs(cx, blocks, &mut problems, |docs, problems| assemble::node(cx, raw, patch, docs, problems));
