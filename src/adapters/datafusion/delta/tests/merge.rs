@@ -280,6 +280,7 @@ fn a_source_larger_than_memory_waits_on_disk() {
             .config()
             .clone()
             .set_bool("datafusion.optimizer.prefer_hash_join", false)
+            .with_target_partitions(1)
             .set_usize("datafusion.execution.sort_spill_reservation_bytes", 1 << 20);
         let state = SessionStateBuilder::new().with_config(config).with_default_features().with_runtime_env(runtime);
         house.session = SessionContext::new_with_state(state.build());
