@@ -66,19 +66,3 @@ fn scalars() -> Vec<Arc<ScalarUDF>> {
     all.extend(casts::functions());
     all
 }
-
-/// Names of all functions that are added, aliases included.
-#[cfg(test)]
-fn names() -> Vec<String> {
-    let mut all: Vec<String> = scalars()
-        .iter()
-        .flat_map(|f| std::iter::once(f.name().to_owned()).chain(f.aliases().iter().cloned()))
-        .chain(
-            aggregates::functions()
-                .iter()
-                .flat_map(|f| std::iter::once(f.name().to_owned()).chain(f.aliases().iter().cloned())),
-        )
-        .collect();
-    all.sort();
-    all
-}

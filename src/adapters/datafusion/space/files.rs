@@ -199,7 +199,7 @@ impl FileCall {
         if self.format == Format::Delta {
             return self.open_delta(session).await;
         }
-        let urls = self.paths.iter().map(|path| ListingTableUrl::parse(path)).collect::<Result<Vec<_>, _>>();
+        let urls = self.paths.iter().map(ListingTableUrl::parse).collect::<Result<Vec<_>, _>>();
         let urls = urls.map_err(|e| errors::running(&e))?;
         let compression = self.compression()?;
         let format: Arc<dyn FileFormat> = match self.format {
