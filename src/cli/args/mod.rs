@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn misuse_is_refused() {
         for line in
-            ["run --nonsense", "run --threads 0", "ls --output xml", "source", "explain", "--quiet", "seed --empty"]
+            ["run --nonsense", "run --threads 0", "ls --output xml", "source", "explain", "--quiet", "seed --sample 1"]
         {
             let refusal = parse(std::iter::once(PROGRAM).chain(line.split_whitespace()));
             assert_eq!(refusal.map_err(|e| e.exit_code()), Err(2), "{line}");
