@@ -7,14 +7,16 @@
 //!    written; queries and expressions inside of them are rewritten. The rewriting is stable: what it has made may be parsed
 //!    again, so the text of a view may be kept in either form.
 //! 3. [`plan`] in place of `SessionState::statement_to_plan`. It does what needs the catalog: aliases used in the same SELECT,
-//!    and names in another case.
+//!    names in another case, and the columns of `*` and of joins by name.
 //!
 //! A [`Refusal`] knows its place in the text.
 //!
-//! * [`dialect`], [`tokens`]: the grammar; [`select`], [`tables`], [`ctes`], [`calls`]: the rewriting; [`order`]: ORDER BY ALL; [`naming`]: columns' names
-//! * [`aliases`], [`stars`]: what is found out by planning
+//! * [`dialect`], [`tokens`]: the grammar; [`select`], [`tables`], [`ctes`], [`calls`]: the rewriting; [`order`]: ORDER BY ALL; [`windows`]: WINDOW;
+//!   [`naming`]: columns' names
+//! * [`aliases`], [`stars`], [`using`]: what is found out by planning; [`around`]: WITH around a SELECT
 
 mod aliases;
+mod around;
 mod calls;
 mod ctes;
 mod dialect;
@@ -27,6 +29,8 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod using;
+mod windows;
 
 use std::ops::ControlFlow;
 
@@ -95,10 +99,11 @@ impl VisitorMut for Rewriting {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Refusal> {
         order::rewrite(query);
-        ControlFlow::Continue(())
+        windows::of_query(query)
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Refusal> {
+        windows::inline(select, None)?;
         select::before(select)
     }
 

@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use fancy_regex::Regex;
 
+use super::around::Around;
 use super::refusal::Refusal;
 
 /// How many SELECTs are written out before giving up.
@@ -79,7 +80,7 @@ fn is_columns(function: &Function) -> bool {
 /// The innermost SELECT that needs columns, and what WITH names around it.
 #[derive(Default)]
 struct Finding {
-    withs: Vec<With>,
+    around: Around,
     found: Option<(Select, Vec<With>)>,
 }
 
@@ -87,20 +88,18 @@ impl Visitor for Finding {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        self.withs.extend(query.with.clone());
+        self.around.enter(query);
         ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        if query.with.is_some() {
-            self.withs.pop();
-        }
+    fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+        self.around.leave();
         ControlFlow::Continue(())
     }
 
     fn post_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         if select.projection.iter().any(needs_columns) {
-            self.found = Some((select.clone(), self.withs.clone()));
+            self.found = Some((select.clone(), self.around.withs()));
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
@@ -127,10 +126,15 @@ impl VisitorMut for Writing {
 }
 
 /// A column: how it is written, and its name.
-type Known = (Expr, String);
+pub(super) type Known = (Expr, String);
 
 /// The columns that a star over this FROM has.
-async fn columns(state: &SessionState, select: &Select, withs: &[With], star: SelectItem) -> Result<Vec<Known>> {
+pub(super) async fn columns(
+    state: &SessionState,
+    select: &Select,
+    withs: &[With],
+    star: SelectItem,
+) -> Result<Vec<Known>> {
     let mut only = select.clone();
     only.distinct = None;
     only.projection = vec![star];
@@ -218,7 +222,7 @@ impl VisitorMut for Putting {
     }
 }
 
-fn external(refusal: Refusal) -> DataFusionError {
+pub(super) fn external(refusal: Refusal) -> DataFusionError {
     DataFusionError::External(Box::new(refusal))
 }
 

@@ -111,7 +111,7 @@ fn name_rows(factor: &mut TableFactor) {
 }
 
 /// A query given as text, with places for the parts that are put in afterwards.
-fn query(sql: &str) -> Option<Box<Query>> {
+pub(super) fn query(sql: &str) -> Option<Box<Query>> {
     let mut statements = Parser::parse_sql(&LakeDialect, sql).ok()?;
     match statements.pop()? {
         Statement::Query(query) => Some(query),

@@ -101,6 +101,8 @@ const REFUSED: &[(&str, Option<usize>, &str)] = &[
     ("select * from t tablesample (10 percent) repeatable (1)", None, "seed"),
     ("select\n  hash(id) from t", Some(9), "md5"),
     ("select * from t pivot (sum(x) for grp in (any))", None, "list"),
+    ("select sum(x) over (w) from t", Some(20), "WINDOW w AS"),
+    ("select sum(x) over (w order by x) from t window w as (order by id)", Some(20), "ORDER BY"),
     ("select 1 frm t x", None, "Expected"),
 ];
 
