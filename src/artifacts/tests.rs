@@ -12,8 +12,7 @@ use crate::execute::outcome::{CompiledFacts, NodeFacts, NodeOutcome, RunOutcome,
 use crate::files::MemoryFiles;
 use crate::node::dict::CompiledCode;
 use crate::node::{
-    Checksum, Config, Detail, GenericTest, Group, Language, ModelDetail, Node, Project, ProjectInfo, ResourceType,
-    Template,
+    Checksum, Detail, GenericTest, Group, ModelDetail, Node, Project, ProjectInfo, ResourceType, Template,
 };
 
 use super::*;
@@ -29,27 +28,15 @@ fn node(kind: ResourceType, name: &str, detail: Detail, parents: &[&str]) -> Nod
         path: format!("{name}.sql"),
         original_path: format!("models/{name}.sql"),
         fqn: vec!["shop".to_owned(), name.to_owned()],
-        language: Language::Sql,
         template: Template { file, range },
         checksum: Checksum { name: "sha256".to_owned(), checksum: "abc".to_owned() },
         relation: Relation::new("db", "main", name),
         alias: name.to_owned(),
         relation_name: Some(format!("\"db\".\"main\".\"{name}\"")),
-        config: Config::default(),
-        unrendered_config: Dict::new(),
-        config_call: Dict::new(),
-        description: String::new(),
-        doc_blocks: Vec::new(),
-        columns: indexmap::IndexMap::new(),
-        patch: None,
-        refs: Vec::new(),
-        sources: Vec::new(),
-        metrics: Vec::new(),
-        functions: Vec::new(),
         depends_on: parents.iter().map(|p| NodeId::from(*p)).collect(),
-        depends_on_macros: Vec::new(),
         created_at: 1.5,
         detail,
+        ..Node::blank()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod as_of;
 mod batch;
+pub mod calendar;
 mod clock;
 mod fingerprint;
 mod id;

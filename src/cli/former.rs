@@ -20,9 +20,7 @@ use crate::graph::Graph;
 use crate::jinja::{DefinitionKind, Engine, MacroEntry, Registry, extract_only};
 use crate::lineage::{CheckRequest, Checked};
 use crate::node::previous::PreviousManifest;
-use crate::node::{
-    Checksum, Config, Detail, Language, ModelDetail, Node, Project, RefCall, ResourceType, Source, Template,
-};
+use crate::node::{Config, Detail, Language, ModelDetail, Node, Project, RefCall, ResourceType, Source, Template};
 
 use super::inspect::{Binding, Inspected, home};
 use super::session::{Session, Step, Stop};
@@ -232,27 +230,18 @@ fn former_node(now: Option<&Node>, id: &NodeId, member: &Dict) -> Node {
         original_path: path,
         fqn: texts(member.get("fqn")),
         language: if text(member, "language") == "python" { Language::Python } else { Language::Sql },
-        template: Template { range: 0..file.text.len(), file },
-        checksum: Checksum::default(),
+        template: Template::whole(file),
         relation: now.map_or_else(|| relation_of(member, "alias"), |n| n.relation.clone()),
         alias: text(member, "alias"),
         relation_name: member.get("relation_name").and_then(Value::as_str).map(str::to_owned),
         config: Config(member.get("config").and_then(Value::as_map).cloned().unwrap_or_default()),
-        unrendered_config: Dict::new(),
-        config_call: Dict::new(),
-        description: String::new(),
-        doc_blocks: Vec::new(),
         // The contract of the past is not checked again.
-        columns: IndexMap::new(),
-        patch: None,
         refs: list("refs").iter().map(call).collect(),
         sources: list("sources").iter().filter_map(pair).collect(),
-        metrics: Vec::new(),
-        functions: Vec::new(),
         depends_on: parents.into_iter().map(NodeId::from).collect(),
         depends_on_macros: texts(member.get("depends_on").and_then(|d| d.get("macros"))),
-        created_at: 0.0,
         detail,
+        ..Node::blank()
     }
 }
 
@@ -268,26 +257,10 @@ fn former_source(id: &NodeId, member: &Dict) -> Source {
         fqn: texts(member.get("fqn")),
         relation: relation_of(member, "identifier"),
         relation_name: text(member, "relation_name"),
-        reader: None,
-        unrendered_database: None,
-        unrendered_schema: None,
-        patch_path: None,
         quoting: dict("quoting"),
-        source_description: String::new(),
-        description: String::new(),
-        loader: String::new(),
         config: Config(dict("config")),
-        meta: Dict::new(),
-        source_meta: Dict::new(),
-        tags: Vec::new(),
-        columns: IndexMap::new(),
-        freshness: Value::Null,
-        loaded_at_field: None,
-        loaded_at_query: None,
-        external: Value::Null,
-        unrendered_config: Dict::new(),
-        doc_blocks: Vec::new(),
         span: Span::file_start(&SourceFile::new(text(member, "original_file_path"), "")),
+        ..Source::blank()
     }
 }
 

@@ -8,15 +8,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use indexmap::IndexMap;
-
-use crate::base::{AsOf, Dict, Interval, NodeId, Relation, Value};
+use crate::base::{AsOf, Interval, NodeId, Value};
 use crate::diag::{Diagnostic, SourceFile, Span, codes};
 use crate::jinja::context::host::{Database, Resolver};
 use crate::jinja::context::{NodeScope, ScopeBuilder, SharedContext, render};
 use crate::jinja::{Engine, TemplateSource};
 use crate::node::dict::CompiledCode;
-use crate::node::{Checksum, Config, Detail, Language, Node, Project, ResourceType, Template};
+use crate::node::{Config, Detail, Language, Node, Project, ResourceType, Template};
 use crate::parse::resolve::Lookup;
 use crate::sql::is_blank;
 
@@ -167,27 +165,11 @@ impl Compiler {
             original_path: name.to_owned(),
             fqn: vec![package.clone(), "sql".to_owned(), name.to_owned()],
             package,
-            language: Language::Sql,
-            template: Template { range: 0..file.text.len(), file },
-            checksum: Checksum::default(),
-            relation: Relation::default(),
+            template: Template::whole(file),
             alias: name.to_owned(),
-            relation_name: None,
-            config: Config::default(),
-            unrendered_config: Dict::new(),
-            config_call: Dict::new(),
-            description: String::new(),
-            doc_blocks: Vec::new(),
-            columns: IndexMap::new(),
-            patch: None,
-            refs: Vec::new(),
-            sources: Vec::new(),
-            metrics: Vec::new(),
-            functions: Vec::new(),
-            depends_on: Vec::new(),
-            depends_on_macros: Vec::new(),
             created_at: self.names.project.info.created_at,
             detail: Detail::Operation { index: None },
+            ..Node::blank()
         })
     }
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
 use crate::base::{Dict, Interval, NodeId, Relation, Value};
 use crate::diag::{Diagnostic, SourceFile, Span, codes};
 use crate::files::Env;
@@ -60,31 +58,17 @@ fn node(kind: ResourceType, name: &str, config: &str, code: &str, parents: &[&st
         path: format!("{name}.sql"),
         original_path: file.path.clone(),
         fqn: vec!["shop".into(), name.into()],
-        language: Language::Sql,
-        template: Template { range: 0..file.text.len(), file },
-        checksum: Checksum::default(),
+        template: Template::whole(file),
         relation: Relation::new("dev", "main", name),
         alias: name.into(),
-        relation_name: None,
         config: Config(dict(config)),
-        unrendered_config: Dict::new(),
-        config_call: Dict::new(),
-        description: String::new(),
-        doc_blocks: Vec::new(),
-        columns: IndexMap::new(),
-        patch: None,
-        refs: Vec::new(),
-        sources: Vec::new(),
-        metrics: Vec::new(),
-        functions: Vec::new(),
         depends_on: parents.iter().map(|p| NodeId::from(*p)).collect(),
-        depends_on_macros: Vec::new(),
-        created_at: 0.0,
         detail: match kind {
             ResourceType::Model => Detail::Model(ModelDetail::default()),
             ResourceType::Test => Detail::Test(None),
             _ => Detail::Analysis,
         },
+        ..Node::blank()
     }
 }
 
@@ -103,29 +87,12 @@ fn source(name: &str, relation_name: &str) -> Source {
         name: name.into(),
         package: "shop".into(),
         original_path: "models/s.yml".into(),
-        fqn: Vec::new(),
         relation: Relation::new("dev", "raw", name),
         relation_name: relation_name.into(),
         reader: relation_name.contains('(').then(|| relation_name.into()),
-        unrendered_database: None,
-        unrendered_schema: None,
-        patch_path: None,
         quoting: dict(r#"{"database": false}"#),
-        source_description: String::new(),
-        description: String::new(),
-        loader: String::new(),
-        config: Config::default(),
-        meta: Dict::new(),
-        source_meta: Dict::new(),
-        tags: Vec::new(),
-        columns: IndexMap::new(),
-        freshness: Value::Null,
-        loaded_at_field: None,
-        loaded_at_query: None,
-        external: Value::Null,
-        unrendered_config: Dict::new(),
-        doc_blocks: Vec::new(),
         span: Span::file_start(&SourceFile::new("models/s.yml", "")),
+        ..Source::blank()
     }
 }
 

@@ -258,27 +258,12 @@ fn source_node(test: &UnitTest, source: &Source, ephemeral: (&'static str, Value
         path: format!("{}.sql", source.name),
         original_path: test.original_path.clone(),
         fqn: source.fqn.clone(),
-        language: Language::Sql,
         template: crate::node::Template { file, range: 0..0 },
-        checksum: Checksum::default(),
         relation: source.relation.clone(),
         alias: source.relation.identifier.clone().unwrap_or_else(|| source.name.clone()),
-        relation_name: None,
         config: config_of([ephemeral, ("quoting", quoting.into())]),
-        unrendered_config: Dict::new(),
-        config_call: Dict::new(),
-        description: String::new(),
-        doc_blocks: Vec::new(),
-        columns: IndexMap::new(),
-        patch: None,
-        refs: Vec::new(),
-        sources: Vec::new(),
-        metrics: Vec::new(),
-        functions: Vec::new(),
-        depends_on: Vec::new(),
-        depends_on_macros: Vec::new(),
-        created_at: 0.0,
         detail: Detail::Analysis,
+        ..Node::blank()
     }
 }
 

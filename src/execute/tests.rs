@@ -5,8 +5,6 @@ mod snapshots;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use indexmap::IndexMap;
-
 use crate::adapters::{self, Adapter};
 use crate::base::{Dict, NodeId, Relation, Value};
 use crate::compile::{CompileSettings, Compiler};
@@ -75,32 +73,19 @@ pub(super) fn node(kind: ResourceType, name: &str, config: &str, code: &str, par
         path: format!("{name}.{ending}"),
         original_path: file.path.clone(),
         fqn: vec!["shop".into(), name.into()],
-        language: Language::Sql,
-        template: Template { range: 0..file.text.len(), file },
-        checksum: Checksum::default(),
+        template: Template::whole(file),
         relation_name: Some(relation.quoted()),
         relation,
         alias: name.into(),
         config: Config(dict(config)),
-        unrendered_config: Dict::new(),
-        config_call: Dict::new(),
-        description: String::new(),
-        doc_blocks: Vec::new(),
-        columns: IndexMap::new(),
-        patch: None,
-        refs: Vec::new(),
-        sources: Vec::new(),
-        metrics: Vec::new(),
-        functions: Vec::new(),
         depends_on: parents.iter().map(|p| NodeId::from(*p)).collect(),
-        depends_on_macros: Vec::new(),
-        created_at: 0.0,
         detail: match kind {
             ResourceType::Model => Detail::Model(ModelDetail::default()),
             ResourceType::Seed => Detail::Seed { root_path: "/project".into() },
             ResourceType::Test => Detail::Test(None),
             _ => Detail::Operation { index: Some(0) },
         },
+        ..Node::blank()
     }
 }
 
@@ -432,32 +417,15 @@ fn freshness_operations_show_and_compile() {
         name: name.into(),
         package: "shop".into(),
         original_path: "models/s.yml".into(),
-        fqn: Vec::new(),
         relation: Relation::new("memory", "main", name),
         relation_name: Relation::new("memory", "main", name).quoted(),
-        reader: None,
-        unrendered_database: None,
-        unrendered_schema: None,
-        patch_path: None,
-        quoting: Dict::new(),
-        source_description: String::new(),
-        description: String::new(),
-        loader: String::new(),
-        config: Config::default(),
-        meta: Dict::new(),
-        source_meta: Dict::new(),
-        tags: Vec::new(),
-        columns: IndexMap::new(),
         freshness: dict(
             r#"{"warn_after": {"count": 1, "period": "hour"}, "error_after": {"count": 2, "period": "day"}}"#,
         )
         .into(),
         loaded_at_field: field.map(str::to_owned),
-        loaded_at_query: None,
-        external: Value::Null,
-        unrendered_config: Dict::new(),
-        doc_blocks: Vec::new(),
         span: Span::file_start(&SourceFile::new("models/s.yml", "")),
+        ..Source::blank()
     };
     let nodes = vec![model("three", "table", "select unnest([1, 2, 3]) as id", &[])];
     let sources = vec![

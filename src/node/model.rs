@@ -39,6 +39,11 @@ pub struct Template {
 }
 
 impl Template {
+    /// All of a file.
+    pub fn whole(file: Arc<SourceFile>) -> Self {
+        Self { range: 0..file.text.len(), file }
+    }
+
     /// The raw text. dbt strips white space at both ends of `raw_code`.
     pub fn text(&self) -> &str {
         self.file.text.get(self.range.clone()).unwrap_or_default()
@@ -215,6 +220,40 @@ pub struct Node {
 }
 
 impl Node {
+    /// A node of which nothing is known: the rest of a node of which little is said (`..Node::blank()`).
+    pub fn blank() -> Self {
+        Self {
+            id: NodeId::from(""),
+            resource_type: ResourceType::Analysis,
+            name: String::new(),
+            package: String::new(),
+            path: String::new(),
+            original_path: String::new(),
+            fqn: Vec::new(),
+            language: Language::Sql,
+            template: Template::whole(SourceFile::new("", "")),
+            checksum: Checksum::default(),
+            relation: Relation::default(),
+            alias: String::new(),
+            relation_name: None,
+            config: Config::default(),
+            unrendered_config: Dict::new(),
+            config_call: Dict::new(),
+            description: String::new(),
+            doc_blocks: Vec::new(),
+            columns: IndexMap::new(),
+            patch: None,
+            refs: Vec::new(),
+            sources: Vec::new(),
+            metrics: Vec::new(),
+            functions: Vec::new(),
+            depends_on: Vec::new(),
+            depends_on_macros: Vec::new(),
+            created_at: 0.0,
+            detail: Detail::Analysis,
+        }
+    }
+
     /// The generic test's arguments, if this is a generic test.
     pub fn generic_test(&self) -> Option<&GenericTest> {
         match &self.detail {

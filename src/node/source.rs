@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::base::{Dict, NodeId, Relation, Value};
-use crate::diag::Span;
+use crate::diag::{SourceFile, Span};
 
 use super::{Column, Config};
 
@@ -69,6 +69,40 @@ pub struct Source {
 }
 
 impl Source {
+    /// A source of which nothing is known: the rest of a source of which little is said (`..Source::blank()`).
+    pub fn blank() -> Self {
+        Self {
+            id: NodeId::from(""),
+            source_name: String::new(),
+            name: String::new(),
+            package: String::new(),
+            original_path: String::new(),
+            fqn: Vec::new(),
+            relation: Relation::default(),
+            relation_name: String::new(),
+            reader: None,
+            unrendered_database: None,
+            unrendered_schema: None,
+            patch_path: None,
+            quoting: Dict::new(),
+            source_description: String::new(),
+            description: String::new(),
+            loader: String::new(),
+            config: Config::default(),
+            meta: Dict::new(),
+            source_meta: Dict::new(),
+            tags: Vec::new(),
+            columns: IndexMap::new(),
+            freshness: Value::Null,
+            loaded_at_field: None,
+            loaded_at_query: None,
+            external: Value::Null,
+            unrendered_config: Dict::new(),
+            doc_blocks: Vec::new(),
+            span: Span::file_start(&SourceFile::new("", "")),
+        }
+    }
+
     /// Whether a threshold is set, so that the table's freshness can be judged.
     pub fn has_freshness(&self) -> bool {
         let set = |key| {

@@ -167,14 +167,10 @@ impl<'a> Listed<'a> {
 mod tests {
     use std::sync::Arc;
 
-    use indexmap::IndexMap;
-
     use super::*;
-    use crate::base::Relation;
+
     use crate::diag::{SourceFile, Span};
-    use crate::node::{
-        Checksum, Config, Detail, Fixture, FixtureFormat, Language, ModelDetail, ResourceType, Template,
-    };
+    use crate::node::{Checksum, Config, Detail, Fixture, FixtureFormat, ModelDetail, ResourceType, Template};
 
     fn words(text: &str) -> Vec<String> {
         text.split('.').map(str::to_owned).collect()
@@ -190,27 +186,12 @@ mod tests {
             path: "staging/orders.sql".into(),
             original_path: "models/staging/orders.sql".into(),
             fqn: words(fqn),
-            language: Language::Sql,
             template: Template { file, range: 0..8 },
-            checksum: Checksum::default(),
-            relation: Relation::default(),
             alias: "orders".into(),
-            relation_name: None,
             config: Config(Dict::from([("materialized".to_owned(), "view".into())])),
-            unrendered_config: Dict::new(),
-            config_call: Dict::new(),
-            description: String::new(),
-            doc_blocks: Vec::new(),
-            columns: IndexMap::new(),
-            patch: None,
-            refs: Vec::new(),
-            sources: Vec::new(),
-            metrics: Vec::new(),
-            functions: Vec::new(),
             depends_on: vec![NodeId::from("source.shop.raw.orders")],
-            depends_on_macros: Vec::new(),
-            created_at: 0.0,
             detail: Detail::Model(ModelDetail { version, ..ModelDetail::default() }),
+            ..Node::blank()
         })
     }
 
@@ -222,28 +203,8 @@ mod tests {
             package: "shop".into(),
             original_path: "models/raw.yml".into(),
             fqn: words("shop.raw.orders"),
-            relation: Relation::default(),
-            relation_name: String::new(),
-            reader: None,
-            unrendered_database: None,
-            unrendered_schema: None,
-            patch_path: None,
-            quoting: Dict::new(),
-            source_description: String::new(),
-            description: String::new(),
-            loader: String::new(),
-            config: Config::default(),
-            meta: Dict::new(),
-            source_meta: Dict::new(),
-            tags: Vec::new(),
-            columns: IndexMap::new(),
-            freshness: Value::Null,
-            loaded_at_field: None,
-            loaded_at_query: None,
-            external: Value::Null,
-            unrendered_config: Dict::new(),
-            doc_blocks: Vec::new(),
             span: span.clone(),
+            ..Source::blank()
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::base::{Dict, NodeId, Relation, Value};
+use crate::base::{Dict, NodeId, Value};
 use crate::diag::{SourceFile, Span};
 use crate::node::{
-    Checksum, Config, Detail, Exposure, Fixture, FixtureFormat, GenericTest, Language, ModelDetail, Node, Patch,
-    Project, ResourceType, Semantic, Source, Template, UnitTest,
+    Checksum, Config, Detail, Exposure, Fixture, FixtureFormat, GenericTest, ModelDetail, Node, Patch, Project,
+    ResourceType, Semantic, Source, Template, UnitTest,
 };
 
 /// Adds members to a project, the root package `shop`.
@@ -43,7 +43,6 @@ impl Builder {
         let refs: String =
             parents.iter().map(|p| format!("{{{{ ref('{}') }}}} ", p.rsplit('.').next().unwrap_or(p))).collect();
         let file = SourceFile::new(path, format!("select * from {refs}"));
-        let range = 0..file.text.len();
         let node = Node {
             id: id.clone(),
             resource_type: kind,
@@ -52,27 +51,11 @@ impl Builder {
             path: path.into(),
             original_path: path.into(),
             fqn,
-            language: Language::Sql,
-            template: Template { file, range },
-            checksum: Checksum::default(),
-            relation: Relation::default(),
+            template: Template::whole(file),
             alias: name,
-            relation_name: None,
-            config: Config::default(),
-            unrendered_config: Dict::new(),
-            config_call: Dict::new(),
-            description: String::new(),
-            doc_blocks: Vec::new(),
-            columns: indexmap::IndexMap::new(),
-            patch: None,
-            refs: Vec::new(),
-            sources: Vec::new(),
-            metrics: Vec::new(),
-            functions: Vec::new(),
             depends_on: ids(parents),
-            depends_on_macros: Vec::new(),
-            created_at: 0.0,
             detail,
+            ..Node::blank()
         };
         let slot = self.project.nodes.entry(id).or_insert_with(|| Arc::new(node));
         Arc::make_mut(slot)
@@ -141,28 +124,9 @@ impl Builder {
             package: "shop".into(),
             original_path: "models/staging/properties.yml".into(),
             fqn,
-            relation: Relation::default(),
-            relation_name: String::new(),
-            reader: None,
-            unrendered_database: None,
-            unrendered_schema: None,
-            patch_path: None,
-            quoting: Dict::new(),
-            source_description: String::new(),
-            description: String::new(),
-            loader: String::new(),
-            config: Config::default(),
-            meta: Dict::new(),
-            source_meta: Dict::new(),
             tags: tags.iter().map(|t| (*t).to_owned()).collect(),
-            columns: indexmap::IndexMap::new(),
-            freshness: Value::Null,
-            loaded_at_field: None,
-            loaded_at_query: None,
-            external: Value::Null,
-            unrendered_config: Dict::new(),
-            doc_blocks: Vec::new(),
             span: no_span(),
+            ..Source::blank()
         };
         Arc::make_mut(self.project.sources.entry(id).or_insert_with(|| Arc::new(made)))
     }

@@ -7,24 +7,10 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray, TimestampM
 use datafusion::arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 
+use crate::base::calendar::{DAYS, MONTHS};
+
 use super::parts::{self, DAY, HOUR, MINUTE, SECOND};
 use super::scalar::{fail, text};
-
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// One piece of a format: plain text or a code, with `-` for "not padded".
 enum Piece {

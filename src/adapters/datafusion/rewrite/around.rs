@@ -1,11 +1,49 @@
-//! What WITH names around a SELECT that a walk has come to. In: the queries that the walk enters and leaves. Out: the WITHs, each
-//! with the names that are known at the place alone, so that they can stand in front of another query.
+//! What WITH names around a SELECT. In: a statement, and which SELECT is looked for. Out: the SELECT and the WITHs, each with the
+//! names that are known at the place alone, so that they can stand in front of another query.
 
-use datafusion::sql::sqlparser::ast::{Query, SetExpr, With};
+use std::ops::ControlFlow;
+
+use datafusion::sql::parser::Statement as Parsed;
+use datafusion::sql::sqlparser::ast::{Query, Select, SetExpr, Visitor, With};
+
+/// The innermost SELECT of a kind, and what WITH names around it.
+pub(super) fn innermost(statement: &Parsed, wanted: impl Fn(&Select) -> bool) -> Option<(Select, Vec<With>)> {
+    let mut finding = Finding { wanted, around: Around::default(), found: None };
+    let _ = super::aliases::visit(statement, &mut finding);
+    finding.found
+}
+
+struct Finding<F> {
+    wanted: F,
+    around: Around,
+    found: Option<(Select, Vec<With>)>,
+}
+
+impl<F: Fn(&Select) -> bool> Visitor for Finding<F> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.around.enter(query);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+        self.around.leave();
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        if (self.wanted)(select) {
+            self.found = Some((select.clone(), self.around.withs()));
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}
 
 /// The queries around, the outermost first.
 #[derive(Default)]
-pub(super) struct Around {
+struct Around {
     frames: Vec<Frame>,
 }
 
@@ -16,11 +54,11 @@ struct Frame {
 }
 
 impl Around {
-    pub(super) fn enter(&mut self, query: &Query) {
+    fn enter(&mut self, query: &Query) {
         self.frames.push(Frame { with: query.with.clone(), done: 0 });
     }
 
-    pub(super) fn leave(&mut self) {
+    fn leave(&mut self) {
         self.frames.pop();
         // The names of WITH are walked before all other queries inside.
         if let Some(Frame { with: Some(with), done }) = self.frames.last_mut()
@@ -30,7 +68,7 @@ impl Around {
         }
     }
 
-    pub(super) fn withs(&self) -> Vec<With> {
+    fn withs(&self) -> Vec<With> {
         self.frames.iter().filter_map(Frame::known).collect()
     }
 }

@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use fancy_regex::Regex;
 
-use super::around::Around;
+use super::around;
 use super::refusal::Refusal;
 
 /// How many SELECTs are written out before giving up.
@@ -22,9 +22,10 @@ const ROUNDS: usize = 100;
 /// Writes out what needs the columns' names.
 pub(super) async fn expand(state: &SessionState, statement: &mut Parsed) -> Result<()> {
     for _ in 0..ROUNDS {
-        let mut finding = Finding::default();
-        let _ = super::aliases::visit(statement, &mut finding);
-        let Some((select, withs)) = finding.found else { return Ok(()) };
+        let Some((select, withs)) = around::innermost(statement, |select| select.projection.iter().any(needs_columns))
+        else {
+            return Ok(());
+        };
         let mut items = Vec::new();
         for item in &select.projection {
             if !needs_columns(item) {
@@ -77,36 +78,7 @@ fn is_columns(function: &Function) -> bool {
     function.name.0.len() == 1 && function.name.to_string().eq_ignore_ascii_case("columns")
 }
 
-/// The innermost SELECT that needs columns, and what WITH names around it.
-#[derive(Default)]
-struct Finding {
-    around: Around,
-    found: Option<(Select, Vec<With>)>,
-}
-
-impl Visitor for Finding {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        self.around.enter(query);
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
-        self.around.leave();
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        if select.projection.iter().any(needs_columns) {
-            self.found = Some((select.clone(), self.around.withs()));
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Replaces the list of the SELECT that [`Finding`] finds.
+/// Replaces the list of the SELECT that [`around::innermost`] finds.
 struct Writing {
     items: Option<Vec<SelectItem>>,
 }

@@ -15,11 +15,11 @@ use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, OneOrManyWithParens, OrderBy,
     OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, TableAlias, TableFactor, TableWithJoins, VisitMut,
-    Visitor, VisitorMut, WildcardAdditionalOptions, With,
+    VisitorMut, WildcardAdditionalOptions, With,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
-use super::around::Around;
+use super::around;
 use super::refusal::Refusal;
 use super::stars::{columns, external};
 
@@ -28,45 +28,16 @@ const WAY_OUT: &str = "write the condition with ON, and coalesce(a.k, b.k) where
 /// Writes out all joins by name.
 pub(super) async fn expand(state: &SessionState, statement: &mut Parsed) -> Result<()> {
     loop {
-        let mut finding = Finding::default();
-        let _ = super::aliases::visit(statement, &mut finding);
-        let Some((mut select, withs)) = finding.found else { return Ok(()) };
+        let Some((mut select, withs)) = around::innermost(statement, |select| select.from.iter().any(merges)) else {
+            return Ok(());
+        };
         let keys = Box::pin(written_out(state, &mut select, &withs)).await?;
         let mut writing = Writing { written: Some(select), keys, depth: 0, below: None };
         let _ = super::aliases::visit_mut(statement, &mut writing);
     }
 }
 
-/// The innermost SELECT with a join by name, and what WITH names around it.
-#[derive(Default)]
-struct Finding {
-    around: Around,
-    found: Option<(Select, Vec<With>)>,
-}
-
-impl Visitor for Finding {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        self.around.enter(query);
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
-        self.around.leave();
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        if select.from.iter().any(merges) {
-            self.found = Some((select.clone(), self.around.withs()));
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Replaces the SELECT that [`Finding`] finds, and the keys in the order of its query.
+/// Replaces the SELECT that [`around::innermost`] finds, and the keys in the order of its query.
 struct Writing {
     written: Option<Select>,
     keys: Keys,

@@ -4,6 +4,8 @@
 use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
+use crate::base::calendar::{DAYS, MONTHS};
+
 const DAY: i64 = 86_400_000_000;
 
 /// Whether a timestamp is `infinity` or `-infinity`: no arithmetic moves it.
@@ -256,21 +258,6 @@ pub(super) fn last_day(micros: i64) -> i64 {
 
 /// English names, as DuckDB has them.
 pub(super) fn name(part: Part, micros: i64) -> &'static str {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
     let number = number(part, micros);
     match part {
         Part::Month => MONTHS[(number - 1).rem_euclid(12) as usize],

@@ -6,33 +6,9 @@ use std::fmt::Write as _;
 
 use chrono::{Datelike, Timelike};
 
+use crate::base::calendar::{DAYS, MONTHS};
+
 use super::{PyDateTime, time};
-
-const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
-/// The names of the days, Monday first.
-pub(super) fn days() -> &'static [&'static str; 7] {
-    &DAYS
-}
-
-/// The names of the months.
-pub(super) fn months() -> &'static [&'static str; 12] {
-    &MONTHS
-}
 
 /// How a number is padded, and whether text is raised; the flags `-`, `_`, `0`, `^`, `#` ask for another way.
 struct Flags {
@@ -90,7 +66,7 @@ fn code_text(moment: &PyDateTime, code: char, flags: &Flags) -> Option<String> {
     let two = |value: u32| number(value.into(), 2, '0', flags);
     let spaced = |value: u32| number(value.into(), 2, '_', flags);
     let hour12 = if clock.hour() % 12 == 0 { 12 } else { clock.hour() % 12 };
-    let day_name = DAYS[date.weekday().num_days_from_monday() as usize];
+    let day_name = DAYS[date.weekday().num_days_from_sunday() as usize];
     let month_name = MONTHS[date.month0() as usize];
     let half = if clock.hour() < 12 { "AM" } else { "PM" };
     Some(match code {

@@ -5,8 +5,8 @@
 use chrono::{Duration, NaiveDate};
 use minijinja::Error;
 
-use super::strftime::{days, months};
 use super::{PyDateTime, Zone, date, time};
+use crate::base::calendar::{DAYS, MONTHS};
 use crate::jinja::values::{string_repr, value_error};
 
 /// What has been read so far.
@@ -91,10 +91,10 @@ fn read_code<'t>(text: &'t str, code: char, read: &mut Read) -> Option<&'t str> 
             (read.micros, rest) = (micros * 10i64.pow(6 - read_digits), after);
         }
         'b' | 'h' | 'B' => {
-            let (month, after) = name(text, months(), code == 'B')?;
+            let (month, after) = name(text, &MONTHS, code == 'B')?;
             (read.month, rest) = (Some(month + 1), after);
         }
-        'a' | 'A' => rest = name(text, days(), code == 'A')?.1,
+        'a' | 'A' => rest = name(text, &DAYS, code == 'A')?.1,
         'p' => {
             let (half, after) = name(text, &["AM", "PM"], true)?;
             (read.afternoon, rest) = (Some(half == 1), after);
