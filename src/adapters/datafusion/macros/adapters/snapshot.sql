@@ -1,9 +1,22 @@
-{#- Closing versions and adding versions are two statements and one commit: both happen in the transaction of the snapshot. -#}
+{#-
+  Closing versions and adding versions are two statements and one commit: both happen in the transaction of the snapshot.
+  Times get the type that they have in the table: where rows of the source tell dates, the moment at which one vanished is a date.
+-#}
 {% macro datafusion__snapshot_merge_sql(target, source, insert_cols) -%}
     {%- set columns = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
+    {%- set times = {} -%}
+    {%- for column in adapter.get_columns_in_relation(target)
+        if column.name in [columns.dbt_valid_from, columns.dbt_valid_to, columns.dbt_updated_at] -%}
+        {%- do times.update({column.name: column.dtype}) -%}
+    {%- endfor -%}
+    {%- set inserted = [] -%}
+    {%- for name in insert_cols -%}
+        {%- set type = times[name | replace('"', '')] -%}
+        {%- do inserted.append('cast(' ~ name ~ ' as ' ~ type ~ ') as ' ~ name if type else name) -%}
+    {%- endfor -%}
     merge into {{ target }} as DBT_INTERNAL_DEST
     using (
-        select {{ columns.dbt_scd_id }}, {{ columns.dbt_valid_to }}
+        select {{ columns.dbt_scd_id }}, cast({{ columns.dbt_valid_to }} as {{ times[columns.dbt_valid_to] }}) as {{ columns.dbt_valid_to }}
         from {{ source }}
         where dbt_change_type in ('update', 'delete')
     ) as DBT_INTERNAL_SOURCE
@@ -12,7 +25,7 @@
     when matched then update set {{ columns.dbt_valid_to }} = DBT_INTERNAL_SOURCE.{{ columns.dbt_valid_to }};
 
     insert into {{ target }} ({{ insert_cols | join(', ') }})
-    select {{ insert_cols | join(', ') }}
+    select {{ inserted | join(', ') }}
     from {{ source }}
     where dbt_change_type = 'insert';
 {%- endmacro %}
