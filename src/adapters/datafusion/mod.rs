@@ -3,7 +3,8 @@
 //! A lake is a folder (or a prefix of an object store) with one Delta table a relation and a versioned catalog that says which
 //! version of which table is current. This adapter makes a transactional SQL database of it.
 //!
-//! * [`settings`]: profile options -> where the lake is; [`store`]: its storage; [`session`], [`cooperative`]: DataFusion itself
+//! * [`settings`]: profile options -> where the lake is; [`store`]: its storage; [`session`], [`optimizer`], [`cooperative`]: DataFusion
+//!   itself
 //! * [`rewrite`], [`functions`]: what users write daily and the engine's SQL lacks
 //! * [`delta`]: one table: staged writes, squashed into one commit
 //! * [`catalog`]: which relations there are, at which version; what is published at once; [`lease`]: who works on what
@@ -25,6 +26,7 @@ mod instance;
 mod interchange;
 mod inventory;
 mod lease;
+mod optimizer;
 mod rewrite;
 mod seeds;
 mod session;

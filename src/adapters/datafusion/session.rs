@@ -20,7 +20,7 @@ use url::Url;
 
 use super::cooperative::Cooperative;
 use super::settings::{Place, Settings};
-use super::{errors, functions};
+use super::{errors, functions, optimizer};
 use crate::adapters::{AdapterError, ErrorKind};
 use crate::files::{Files, RealFiles};
 
@@ -89,6 +89,7 @@ fn session(settings: &Settings) -> Result<SessionState, AdapterError> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_query_planner(DeltaPlanner::new())
+        .with_optimizer_rules(optimizer::rules())
         .with_physical_optimizer_rule(Arc::new(Cooperative));
     Ok(functions::install(builder).build())
 }

@@ -302,3 +302,18 @@ fn rows_and_csv_files_are_loaded() {
     assert_eq!(error.kind, ErrorKind::Conversion, "{}", error.message);
     assert_eq!(rows(&mut c, "select count(*) from t"), "4");
 }
+
+#[test]
+fn sums_beside_distinct_counts_keep_their_digits() {
+    let lake = Lake::new();
+    let mut c = lake.connect();
+    run(&mut c, "create table t as select i % 3 as k, cast(i as decimal(16,2)) as d, i as n from range(9) as s(i)");
+    run(&mut c, "create table u as select k, count(distinct n) as m, sum(d) as d, sum(n) as n from t group by k");
+    let joined = "create table v as with s as (select k, count(distinct n) as m, sum(d) as d from t group by 1) \
+                  select t.k, s.m, s.d from t left join s on t.k = s.k where t.n < 3";
+    run(&mut c, joined);
+    assert_eq!(rows(&mut c, "select k, m, d from v order by k"), "0 3 9.00, 1 3 12.00, 2 3 15.00");
+    let columns = c.columns(&Relation::new("lake", "main", "u")).expect("columns");
+    let types: Vec<_> = columns.iter().map(|c| c.data_type.as_str()).collect();
+    assert_eq!(types, ["bigint", "bigint", "decimal(26,2)", "bigint"]);
+}
