@@ -9,11 +9,11 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::functions::expr_fn::round;
-use datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
+use datafusion::logical_expr::expr::{Between, Cast, InList, ScalarFunction, TryCast};
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, cast};
 
 use super::operators::own_text;
 use super::scalar::{Kind, Scalar, text};
@@ -50,6 +50,11 @@ fn whole(args: &[ArrayRef], lenient: bool) -> Result<ArrayRef> {
     Ok(Arc::new(read.collect::<Result<Int64Array>>()?))
 }
 
+fn compares(op: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+}
+
 /// The rewrite of casts in bound plans.
 #[derive(Debug)]
 pub(super) struct Casts {
@@ -58,12 +63,18 @@ pub(super) struct Casts {
 
 impl Casts {
     pub(super) fn new(functions: &[Arc<ScalarUDF>]) -> Self {
-        const NEEDED: [&str; 7] = [
+        const NEEDED: [&str; 13] = [
             "checked_plus",
             "checked_minus",
             "checked_times",
             "whole_of_text",
             "try_whole_of_text",
+            "moment_of_text",
+            "try_moment_of_text",
+            "instant_of_text",
+            "try_instant_of_text",
+            "day_of_text",
+            "try_day_of_text",
             "to_text",
             "rounded_half_even",
         ];
@@ -91,7 +102,31 @@ impl Casts {
         if is_text(to) && own_text(from) {
             return self.call("to_text", given.clone());
         }
+        if is_text(from) && matches!(to, DataType::Date32 | DataType::Timestamp(..)) {
+            let name = match (to, lenient) {
+                (DataType::Date32, false) => "day_of_text",
+                (DataType::Date32, true) => "try_day_of_text",
+                (DataType::Timestamp(_, Some(_)), false) => "instant_of_text",
+                (DataType::Timestamp(_, Some(_)), true) => "try_instant_of_text",
+                (_, false) => "moment_of_text",
+                (_, true) => "try_moment_of_text",
+            };
+            return self.call(name, given.clone());
+        }
         None
+    }
+
+    /// Text that is compared with a date or a timestamp is read as such; the engine would read fewer forms of it.
+    fn compared(&self, side: Expr, other: &Expr, schema: &DFSchema) -> Transformed<Expr> {
+        let Expr::Literal(ScalarValue::Utf8(Some(_)), _) = &side else { return Transformed::no(side) };
+        let read =
+            other.get_type(schema).ok().and_then(|t| Some((self.operand(&side, &DataType::Utf8, &t, false)?, t)));
+        match read {
+            Some((read, to)) if matches!(to, DataType::Date32 | DataType::Timestamp(..)) => {
+                Transformed::yes(cast(read, to))
+            }
+            _ => Transformed::no(side),
+        }
     }
 }
 
@@ -151,6 +186,25 @@ impl FunctionRewrite for Casts {
                     return Ok(Transformed::yes(call.call(vec![*left, *right])));
                 }
                 Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(op) => {
+                let (a, b) = (self.compared(*left.clone(), &right, schema), self.compared(*right, &left, schema));
+                let transformed = a.transformed || b.transformed;
+                let expr = Expr::BinaryExpr(BinaryExpr { left: Box::new(a.data), op, right: Box::new(b.data) });
+                Ok(if transformed { Transformed::yes(expr) } else { Transformed::no(expr) })
+            }
+            Expr::Between(Between { expr, negated, low, high }) => {
+                let (a, b) = (self.compared(*low, &expr, schema), self.compared(*high, &expr, schema));
+                let transformed = a.transformed || b.transformed;
+                let expr = Expr::Between(Between { expr, negated, low: Box::new(a.data), high: Box::new(b.data) });
+                Ok(if transformed { Transformed::yes(expr) } else { Transformed::no(expr) })
+            }
+            Expr::InList(InList { expr, list, negated }) => {
+                let list: Vec<_> = list.into_iter().map(|item| self.compared(item, &expr, schema)).collect();
+                let transformed = list.iter().any(|item| item.transformed);
+                let list = list.into_iter().map(|item| item.data).collect();
+                let expr = Expr::InList(InList { expr, list, negated });
+                Ok(if transformed { Transformed::yes(expr) } else { Transformed::no(expr) })
             }
             other => Ok(Transformed::no(other)),
         }

@@ -5,8 +5,10 @@
 //! it: the dialect, decimals for `1.1`, nulls last, spans in errors. SQL goes through `super::rewrite` first.
 //!
 //! * [`scalar`]: the shape of all scalar functions; [`aggregates`]: that of aggregates
-//! * [`dates`], [`parts`], [`strftime`], [`strings`], [`regex`], [`printf`], [`json`], [`lists`], [`numbers`]: the functions
-//! * [`operators`]: `/`, `//`, dates and intervals, `->`; [`types`]: names of types; [`casts`]: rounding and writing
+//! * [`dates`], [`parts`], [`strftime`], [`strings`], [`regex`], [`printf`], [`json`], [`lists`], [`numbers`], [`first_of`]: the
+//!   functions
+//! * [`operators`]: `/`, `//`, dates and intervals, `->`; [`types`]: names of types; [`casts`], [`moments`]: rounding,
+//!   writing and reading
 //! * [`display`]: values as text
 //!
 //! What each gives is held against DuckDB's own values in `tests/values.txt`.
@@ -15,8 +17,10 @@ mod aggregates;
 mod casts;
 mod dates;
 mod display;
+mod first_of;
 mod json;
 mod lists;
+mod moments;
 mod numbers;
 mod operators;
 mod parts;
@@ -64,5 +68,7 @@ fn scalars() -> Vec<Arc<ScalarUDF>> {
     all.extend(lists::functions());
     all.extend(numbers::functions());
     all.extend(casts::functions());
+    all.extend(first_of::functions());
+    all.extend(moments::functions());
     all
 }
