@@ -8,6 +8,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, AsArray, StringArray};
 use datafusion::arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 /// What an argument may be, and what the implementation gets.
@@ -256,6 +257,13 @@ impl ScalarUDFImpl for Scalar {
             Gives::Element(at) => Ok(element(&types[*at])),
             Gives::Of(work_out) => work_out(&types),
         }
+    }
+
+    /// Any value of the type. Without the type, functions of the engine that ask for the range of an argument, such as `abs`, have no
+    /// order, not even that of rows that were sorted by them.
+    fn evaluate_bounds(&self, input: &[&Interval]) -> Result<Interval> {
+        let types: Vec<DataType> = input.iter().map(|range| range.data_type()).collect();
+        Interval::make_unbounded(&self.return_type(&types).unwrap_or(DataType::Null))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -317,3 +317,13 @@ fn sums_beside_distinct_counts_keep_their_digits() {
     let types: Vec<_> = columns.iter().map(|c| c.data_type.as_str()).collect();
     assert_eq!(types, ["bigint", "bigint", "decimal(26,2)", "bigint"]);
 }
+
+#[test]
+fn rows_are_sorted_by_functions_of_functions() {
+    let lake = Lake::new();
+    let mut c = lake.connect();
+    run(&mut c, "create table t as select i, i % 2 as k, date '2024-01-04' as d from range(5) as s(i)");
+    let sql = "select i, rank() over (partition by k order by abs(date_diff('day', d, date '2024-01-01' + i))) from t \
+               order by abs(i - 3), i";
+    assert_eq!(rows(&mut c, sql), "3 1, 2 1, 4 1, 1 2, 0 3");
+}
