@@ -80,6 +80,8 @@ pub struct AdapterError {
     pub sql: Option<String>,
     /// The way out, where the engine's side knows one.
     pub help: Option<String>,
+    /// The option of the profile that it is about: `path`, `attach.0`.
+    pub option: Option<String>,
 }
 
 impl AdapterError {
@@ -93,6 +95,7 @@ impl AdapterError {
             candidates: Vec::new(),
             sql: None,
             help: None,
+            option: None,
         }
     }
 
@@ -107,6 +110,13 @@ impl AdapterError {
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The same error as one about an option of the profile.
+    #[must_use]
+    pub fn about_option(mut self, option: impl Into<String>) -> Self {
+        self.option = Some(option.into());
         self
     }
 

@@ -45,7 +45,8 @@ pub fn open(options: &Dict, base_dir: &Path) -> Result<Arc<dyn Adapter>, Adapter
         Some(other) => Err(AdapterError::new(
             ErrorKind::Unsupported,
             format!("no adapter of type `{other}` here; there is: {}", TYPES.join(", ")),
-        )),
+        )
+        .about_option("type")),
         None => Err(AdapterError::new(ErrorKind::Settings, "the target has no `type`")),
     }
 }

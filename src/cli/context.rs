@@ -12,6 +12,7 @@ use crate::execute::event::{Event, EventSink, NoteLevel};
 use crate::files::{Env, Files};
 use crate::load::{Profile, RootConfig, YamlRenderer, load_root};
 
+use super::judge::Judge;
 use super::settings::Settings;
 
 /// The exit code: 0 for success, 1 for failed work, 2 for what cannot be worked on at all.
@@ -29,6 +30,8 @@ pub struct CommandContext<'a> {
     pub renderer: &'a dyn YamlRenderer,
     /// Who tells the user.
     pub events: &'a dyn EventSink,
+    /// Who says what becomes of problems.
+    pub judge: &'a Judge,
 }
 
 impl CommandContext<'_> {
@@ -44,8 +47,12 @@ impl CommandContext<'_> {
 
     /// Tells all problems; whether one of them is an error.
     pub fn tell(&self, problems: &Diagnostics) -> bool {
-        problems.iter().for_each(|problem| self.events.emit(&Event::Problem(problem)));
-        problems.has_errors()
+        let mut stop = false;
+        for problem in problems.iter().filter_map(|problem| self.judge.judge(problem.clone())) {
+            stop |= problem.is_error();
+            self.events.emit(&Event::Problem(&problem));
+        }
+        stop
     }
 
     /// dbt_project.yml and the profile; none, and the problems told, if they cannot be used.
@@ -72,7 +79,10 @@ pub fn open_adapter(profile: &Profile, project_dir: &Path, env: &Env) -> Result<
         options.insert("python".to_owned(), python.into());
     }
     options.insert("type".to_owned(), Value::from(profile.adapter_type.as_str()));
-    adapters::open(&options, project_dir).map_err(|e| adapter_problem(&e).at(profile.span.clone()))
+    adapters::open(&options, project_dir).map_err(|e| {
+        let place = e.option.as_deref().map_or_else(|| profile.span.clone(), |option| profile.place(option));
+        adapter_problem(&e).at(place)
+    })
 }
 
 /// An engine's refusal that belongs to no node.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::base::NodeId;
-use crate::diag::{Diagnostic, WarningPolicy};
+use crate::diag::Diagnostic;
 use crate::execute::event::{Event, EventSink};
 use crate::jinja::context::host::LogSink;
+
+use super::judge::Judge;
 
 /// Passes messages to the stream of events.
 pub struct EventLog {
@@ -14,7 +16,7 @@ pub struct EventLog {
     /// Whether `print()` is shown (`--print`).
     pub print: bool,
     /// What happens to warnings.
-    pub warnings: Arc<WarningPolicy>,
+    pub judge: Arc<Judge>,
 }
 
 impl LogSink for EventLog {
@@ -29,7 +31,7 @@ impl LogSink for EventLog {
     }
 
     fn warn(&self, warning: Diagnostic) -> Result<(), Diagnostic> {
-        match self.warnings.judge(warning) {
+        match self.judge.judge(warning) {
             Some(problem) if problem.is_error() => return Err(problem),
             Some(warning) => self.sink.emit(&Event::Problem(&warning)),
             None => {}

@@ -11,13 +11,16 @@ mod column_facts;
 mod commands;
 mod context;
 mod earlier;
+mod engine_names;
 mod event_time;
 mod former;
 mod inspect;
 mod json_text;
+mod judge;
 mod lock_wait;
 mod log;
 mod plan_facts;
+mod profile_places;
 mod project_facts;
 mod publish;
 mod query_comment;
@@ -46,6 +49,7 @@ use crate::report::{FileLog, RenderStyle, Reporter, Shared, Streams, render_diag
 use args::{Request, Which};
 use context::{CommandContext, CommandResult};
 use earlier::EarlierSettings;
+use judge::Judge;
 use session::{Inputs, ProjectYaml, Session, Stop, tell};
 use settings::{Settings, SettingsError};
 
@@ -127,9 +131,9 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
         invocation: settings.invocation_line(),
         settings: &args,
     });
-    let warnings = Arc::new(settings.warning_policy());
+    let judge = Arc::new(Judge::new(settings.warning_policy(), settings.bool("show_all_deprecations")));
     let print = settings.bool("print");
-    let log = Arc::new(log::EventLog { sink: Arc::clone(&sink), print, warnings: Arc::clone(&warnings) });
+    let log = Arc::new(log::EventLog { sink: Arc::clone(&sink), print, judge: Arc::clone(&judge) });
     let cancel = Arc::new(CancelFlag::new());
     let on_signal = Arc::clone(&cancel);
     // Without a handler Ctrl-C still ends the process, only less tidily.
@@ -144,7 +148,7 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
         files,
         invocation_id,
         started_at: clock.now(),
-        warnings,
+        judge: Arc::clone(&judge),
         empty: settings.bool("empty"),
         sample: settings.sample(),
         as_of: settings.as_of("as_of"),
@@ -164,6 +168,7 @@ fn command(settings: &Settings, env: Arc<Env>, files: Arc<dyn Files>) -> u8 {
         sink.emit(&Event::Problem(&problem));
         EXIT_TROUBLE
     });
+    let code = if judge.sum_up(&*sink) { code.max(1) } else { code };
     sink.emit(&Event::CommandFinished {
         command: settings.which.words(),
         success: code == 0,
@@ -225,7 +230,8 @@ fn reporter(
 fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
     let renderer = ProjectYaml::new(&inputs);
     let (sink, files, env) = (Arc::clone(&inputs.sink), Arc::clone(&inputs.files), Arc::clone(&inputs.env));
-    let cx = CommandContext { settings, files, env, renderer: &renderer, events: &*sink };
+    let judge = Arc::clone(&inputs.judge);
+    let cx = CommandContext { settings, files, env, renderer: &renderer, events: &*sink, judge: &judge };
     match settings.which {
         Which::Deps => commands::deps::run(&cx),
         Which::DocsServe => commands::docs_serve::run(&cx, &inputs.cancel),
@@ -293,7 +299,7 @@ fn again_in(again: &retry::Again, inputs: Inputs) -> CommandResult {
         return Ok(0);
     }
     let retry = (settings.which != Which::RunOperation).then(|| Arc::new(again.scope.clone()));
-    let warnings = Arc::new(settings.warning_policy());
+    let judge = Arc::new(inputs.judge.under(settings.warning_policy()));
     let inputs = Inputs {
         load: settings.load_request(),
         flags: settings.flags_dict(),
@@ -301,9 +307,9 @@ fn again_in(again: &retry::Again, inputs: Inputs) -> CommandResult {
         log: Arc::new(log::EventLog {
             sink: Arc::clone(&inputs.sink),
             print: settings.bool("print"),
-            warnings: Arc::clone(&warnings),
+            judge: Arc::clone(&judge),
         }),
-        warnings,
+        judge,
         empty: settings.bool("empty"),
         sample: settings.sample(),
         as_of: settings.as_of("as_of"),

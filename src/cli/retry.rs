@@ -72,7 +72,7 @@ pub fn again(cx: &CommandContext<'_>, root: &RootConfig) -> Result<Again, Box<Di
     let scope = RetryScope { nodes, batches, started_at: run.started_at, was_killed };
     let given = given(which, &run.args, settings);
     let again = Settings::new(
-        Invocation { which, given, line: settings.invocation_line().to_owned() },
+        Invocation { which, given, line: settings.invocation_line().to_owned(), old_spellings: Vec::new() },
         cx.env.clone(),
         cx.files.as_ref(),
     )

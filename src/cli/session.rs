@@ -13,7 +13,7 @@ use crate::adapters::Adapter;
 use crate::artifacts::{Artifact, ArtifactKind, GraphSummary, Manifest, Metadata, SemanticManifest, graph_dict};
 use crate::base::{AsOf, Dict, Fingerprint, Interval, NodeId, Value};
 use crate::compile::{CompileSettings, Compiler};
-use crate::diag::{Diagnostic, Diagnostics, Warning, WarningPolicy, codes};
+use crate::diag::{Diagnostic, Diagnostics, codes};
 use crate::execute::event::{Event, EventSink};
 use crate::execute::{CancelFlag, QueryComment, Surroundings};
 use crate::files::{Env, Files};
@@ -32,7 +32,9 @@ use super::code_writer::project_files;
 use super::column_facts::Columns;
 use super::context::{adapter_problem, open_adapter};
 use super::earlier::{Earlier, EarlierSettings, deferral};
+use super::judge::Judge;
 use super::lock_wait;
+use super::profile_places::ProfilePlaces;
 use super::project_facts;
 use super::query_comment;
 use super::target_claim;
@@ -66,7 +68,7 @@ pub struct Inputs {
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// What happens to warnings.
-    pub warnings: Arc<WarningPolicy>,
+    pub judge: Arc<Judge>,
     /// `--empty`.
     pub empty: bool,
     /// `--sample`.
@@ -191,6 +193,8 @@ impl Session {
         let (tree, problems) = load::load(&inputs.load, &*inputs.files, &inputs.env, renderer);
         tell(&inputs, problems)?;
         let tree = tree.ok_or(Stop(2))?;
+        let sink = ProfilePlaces::new(Arc::clone(&inputs.sink), &tree.profile);
+        let inputs = Inputs { sink: Arc::new(sink), ..inputs };
         tell_variables(&inputs);
         if let Some(path) = &tree.profile.embedded {
             note(&inputs, &format!("No profiles.yml found: using the embedded database {path} in the project."));
@@ -417,14 +421,8 @@ impl<A: Artifact> WriteArtifact for A {
 /// Tells all problems; an error (or a warning that counts as one) stops with exit code 2, as dbt ends.
 pub fn tell(inputs: &Inputs, problems: Diagnostics) -> Step<()> {
     let mut stop = false;
-    let mut seen: HashSet<Warning> = HashSet::new();
-    for problem in problems.into_iter().filter_map(|problem| inputs.warnings.judge(problem)) {
+    for problem in problems.into_iter().filter_map(|problem| inputs.judge.judge(problem)) {
         stop |= problem.is_error();
-        // One of each kind of deprecation is enough.
-        let deprecation = problem.warning_name().filter(|w| !problem.is_error() && w.is_deprecation());
-        if problem.code == codes::DEPRECATED && deprecation.is_some_and(|warning| !seen.insert(warning)) {
-            continue;
-        }
         inputs.sink.emit(&Event::Problem(&problem));
     }
     if stop { Err(Stop(2)) } else { Ok(()) }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::base::{AsOf, BatchKey, Clock as _, Dict, Interval, SystemClock, Value};
-use crate::diag::{Diagnostic, Diagnostics, SourceFile, WarningPolicy, codes};
+use crate::diag::{self, Diagnostic, Diagnostics, SourceFile, WarningPolicy, codes};
 use crate::execute::BatchRequest;
 use crate::files::{Env, Files};
 use crate::graph::{IndirectSelection, SelectionRequest};
@@ -19,6 +19,7 @@ use crate::plan::BatchWish;
 use crate::report::{LogFormat, LogLevel, ReportSettings};
 
 use super::args::{Default, Invocation, Kind, OPTIONS, Opt, PROJECT_ONLY, Which};
+use super::engine_names;
 use super::event_time;
 use super::warnings;
 
@@ -234,7 +235,20 @@ impl Settings {
 
     /// What is wrong with the settings themselves, though they can be used.
     pub fn problems(&self) -> Diagnostics {
-        warnings::old_keys(&self.written_warn_error_options).into_iter().collect::<Vec<_>>().into()
+        let mut problems: Vec<Diagnostic> = warnings::old_keys(&self.written_warn_error_options).into_iter().collect();
+        problems.extend(self.invocation.old_spellings.iter().map(|old| {
+            Diagnostic::warning(codes::DEPRECATED, format!("`{old}` is an old spelling of `--select`"))
+                .named(diag::warnings::MODEL_PARAM_USAGE_DEPRECATION)
+                .help("write `--select` or `-s`")
+        }));
+        problems.extend(self.env.vars().filter_map(|(name, _)| engine_names::reserved(name)));
+        if let Some(path) = self.text("output").filter(|_| self.which == Which::SourceFreshness) {
+            let message = format!("`--output {path}` puts sources.json where dbt does not expect it");
+            let problem = Diagnostic::warning(codes::DEPRECATED, message)
+                .named(diag::warnings::CUSTOM_OUTPUT_PATH_IN_SOURCE_FRESHNESS_DEPRECATION);
+            problems.push(problem.fact("path", path).help("`--target-path` moves all artifacts"));
+        }
+        problems.into()
     }
 
     /// Whether somebody set the option.

@@ -30,6 +30,16 @@ impl Warning {
         self.code.starts_with('D')
     }
 
+    /// Whether it is counted for the summary at the end of a command, and told at its first occurrence alone.
+    pub fn is_summed_up(self) -> bool {
+        let alone = [
+            warnings::DEPRECATIONS_SUMMARY,
+            warnings::INTERNAL_DEPRECATION,
+            warnings::SPACES_IN_RESOURCE_NAME_DEPRECATION,
+        ];
+        self.is_deprecation() && !alone.contains(&self)
+    }
+
     /// The warning that a code of ours stands for, where nothing more exact was said.
     fn of_code(code: Code) -> Option<Self> {
         Some(match code {
@@ -44,7 +54,6 @@ impl Warning {
             codes::DEPRECATED => warnings::INTERNAL_DEPRECATION,
             codes::BATCH_INPUTS => warnings::MICROBATCH_MODEL_NO_EVENT_TIME_INPUTS,
             codes::BATCH_STRATEGY => warnings::MICROBATCH_MACRO_OUTSIDE_OF_BATCHES_DEPRECATION,
-            codes::PROJECT_KEY | codes::PROPERTIES_INVALID => warnings::CUSTOM_TOP_LEVEL_KEY_DEPRECATION,
             _ => return None,
         })
     }
@@ -75,33 +84,48 @@ macro_rules! warnings {
 }
 
 warnings! {
+    ARGUMENTS_PROPERTY_IN_GENERIC_TEST_DEPRECATION = "ArgumentsPropertyInGenericTestDeprecation" "D038";
     CONFIG_DATA_PATH_DEPRECATION = "ConfigDataPathDeprecation" "D004";
     CONFIG_SOURCE_PATH_DEPRECATION = "ConfigSourcePathDeprecation" "D003";
     CONSTRAINT_NOT_ENFORCED = "ConstraintNotEnforced" "E048";
     CONSTRAINT_NOT_SUPPORTED = "ConstraintNotSupported" "E049";
     COLLECT_FRESHNESS_RETURN_SIGNATURE = "CollectFreshnessReturnSignature" "D012";
-    CUSTOM_TOP_LEVEL_KEY_DEPRECATION = "CustomTopLevelKeyDeprecation" "D025";
+    CUSTOM_OUTPUT_PATH_IN_SOURCE_FRESHNESS_DEPRECATION = "CustomOutputPathInSourceFreshnessDeprecation" "D029";
     DEPRECATED_MODEL = "DeprecatedModel" "I065";
     DEPRECATED_REFERENCE = "DeprecatedReference" "I067";
+    DEPRECATIONS_SUMMARY = "DeprecationsSummary" "D028";
+    DUPLICATE_NAME_DISTINCT_NODE_TYPES_DEPRECATION = "DuplicateNameDistinctNodeTypesDeprecation" "D040";
     DUPLICATE_YAML_KEYS_DEPRECATION = "DuplicateYAMLKeysDeprecation" "D024";
+    ENVIRONMENT_VARIABLE_NAMESPACE_DEPRECATION = "EnvironmentVariableNamespaceDeprecation" "D036";
+    EXPOSURE_NAME_DEPRECATION = "ExposureNameDeprecation" "D007";
     FRESHNESS_CONFIG_PROBLEM = "FreshnessConfigProblem" "I073";
     INTERNAL_DEPRECATION = "InternalDeprecation" "D008";
     INVALID_MACRO_ANNOTATION = "InvalidMacroAnnotation" "I076";
     JINJA_LOG_WARNING = "JinjaLogWarning" "I061";
     LOG_TEST_RESULT = "LogTestResult" "Q007";
+    METRIC_CUMULATIVE_PARAMS_DEPRECATION = "MFCumulativeTypeParamsDeprecation" "D019";
     MICROBATCH_MACRO_OUTSIDE_OF_BATCHES_DEPRECATION = "MicrobatchMacroOutsideOfBatchesDeprecation" "D020";
     MICROBATCH_MODEL_NO_EVENT_TIME_INPUTS = "MicrobatchModelNoEventTimeInputs" "I074";
+    MISSING_ARGUMENTS_PROPERTY_IN_GENERIC_TEST_DEPRECATION = "MissingArgumentsPropertyInGenericTestDeprecation" "D039";
+    MODEL_PARAM_USAGE_DEPRECATION = "ModelParamUsageDeprecation" "D032";
+    MODULES_ITERTOOLS_USAGE_DEPRECATION = "ModulesItertoolsUsageDeprecation" "D034";
     NODE_NOT_FOUND_OR_DISABLED = "NodeNotFoundOrDisabled" "I060";
     NOTHING_TO_DO = "NothingToDo" "Q035";
     NO_NODES_FOR_SELECTION_CRITERIA = "NoNodesForSelectionCriteria" "M030";
     NO_NODES_SELECTED = "NoNodesSelected" "Q038";
     NO_NODE_FOR_YAML_KEY = "NoNodeForYamlKey" "I058";
+    PACKAGE_INSTALL_PATH_DEPRECATION = "PackageInstallPathDeprecation" "D002";
     PACKAGE_NODE_DEPENDS_ON_ROOT_PROJECT_NODE = "PackageNodeDependsOnRootProjectNode" "I077";
+    PACKAGE_REDIRECT_DEPRECATION = "PackageRedirectDeprecation" "D001";
     PROJECT_FLAGS_MOVED_DEPRECATION = "ProjectFlagsMovedDeprecation" "D013";
+    PROPERTY_MOVED_TO_CONFIG_DEPRECATION = "PropertyMovedToConfigDeprecation" "D030";
     RESOURCE_NAMES_WITH_SPACES_DEPRECATION = "ResourceNamesWithSpacesDeprecation" "D015";
     SNAPSHOT_TIMESTAMP_WARNING = "SnapshotTimestampWarning" "Q043";
+    SOURCE_FRESHNESS_PROJECT_HOOKS_NOT_RUN = "SourceFreshnessProjectHooksNotRun" "D017";
     SOURCE_OVERRIDE_DEPRECATION = "SourceOverrideDeprecation" "D035";
     SPACES_IN_RESOURCE_NAME_DEPRECATION = "SpacesInResourceNameDeprecation" "D014";
+    TIME_SPINE_WITHOUT_YAML_DEPRECATION = "MFTimespineWithoutYamlConfigurationDeprecation" "D018";
+    UNEXPECTED_JINJA_BLOCK_DEPRECATION = "UnexpectedJinjaBlockDeprecation" "D023";
     UNSUPPORTED_CONSTRAINT_MATERIALIZATION = "UnsupportedConstraintMaterialization" "I068";
     SEED_EXCEEDS_LIMIT_AND_PATH_CHANGED = "SeedExceedsLimitAndPathChanged" "I054";
     SEED_EXCEEDS_LIMIT_SAME_PATH = "SeedExceedsLimitSamePath" "I053";

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::base::{Dict, NodeId};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Warning};
 
 use super::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome, RunOutcome};
 
@@ -50,16 +50,22 @@ pub enum Event<'a> {
         /// The version of dbt that this program behaves as.
         version: &'a str,
     },
-    /// Nodes are about to run (or to be compiled).
-    RunStarted {
-        /// `5 models, 3 seeds, 20 data tests, 480 macros`: see [`count_line`].
-        found: &'a str,
+    /// The engine that the command works with.
+    AdapterChosen {
         /// `duckdb`.
         adapter: &'a str,
         /// Version of the engine.
         adapter_version: &'a str,
         /// Where the data is: a path or a name; empty if that says nothing.
         database: &'a str,
+    },
+    /// What the project has.
+    ProjectFound {
+        /// `5 models, 3 seeds, 20 data tests, 480 macros`: see [`count_line`].
+        found: &'a str,
+    },
+    /// Nodes are about to run (or to be compiled).
+    RunStarted {
         /// Name of the target.
         target: &'a str,
         /// Number of workers.
@@ -86,6 +92,11 @@ pub enum Event<'a> {
         outcome: &'a NodeOutcome,
         /// For a skip: the ephemeral parent that failed, whose status the message names.
         ephemeral_cause: Option<&'a NodeOutcome>,
+    },
+    /// What a node could not give, its children will not wait for: they are skipped.
+    ChildrenGivenUp {
+        /// The verdict on the node.
+        outcome: &'a NodeOutcome,
     },
     /// A worker took a node that is not built: it is compiled or shown.
     NodeOpened {
@@ -174,6 +185,13 @@ pub enum Event<'a> {
     Exhibited(&'a Exhibit<'a>),
     /// A problem that belongs to no node's outcome: of the project, of the selection, a deprecation.
     Problem(&'a Diagnostic),
+    /// Deprecations were met. Near the end of a command.
+    DeprecationsCounted {
+        /// Each kind, and how often.
+        counts: &'a [(Warning, usize)],
+        /// Whether every one was told, not only the first of its kind.
+        shows_all: bool,
+    },
     /// A statement went to the engine and came back. For the log file.
     Statement {
         /// The connection, dbt names it after the node.

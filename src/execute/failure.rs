@@ -30,8 +30,15 @@ pub fn connection_diagnostic(error: &AdapterError) -> Diagnostic {
         codes::DATABASE_ERROR => codes::DATABASE_OPEN,
         other => other,
     };
-    with_help(Diagnostic::error(code, error.labelled()), error)
+    let problem = with_help(Diagnostic::error(code, error.labelled()), error);
+    match &error.option {
+        Some(option) => problem.fact(PROFILE_OPTION, option.as_str()),
+        None => problem,
+    }
 }
+
+/// The fact of a problem that names the option of the profile which it is about.
+pub const PROFILE_OPTION: &str = "profile_option";
 
 /// A refusal of a statement, without any code of a node behind it.
 pub fn diagnostic(error: &AdapterError) -> Diagnostic {

@@ -59,7 +59,7 @@ pub use compile_only::{NodeCode, compile_code, compile_code_over, compile_inline
 pub use database::ForeseenColumns;
 pub use database::WorkerDatabase;
 pub use event::{Event, EventSink, Exhibit, ExhibitKind, NoSink, NoteLevel};
-pub use failure::{connection_diagnostic, diagnostic};
+pub use failure::{PROFILE_OPTION, connection_diagnostic, diagnostic};
 pub use files::{CodePaths, ProjectFiles};
 pub use operation::{run_operation, run_sql_operation};
 pub use outcome::{BatchResults, FreshnessOutcome, NodeFacts, NodeOutcome, RunOutcome, Status};

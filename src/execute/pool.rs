@@ -170,6 +170,9 @@ impl Pool<'_> {
             let finished = worker.run(member, facts);
             self.tell(index, &finished);
             let outcome = self.meaning(member, finished.status());
+            if let (Outcome::Block, Finished::Node(verdict)) = (outcome, &finished) {
+                around.sink.emit(&Event::ChildrenGivenUp { outcome: verdict });
+            }
             self.done(&id, outcome, Some(finished));
         }
     }
@@ -253,7 +256,11 @@ impl Pool<'_> {
         drop(state);
         self.shared.changed.notify_all();
         for (offset, outcome) in skipped.into_iter().enumerate() {
-            self.tell(first + offset, &Finished::Node(Box::new(outcome)));
+            let finished = Finished::Node(Box::new(outcome));
+            self.tell(first + offset, &finished);
+            if let (Blocking::ErrorsAndFailures, Finished::Node(outcome)) = (self.request.settings.blocking, &finished) {
+                self.request.surroundings.sink.emit(&Event::ChildrenGivenUp { outcome });
+            }
         }
     }
 

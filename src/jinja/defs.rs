@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::lexer::{LexError, Lexer, Segment, Tag, Token, TokenKind};
-use crate::diag::{Diagnostic, SourceFile, Span, codes};
+use crate::diag::{Diagnostic, SourceFile, Span, codes, warnings};
 
 /// What a block defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,11 +91,18 @@ pub fn extract(file: &Arc<SourceFile>) -> (Vec<Definition>, Vec<Diagnostic>) {
     extract_only(file, &DefinitionKind::ALL)
 }
 
+/// The definitions of a file that is for definitions alone, with a word on each tag that stands outside of them.
+pub fn extract_strictly(file: &Arc<SourceFile>, kinds: &[DefinitionKind]) -> (Vec<Definition>, Vec<Diagnostic>) {
+    let mut finder = Finder::new(file);
+    finder.tells_strays = true;
+    finder.run(kinds);
+    (finder.found, finder.problems)
+}
+
 /// Definitions of certain kinds; other blocks are passed over like text. Markdown is read for docs alone, since its prose
 /// may hold anything.
 pub fn extract_only(file: &Arc<SourceFile>, kinds: &[DefinitionKind]) -> (Vec<Definition>, Vec<Diagnostic>) {
-    let mut finder =
-        Finder { file, lexer: Lexer::new(&file.text, 0..file.text.len()), found: Vec::new(), problems: Vec::new() };
+    let mut finder = Finder::new(file);
     finder.run(kinds);
     (finder.found, finder.problems)
 }
@@ -105,9 +112,15 @@ struct Finder<'a> {
     lexer: Lexer<'a>,
     found: Vec<Definition>,
     problems: Vec<Diagnostic>,
+    tells_strays: bool,
 }
 
 impl<'a> Finder<'a> {
+    fn new(file: &'a Arc<SourceFile>) -> Self {
+        let lexer = Lexer::new(&file.text, 0..file.text.len());
+        Self { file, lexer, found: Vec::new(), problems: Vec::new(), tells_strays: false }
+    }
+
     fn text(&self) -> &'a str {
         &self.file.text
     }
@@ -120,6 +133,8 @@ impl<'a> Finder<'a> {
                     let kind = DefinitionKind::of_keyword(tag.keyword(self.text()));
                     if let Some(kind) = kind.filter(|kind| kinds.contains(kind)) {
                         self.definition(kind, tag);
+                    } else if self.tells_strays {
+                        self.stray(&tag);
                     }
                 }
                 Ok(Some(_)) => {}
@@ -132,6 +147,18 @@ impl<'a> Finder<'a> {
                 }
             }
         }
+    }
+
+    fn stray(&mut self, tag: &Tag) {
+        let word = tag.keyword(self.text());
+        let message = format!("`{word}` outside of every definition has no effect");
+        let problem = Diagnostic::warning(codes::DEPRECATED, message.as_str())
+            .named(warnings::UNEXPECTED_JINJA_BLOCK_DEPRECATION)
+            .fact("msg", message)
+            .fact("file", self.file.path.as_str())
+            .at(Span::new(self.file, tag.outer()))
+            .help("remove it, or move it into the macro that it was meant for");
+        self.problems.push(problem);
     }
 
     /// Whether a broken tag was meant to open a definition.

@@ -39,7 +39,7 @@ pub mod pylib;
 pub mod table;
 pub mod values;
 
-pub use defs::{Argument, Definition, DefinitionKind, extract, extract_only};
+pub use defs::{Argument, Definition, DefinitionKind, extract, extract_only, extract_strictly};
 pub use engine::{Engine, Rendered, TemplateSource};
 pub use error::{RaisedError, message};
 pub use facts::{StaticCall, StaticMacroCall, names_used, static_calls, static_macro_calls};

@@ -61,11 +61,27 @@ pub struct Profile {
     pub config: Dict,
     /// The target in profiles.yml; none if no profiles.yml was found.
     pub span: Option<Span>,
+    /// Everything under the target, rendered, with its places.
+    pub written: Option<YamlNode>,
     /// Set if no profiles.yml was found: the path of the database file that is used instead, relative to the project.
     pub embedded: Option<String>,
 }
 
 impl Profile {
+    /// Where an option stands, such as `path` or `attach.0`; of what is not written the nearest that is.
+    pub fn place(&self, option: &str) -> Option<Span> {
+        let mut node = self.written.as_ref()?;
+        let mut place = self.span.clone();
+        for part in option.split('.') {
+            let below = node.entries().find(|(key, ..)| key == part).map(|(_, _, value)| value);
+            let below = below.or_else(|| node.items().get(part.parse::<usize>().ok()?));
+            let Some(below) = below else { break };
+            node = below;
+            place = Some(node.span.clone());
+        }
+        place
+    }
+
     /// `target` as Jinja shows it: the credentials without secrets, and dbt's names for the rest.
     pub fn target(&self) -> Dict {
         let secret = |key: &str| {
@@ -224,6 +240,7 @@ fn embedded_profile(
         credentials,
         config: Dict::new(),
         span: None,
+        written: None,
         embedded: Some(file_name),
     }
 }
@@ -334,6 +351,7 @@ impl Reader<'_> {
             credentials,
             config,
             span: Some(target.span.clone()),
+            written: Some(rendered),
             embedded: None,
         })
     }

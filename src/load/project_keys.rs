@@ -2,7 +2,7 @@
 //! [`Keys`], from which `project` reads its fields; everything wrong is collected on the way.
 
 use crate::base::{Dict, Value};
-use crate::diag::{Diagnostic, Diagnostics, Span, codes, nearest};
+use crate::diag::{Diagnostic, Diagnostics, Span, codes, nearest, warnings};
 
 use super::yaml::YamlNode;
 
@@ -101,11 +101,16 @@ impl<'n> Keys<'n> {
     }
 
     fn deprecated(&mut self, written: &str, name: &str, key: &YamlNode) {
-        self.diagnostics.push(
-            Diagnostic::warning(codes::DEPRECATED, format!("`{written}` is an old spelling of `{name}`"))
-                .at(key.span.clone())
-                .help(format!("write `{name}`")),
-        );
+        let problem = Diagnostic::warning(codes::DEPRECATED, format!("`{written}` is an old spelling of `{name}`"))
+            .fact("deprecated_path", written)
+            .fact("exp_path", name)
+            .at(key.span.clone())
+            .help(format!("write `{name}`"));
+        self.diagnostics.push(match name {
+            "model-paths" => problem.named(warnings::CONFIG_SOURCE_PATH_DEPRECATION),
+            "seed-paths" => problem.named(warnings::CONFIG_DATA_PATH_DEPRECATION),
+            _ => problem,
+        });
     }
 
     fn unknown(&mut self, written: &str, key: &YamlNode) {

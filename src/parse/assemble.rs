@@ -79,6 +79,11 @@ impl<'a> Cx<'a> {
         self.shared.flags.get(name).is_some_and(Value::is_truthy)
     }
 
+    /// Whether `arguments:` of a generic test holds its arguments.
+    pub fn nests_arguments(&self) -> bool {
+        self.flag("REQUIRE_GENERIC_TEST_ARGUMENTS_PROPERTY")
+    }
+
     /// The config trees of a package for a resource type: its own, and the root's if that is another; raw or rendered.
     pub fn trees(&self, package: &str, resource_type: ResourceType, raw: bool) -> (Option<&Dict>, Option<&Dict>) {
         let key = tree_key(resource_type);

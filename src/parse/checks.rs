@@ -55,9 +55,11 @@ pub fn duplicate_doc(definition: &Definition, first: &Span) -> Diagnostic {
 /// Checks over the finished project.
 pub fn project(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
     ambiguous_relations(project, diagnostics);
+    same_names(cx, project, diagnostics);
     unused_paths(cx, project, diagnostics);
     unknown_groups(project, diagnostics);
     super::semantic::check_time_spine(project, diagnostics);
+    super::semantic::check_old_ways(cx, project, diagnostics);
     microbatch::check(cx, project, diagnostics);
     names_with_spaces(cx, project, diagnostics);
     deprecation::warn(project, cx.shared.run_started_at, diagnostics);
@@ -120,6 +122,27 @@ pub fn ambiguously_enabled(patches: &Patches, disabled: &BTreeMap<NodeId, Vec<Di
                 out.push(problem.help("enable one of them in dbt_project.yml or in its own file"));
             }
         }
+    }
+}
+
+/// Nodes of one package with one name: references cannot tell them apart.
+fn same_names(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
+    let strict = cx.flag("REQUIRE_UNIQUE_PROJECT_RESOURCE_NAMES");
+    let mut named: HashMap<(&str, &str), &Node> = HashMap::new();
+    let unversioned = |n: &&Node| n.is_relational() && n.model().is_none_or(|m| m.version.is_null());
+    for node in project.nodes.values().map(|n| &**n).filter(unversioned) {
+        let Some(first) = named.insert((&node.package, &node.name), node) else { continue };
+        let message = format!("{} and {} have the same name", first.id, node.id);
+        let problem = match strict {
+            true => Diagnostic::error(codes::DUPLICATE_RESOURCE, message),
+            false => Diagnostic::warning(codes::DEPRECATED, message)
+                .named(warnings::DUPLICATE_NAME_DISTINCT_NODE_TYPES_DEPRECATION)
+                .fact("resource_name", node.name.as_str())
+                .fact("unique_id1", first.id.as_str())
+                .fact("unique_id2", node.id.as_str())
+                .fact("package_name", node.package.as_str()),
+        };
+        diagnostics.push(problem.at(place(node)).label(place(first), "the other one").help("rename one of them"));
     }
 }
 

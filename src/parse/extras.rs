@@ -3,7 +3,7 @@
 //! In: rendered entries. Out: the domain's structs, parents still as calls where they are written as calls.
 
 use crate::base::{NodeId, Value};
-use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::diag::{Diagnostic, Diagnostics, codes, warnings};
 use crate::load::YamlNode;
 use crate::node::{Config, Exposure, Group, RefCall, ResourceType};
 
@@ -92,6 +92,15 @@ pub fn exposures(cx: &Cx<'_>, patches: &Patches, docs: &mut Docs<'_>, diagnostic
     let mut found = Vec::new();
     for entry in patches.section("exposures") {
         let fqn = fqn(&entry.package, &entry.relative_path, &entry.name);
+        let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+        if !entry.name.chars().all(is_plain) {
+            let message = format!("the name of the exposure '{}' has characters that names do not have", entry.name);
+            let problem = Diagnostic::warning(codes::DEPRECATED, message)
+                .named(warnings::EXPOSURE_NAME_DEPRECATION)
+                .fact("exposure", entry.name.as_str())
+                .at(entry.span());
+            diagnostics.push(problem.help("name it with letters, digits and `_`, and write the title as its `label`"));
+        }
         let config = exposure_config(cx, entry, &fqn);
         let (own, root) = cx.trees(&entry.package, ResourceType::Exposure, true);
         let properties = entry.config();

@@ -9,10 +9,11 @@ use crate::load::YamlNode;
 use crate::node::GenericTest;
 
 use super::columns::texts;
+use super::test_arguments::Written;
 use super::test_names::{python_repr, synthesize, unique_hash};
 
 /// Keys of a test that are config wherever they stand.
-const CONFIG_KEYS: &[&str] = &[
+pub(super) const CONFIG_KEYS: &[&str] = &[
     "severity",
     "tags",
     "enabled",
@@ -49,6 +50,14 @@ pub enum Target {
 }
 
 impl Target {
+    /// The name without version.
+    pub(super) fn plain_name(&self) -> String {
+        match self {
+            Self::Node { name, .. } => name.clone(),
+            Self::Source { source, table } => format!("{source}_{table}"),
+        }
+    }
+
     /// The text that dbt passes as `model`.
     fn model_text(&self) -> String {
         let call = match self {
@@ -71,6 +80,8 @@ pub struct Place<'a> {
     pub file_key_name: String,
     /// The node that the entry describes.
     pub attached_node: Option<NodeId>,
+    /// Whether `arguments:` holds a test's arguments: `require_generic_test_arguments_property`.
+    pub nests_arguments: bool,
 }
 
 /// A test before its config is merged and its macro looked up.
@@ -171,18 +182,21 @@ fn draft(
     render: &ConfigRenderer<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<TestDraft> {
-    let (label, args) = match name_and_args(test) {
+    let (label, mut args) = match name_and_args(test) {
         Ok(found) => found,
         Err(problem) => {
             diagnostics.push(problem);
             return None;
         }
     };
+    let written = Written { label: &label, span: &test.span, target, place };
+    let nested = written.nested(&mut args, diagnostics);
     let (namespace, name) = match label.split_once('.') {
         Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
         None => (None, label),
     };
     let mut split = split_args(args, render, diagnostics);
+    split.arguments.extend(nested.iter().flat_map(YamlNode::to_dict));
     let mut all_tags: Vec<String> = tags.iter().cloned().chain(texts(split.config.get("tags"))).collect();
     all_tags.sort();
     all_tags.dedup();
@@ -252,7 +266,6 @@ fn split_args(args: Vec<(String, YamlNode)>, render: &ConfigRenderer<'_>, diagno
     for (key, node) in args {
         match key.as_str() {
             "config" => config.extend(node.entries().map(|(k, _, v)| (k.into_owned(), v.clone()))),
-            "arguments" if node.is_map() => split.arguments.extend(node.to_dict()),
             "name" => split.custom_name = Some(node.to_base().to_string()),
             "description" => split.description = node.to_base(),
             k if CONFIG_KEYS.contains(&k) => direct.push((key, node)),
@@ -338,6 +351,7 @@ mod tests {
             path: "models/staging/schema.yml",
             file_key_name: "models.orders".into(),
             attached_node: None,
+            nests_arguments: true,
         };
         let mut diagnostics = Diagnostics::new();
         let plain = |node: &YamlNode, _: &mut Diagnostics| node.to_base();
@@ -351,7 +365,8 @@ mod tests {
         let yaml = "name: orders\ncolumns:\n- name: id\n  data_tests:\n  - unique\n  - not_null: {severity: warn}\n\
                     data_tests:\n- dbt_utils.expression_is_true: {arguments: {expression: a > 1}, name: mine}\n";
         let (found, problems) = drafts_of(yaml, &target);
-        assert!(problems.is_empty(), "{problems:?}");
+        let old: Vec<&str> = problems.iter().filter_map(|p| Some(p.warning_name()?.code)).collect();
+        assert_eq!(old, ["D030"], "`severity` beside `config`");
         let names: Vec<&str> = found.iter().map(|d| d.name.as_str()).collect();
         assert_eq!(names, ["unique_orders_id", "not_null_orders_id", "mine"]);
         assert_eq!(found[0].fqn, ["shop", "staging", "unique_orders_id"]);

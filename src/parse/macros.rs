@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use rayon::prelude::*;
 
 use crate::diag::{Diagnostics, SourceFile};
-use crate::jinja::{Definition, DefinitionKind, DispatchSettings, Engine, MacroEntry, Registry, extract_only};
+use crate::jinja::{Definition, DefinitionKind, DispatchSettings, Engine, MacroEntry, Registry, extract_strictly};
 use crate::load::{FileKind, Package, SourceTree};
 use crate::node::{Macro, MacroArgument};
 
@@ -52,7 +52,7 @@ pub fn engine(
         files.extend(macro_files(package));
     }
     let extracted: Vec<(Vec<Definition>, Vec<crate::diag::Diagnostic>)> =
-        files.par_iter().map(|f| extract_only(&f.file, &MACRO_KINDS)).collect();
+        files.par_iter().map(|f| extract_strictly(&f.file, &MACRO_KINDS)).collect();
     let mut entries = Vec::new();
     let mut paths = IndexMap::new();
     for (file, (definitions, problems)) in files.iter().zip(extracted) {

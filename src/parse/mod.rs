@@ -41,6 +41,7 @@ mod snapshots;
 mod source_config;
 mod source_overrides;
 mod sources;
+mod test_arguments;
 pub mod test_names;
 mod unit_tests;
 
@@ -427,6 +428,7 @@ fn test_drafts<'a>(
                     path: &entry.path,
                     file_key_name: format!("{section}.{}", entry.name),
                     attached_node: target.1.as_ref().map(|n| n.id.clone()),
+                    nests_arguments: cx.nests_arguments(),
                 };
                 let render = |node: &crate::load::YamlNode, problems: &mut Diagnostics| {
                     rendering(&entry.package).tree(node, &|_| true, problems).to_base()
@@ -440,7 +442,7 @@ fn test_drafts<'a>(
         let render = |node: &crate::load::YamlNode, problems: &mut Diagnostics| {
             rendering(&entry.package).tree(node, &|_| true, problems).to_base()
         };
-        drafts.extend(sources::tests(entry, &render, diagnostics));
+        drafts.extend(sources::tests(cx, entry, &render, diagnostics));
     }
     drafts
 }

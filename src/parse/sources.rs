@@ -8,6 +8,7 @@ use crate::diag::{Diagnostic, Diagnostics, Span, codes};
 use crate::load::YamlNode;
 use crate::node::{ResourceType, Source};
 
+use super::assemble::Cx;
 use super::columns::{self, texts};
 use super::config::{ConfigSources, resolve, unrendered};
 use super::docs::Docs;
@@ -112,7 +113,12 @@ fn check(source: &Source, entry: &Entry, diagnostics: &mut Diagnostics) {
 }
 
 /// The tests of a source's tables.
-pub fn tests(entry: &Entry, render: &ConfigRenderer<'_>, diagnostics: &mut Diagnostics) -> Vec<TestDraft> {
+pub fn tests(
+    cx: &Cx<'_>,
+    entry: &Entry,
+    render: &ConfigRenderer<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<TestDraft> {
     let source_tags = texts(entry.value.get("tags"));
     let mut found = Vec::new();
     for table in entry.node.get("tables").map(YamlNode::items).unwrap_or_default() {
@@ -123,6 +129,7 @@ pub fn tests(entry: &Entry, render: &ConfigRenderer<'_>, diagnostics: &mut Diagn
             path: &entry.path,
             file_key_name: format!("sources.{}", entry.name),
             attached_node: None,
+            nests_arguments: cx.nests_arguments(),
         };
         let mut tags = source_tags.clone();
         tags.extend(texts(table.get("tags").map(YamlNode::to_base).as_ref()));

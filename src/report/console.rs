@@ -112,7 +112,7 @@ impl EventSink for Console {
             state.write(&format!("{text}\n"), Stream::Out);
             return;
         }
-        if self.level > LogLevel::Debug && is_detail(event) {
+        if (self.level > LogLevel::Debug && is_detail(event)) || repeats(event) {
             return;
         }
         if self.has_bar() {
@@ -142,6 +142,11 @@ fn is_detail(event: &Event<'_>) -> bool {
         event,
         Event::Statement { .. } | Event::NodeCompiling { .. } | Event::NodeExecuting { .. } | Event::BatchPlaced { .. }
     )
+}
+
+/// Whether an event says what the screen says already: that each deprecation which is told is the only one of its kind.
+fn repeats(event: &Event<'_>) -> bool {
+    matches!(event, Event::DeprecationsCounted { counts, shows_all } if *shows_all || counts.iter().all(|(_, n)| *n == 1))
 }
 
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json, json};
 
-use crate::diag::{Diagnostic, Severity, Warning};
+use crate::diag::{Diagnostic, Severity, Warning, warnings};
 use crate::execute::event::{Event, Exhibit, ExhibitKind};
 use crate::execute::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome, Status};
 use crate::node::ResourceType;
@@ -76,11 +76,24 @@ pub(super) fn messages(event: &Event<'_>, now: DateTime<Utc>, shared: &Shared) -
                 ("version", json!(version)),
             ]))]
         }
+        Event::AdapterChosen { adapter, adapter_version, database } => {
+            let place = if database.is_empty() { String::new() } else { format!(" ({database})") };
+            let text = format!("Registered adapter: {adapter}={adapter_version}{place}");
+            vec![Message::new("AdapterRegistered", "E034", Info, text).data(object([
+                ("adapter_name", json!(adapter)),
+                ("adapter_version", json!(format!("={adapter_version}"))),
+            ]))]
+        }
+        Event::ProjectFound { found } => {
+            let line = Message::new("FoundStats", "W006", Info, format!("Found {found}"));
+            vec![line.data(object([("stat_line", json!(found))]))]
+        }
         Event::RunStarted { .. } => run_started(event),
         Event::NodeStarted { index, total, node } => node_started(Place::new(*index, *total, width), node, now),
         Event::NodeFinished { index, total, outcome, ephemeral_cause } => {
             node_finished(Place::new(*index, *total, width), outcome, *ephemeral_cause)
         }
+        Event::ChildrenGivenUp { outcome } => vec![children_given_up(outcome)],
         Event::NodeOpened { node } => vec![begun(node, node_info::started(node, now))],
         Event::NodeClosed { outcome } => vec![ended(outcome)],
         Event::NodeCompiling { node } => vec![
@@ -141,6 +154,7 @@ pub(super) fn messages(event: &Event<'_>, now: DateTime<Utc>, shared: &Shared) -
             vec![Message::new("PrintEvent", "Z052", Info, *message).data(object([("msg", json!(message))]))]
         }
         Event::Problem(diagnostic) => vec![problem(diagnostic)],
+        Event::DeprecationsCounted { counts, shows_all } => vec![deprecations(counts, *shows_all)],
         Event::Statement { .. } => statement(event, shared),
         Event::FreshnessFinished { index, total, outcome } => {
             let end = Message::new("NodeFinished", "Q025", Debug, format!("Finished running node {}", outcome.node.id));
@@ -241,20 +255,9 @@ impl Place {
 }
 
 fn run_started(event: &Event<'_>) -> Vec<Message> {
-    let Event::RunStarted { found, adapter, adapter_version, database, target, threads, total } = event else {
-        return Vec::new();
-    };
-    let place = if database.is_empty() { String::new() } else { format!(" ({database})") };
-    let registered = format!("Registered adapter: {adapter}={adapter_version}{place}");
+    let Event::RunStarted { target, threads, total } = event else { return Vec::new() };
     let concurrency = format!("Concurrency: {threads} threads (target='{target}')");
-    let mut list = vec![
-        Message::new("AdapterRegistered", "E034", LogLevel::Info, registered).data(object([
-            ("adapter_name", json!(adapter)),
-            ("adapter_version", json!(format!("={adapter_version}"))),
-        ])),
-        Message::new("FoundStats", "W006", LogLevel::Info, format!("Found {found}"))
-            .data(object([("stat_line", json!(found))])),
-    ];
+    let mut list = Vec::new();
     if *total > 0 {
         let facts =
             object([("num_threads", json!(threads)), ("target_name", json!(target)), ("node_count", json!(total))]);
@@ -303,6 +306,17 @@ fn node_finished(place: Place, outcome: &NodeOutcome, ephemeral_cause: Option<&N
     let mut list: Vec<Message> = broken.into_iter().chain(begin).chain(line).collect();
     list.push(ended(outcome));
     list
+}
+
+fn children_given_up(outcome: &NodeOutcome) -> Message {
+    let (id, status) = (outcome.id().as_str(), outcome.status.as_str());
+    let reason = outcome.message.as_deref().filter(|m| !m.is_empty()).map(|m| format!(": {m}")).unwrap_or_default();
+    let text = format!("Skipping the children of {id}, whose status is {status}{reason}");
+    Message::new("MarkSkippedChildren", "Z033", LogLevel::Debug, text).data(object([
+        ("unique_id", json!(id)),
+        ("status", json!(status)),
+        ("run_result", node_info::run_result(outcome)),
+    ]))
 }
 
 /// Why a node could not be done, in all words: the console tells it at the end.
@@ -604,6 +618,23 @@ fn problem(diagnostic: &Diagnostic) -> Message {
     let mut message = Message::new(name, code, level, text).data(problem_data(diagnostic));
     message.diagnostics = vec![diagnostic.clone()];
     message
+}
+
+/// How often there was each kind of deprecation.
+fn deprecations(counts: &[(Warning, usize)], shows_all: bool) -> Message {
+    let times = |count: usize| if count == 1 { String::new() } else { format!(" ({count} times)") };
+    let kinds: Vec<String> = counts.iter().map(|(kind, count)| format!("{}{}", kind.name, times(*count))).collect();
+    let mut text = format!("[WARNING]: Deprecated: {}", kinds.join(", "));
+    if !shows_all {
+        text.push_str(". --show-all-deprecations shows each of them");
+    }
+    let summaries: Vec<Json> = counts
+        .iter()
+        .map(|(kind, count)| json!({"event_name": kind.name, "event_code": kind.code, "occurrences": count}))
+        .collect();
+    let name = warnings::DEPRECATIONS_SUMMARY;
+    Message::new(name.name, name.code, LogLevel::Warn, text)
+        .data(object([("summaries", json!(summaries)), ("show_all_hint", json!(!shows_all))]))
 }
 
 /// A problem as structured facts: its words under dbt's key, and what dbt does not know under a key of its own.

@@ -124,15 +124,9 @@ fn tell(sink: &dyn EventSink) {
         invocation: "transform build",
         settings: &settings,
     });
-    sink.emit(&Event::RunStarted {
-        found: "3 models, 1 seed",
-        adapter: "duckdb",
-        adapter_version: "2.0.0",
-        database: "shop.duckdb",
-        target: "dev",
-        threads: 4,
-        total: list.len(),
-    });
+    sink.emit(&Event::AdapterChosen { adapter: "duckdb", adapter_version: "2.0.0", database: "shop.duckdb" });
+    sink.emit(&Event::ProjectFound { found: "3 models, 1 seed" });
+    sink.emit(&Event::RunStarted { target: "dev", threads: 4, total: list.len() });
     sink.emit(&Event::Note { level: NoteLevel::Debug, message: "the password is hunter2" });
     for (i, o) in list.iter().enumerate() {
         let (index, total) = (i + 1, list.len());

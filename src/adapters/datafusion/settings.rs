@@ -95,20 +95,23 @@ fn place(path: &str, base_dir: &Path) -> Result<Place, AdapterError> {
         Some(("file", rest)) => Ok(Place::Folder(PathBuf::from(rest))),
         Some(("s3" | "s3a", _)) => {
             let url = Url::parse(path).map_err(|e| {
-                AdapterError::new(ErrorKind::Settings, format!("profile option `path: {path}` is no URL: {e}"))
+                let text = format!("profile option `path: {path}` is no URL: {e}");
+                AdapterError::new(ErrorKind::Settings, text).about_option("path")
             })?;
             Ok(Place::Remote(url))
         }
         Some((scheme, _)) => Err(AdapterError::new(
             ErrorKind::Unsupported,
             format!("profile option `path`: lakes live in folders and under s3:// URLs, not under {scheme}://"),
-        )),
+        )
+        .about_option("path")),
     }
 }
 
 /// A problem with an option's form.
 fn wrong(option: &str, wanted: &str, got: &Value) -> AdapterError {
-    AdapterError::new(ErrorKind::Settings, format!("profile option `{option}` must be {wanted}, not {}", got.kind()))
+    let text = format!("profile option `{option}` must be {wanted}, not {}", got.kind());
+    AdapterError::new(ErrorKind::Settings, text).about_option(option)
 }
 
 fn text(options: &Dict, name: &str) -> Result<Option<String>, AdapterError> {
@@ -157,7 +160,7 @@ fn bytes(size: &str) -> Result<usize, AdapterError> {
         return Ok(count as usize);
     }
     let text = format!("profile option `memory_limit: {size}` is no size; write it as 512MB or 4GiB");
-    Err(AdapterError::new(ErrorKind::Settings, text))
+    Err(AdapterError::new(ErrorKind::Settings, text).about_option("memory_limit"))
 }
 
 #[cfg(test)]

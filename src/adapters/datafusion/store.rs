@@ -67,7 +67,7 @@ impl Lake {
         for (name, value) in options {
             let key = name.to_ascii_lowercase().parse().map_err(|_| {
                 let text = format!("profile option `storage_options`: S3 has no option `{name}`");
-                AdapterError::new(ErrorKind::Settings, text)
+                AdapterError::new(ErrorKind::Settings, text).about_option(format!("storage_options.{name}"))
             })?;
             builder = builder.with_config(key, value);
         }

@@ -17,7 +17,8 @@ pub(super) fn attach_sql(entry: &Dict, base_dir: &Path) -> Result<(String, Strin
         Some(Value::Str(path)) => path,
         Some(other) => return Err(wrong("attach.path", "text", other)),
         None => {
-            return Err(AdapterError::new(ErrorKind::Settings, "an entry of profile option `attach` has no `path`"));
+            return Err(AdapterError::new(ErrorKind::Settings, "an entry of profile option `attach` has no `path`")
+                .about_option("attach"));
         }
     };
     let empty = Dict::new();
@@ -34,7 +35,8 @@ pub(super) fn attach_sql(entry: &Dict, base_dir: &Path) -> Result<(String, Strin
         return Err(AdapterError::new(
             ErrorKind::Settings,
             format!("attached database `{path}` has {} both in `options` and beside it; keep one", twice.join(", ")),
-        ));
+        )
+        .about_option("attach"));
     }
     let option = |key: &str| {
         let value = entry.get(key).filter(|v| v.is_truthy()).or_else(|| options.get(key));

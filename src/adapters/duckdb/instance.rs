@@ -66,12 +66,15 @@ impl Instance {
         for extension in settings.extensions.iter().filter(|e| icu || !e.name.eq_ignore_ascii_case("icu")) {
             load_extension(&session, extension)?;
         }
-        for sql in &settings.secrets {
+        for (index, sql) in settings.secrets.iter().enumerate() {
             // The statement holds the secret, so it is no part of the error.
-            session.run(sql).map_err(|f| about("a secret", &errors::read(&f, None)))?;
+            session.run(sql).map_err(|f| {
+                about("a secret", &errors::read(&f, None)).about_option(format!("secrets.{index}"))
+            })?;
         }
-        for (sql, path) in &settings.attach {
-            run(&session, sql).map_err(|e| about(&format!("attached database `{path}`"), &e))?;
+        for (index, (sql, path)) in settings.attach.iter().enumerate() {
+            let what = format!("attached database `{path}`");
+            run(&session, sql).map_err(|e| about(&what, &e).about_option(format!("attach.{index}")))?;
         }
         let keywords = keywords(&session)?;
         Ok(Self {
@@ -91,7 +94,7 @@ impl Instance {
             timezone::prepare(&session).map_err(|f| errors::read(&f, None))?;
         }
         for sql in &settings.session {
-            run(&session, sql).map_err(|e| about("profile option `settings`", &e))?;
+            run(&session, sql).map_err(|e| about("profile option `settings`", &e).about_option("settings"))?;
         }
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|handle| handle.strong_count() > 0);
@@ -167,7 +170,12 @@ fn open_error(error: &AdapterError, settings: &Settings) -> AdapterError {
         ErrorKind::Other => (ErrorKind::Connection, format!("the database {path} cannot be opened: {}", error.message)),
         kind => (kind.clone(), format!("the database {path} cannot be opened: {}", error.message)),
     };
-    AdapterError { kind, message, ..error.clone() }
+    let option = match kind {
+        ErrorKind::Locked { .. } => None,
+        ErrorKind::Settings => Some("config_options".to_owned()),
+        _ => Some("path".to_owned()),
+    };
+    AdapterError { kind, message, option, ..error.clone() }
 }
 
 /// Loads an extension that is linked in or installed; nothing is downloaded.
@@ -187,7 +195,8 @@ fn load_extension(session: &Session, extension: &Extension) -> Result<(), Adapte
             super::engine::version(),
             cause.message.lines().next().unwrap_or_default()
         ),
-    ))
+    )
+    .about_option("extensions"))
 }
 
 fn keywords(session: &Session) -> Result<HashSet<String>, AdapterError> {

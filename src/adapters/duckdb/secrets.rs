@@ -8,7 +8,8 @@ use crate::base::{Dict, Value};
 pub(super) fn secret_sql(entry: &Dict, index: usize) -> Result<String, AdapterError> {
     let word = |key: &str| entry.get(key).filter(|v| v.is_truthy()).map(Value::to_string);
     let kind = word("type").ok_or_else(|| {
-        AdapterError::new(ErrorKind::Settings, "an entry of profile option `secrets` has no `type`".to_owned())
+        AdapterError::new(ErrorKind::Settings, "an entry of profile option `secrets` has no `type`")
+            .about_option(format!("secrets.{index}"))
     })?;
     let name = word("name").unwrap_or_else(|| format!("_dbt_secret_{}", index + 1));
     let persistent = if entry.get("persistent").is_some_and(Value::is_truthy) { " PERSISTENT" } else { "" };

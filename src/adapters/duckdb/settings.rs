@@ -183,7 +183,8 @@ fn attached_for_reading(entry: &Dict, base_dir: &Path) -> Dict {
 
 /// A problem with an option's form.
 pub(super) fn wrong(option: &str, wanted: &str, got: &Value) -> AdapterError {
-    AdapterError::new(ErrorKind::Settings, format!("profile option `{option}` must be {wanted}, not {}", got.kind()))
+    let text = format!("profile option `{option}` must be {wanted}, not {}", got.kind());
+    AdapterError::new(ErrorKind::Settings, text).about_option(option)
 }
 
 /// A text as a SQL literal.
@@ -239,7 +240,8 @@ fn database_name(options: &Dict, path: &str, attachments: &[&Dict]) -> Result<St
         return Err(AdapterError::new(
             ErrorKind::Settings,
             format!("profile option `path: {path}` names no file, so the database has no name"),
-        ));
+        )
+        .about_option("path"));
     }
     match text(options, "database")? {
         None => Ok(derived),
@@ -251,7 +253,8 @@ fn database_name(options: &Dict, path: &str, attachments: &[&Dict]) -> Result<St
                 "profile option `database: {name}` does not fit `path: {path}`, whose database is `{derived}`; leave `database` \
                  out, or name the alias of an attached database"
             ),
-        )),
+        )
+        .about_option("database")),
     }
 }
 
@@ -274,19 +277,22 @@ fn refusal(options: &Dict, path: &str, attachments: &[&Dict]) -> Option<AdapterE
         )
     };
     if is_motherduck(path) {
-        return Some(motherduck(path));
+        return Some(motherduck(path).about_option("path"));
     }
     for (option, reason) in reasons {
         let set = |d: &Dict| d.get(option).is_some_and(Value::is_truthy);
-        if set(options) || (option == "is_ducklake" && attachments.iter().any(|a| set(a))) {
-            return Some(AdapterError::new(ErrorKind::Unsupported, format!("profile option `{option}`: {reason}")));
+        let attached = attachments.iter().position(|a| option == "is_ducklake" && set(a));
+        if set(options) || attached.is_some() {
+            let place = attached.map_or_else(|| option.to_owned(), |index| format!("attach.{index}"));
+            let text = format!("profile option `{option}`: {reason}");
+            return Some(AdapterError::new(ErrorKind::Unsupported, text).about_option(place));
         }
     }
     attachments
         .iter()
         .filter_map(|a| a.get("path").and_then(Value::as_str))
         .find(|path| is_motherduck(path))
-        .map(motherduck)
+        .map(|path| motherduck(path).about_option("attach"))
 }
 
 fn text(options: &Dict, name: &str) -> Result<Option<String>, AdapterError> {

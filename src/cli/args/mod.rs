@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::adapters::TYPES;
 use crate::base::{Dict, Value};
 
 pub use options::{Default, Kind, OPTIONS, Opt, PROJECT_ONLY, Scope};
@@ -38,13 +39,19 @@ pub struct Invocation {
     pub given: Dict,
     /// The whole command line.
     pub line: String,
+    /// Old spellings of options that stand on it.
+    pub old_spellings: Vec<&'static str>,
 }
+
+/// Old spellings of `--select`.
+const OLD_SPELLINGS: [&str; 3] = ["--models", "--model", "-m"];
 
 /// Reads a command line; the first argument is the program. The error knows its exit code: 0 for help, 2 for misuse.
 pub fn parse(args: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Request, clap::Error> {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     let line = std::iter::once(PROGRAM.into()).chain(args.iter().skip(1).map(|a| a.to_string_lossy()));
     let line = line.collect::<Vec<_>>().join(" ");
+    let old = OLD_SPELLINGS.into_iter().filter(|old| args.iter().any(|arg| arg == old)).collect();
     let mut parser = command();
     let matches = parser.try_get_matches_from_mut(args)?;
     if matches.get_flag("version") {
@@ -64,7 +71,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Requ
     };
     let applying = OPTIONS.iter().filter(|opt| opt.applies_to(which));
     let given = applying.filter_map(|opt| Some((opt.name.to_owned(), given(leaf, opt)?))).collect();
-    Ok(Request::Command(Invocation { which, given, line }))
+    Ok(Request::Command(Invocation { which, given, line, old_spellings: old }))
 }
 
 /// What this is.
@@ -77,7 +84,8 @@ pub fn version_lines() -> [String; 2] {
 pub fn version_text() -> String {
     let [name, behaviour] = version_lines();
     let dbt = crate::load::DBT_VERSION;
-    format!("Core:\n  - installed: {dbt}\n\nPlugins:\n  - duckdb: {dbt}\n\n{name} {behaviour}")
+    let plugins: String = TYPES.iter().map(|adapter| format!("  - {adapter}: {dbt}\n")).collect();
+    format!("Core:\n  - installed: {dbt}\n\nPlugins:\n{plugins}\n{name} {behaviour}")
 }
 
 /// The parser.

@@ -64,6 +64,14 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         return Ok(0);
     }
     let freshness = settings.which == Which::SourceFreshness;
+    let runs_hooks = !freshness || settings.project_flag("source_freshness_run_project_hooks");
+    if !runs_hooks && session.project.nodes.values().any(|n| n.resource_type == ResourceType::Operation) {
+        let message = "`source freshness` leaves out on-run-start and on-run-end: newer versions of dbt run them";
+        let problem = Diagnostic::warning(codes::DEPRECATED, message)
+            .named(warnings::SOURCE_FRESHNESS_PROJECT_HOOKS_NOT_RUN)
+            .help("set the flag `source_freshness_run_project_hooks` to true to run them now");
+        tell(&session.inputs, problem.into())?;
+    }
     let _unfinished = Unfinished::begin(session, settings, graph.order());
     let run = RunSettings {
         threads,
@@ -74,8 +82,7 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
             _ => Blocking::Errors,
         },
         warn_error: settings.warning_policy().treatment(warnings::LOG_TEST_RESULT) == Treatment::Error,
-        hooks: settings.which != Which::Clone
-            && (!freshness || settings.project_flag("source_freshness_run_project_hooks")),
+        hooks: settings.which != Which::Clone && runs_hooks,
         skip_nodes_if_on_run_start_fails: settings.project_flag("skip_nodes_if_on_run_start_fails"),
         clones: settings.which == Which::Clone,
         create_schemas: !freshness,
@@ -141,20 +148,26 @@ fn show_seeds(session: &Session, outcome: &RunOutcome) {
 
 /// Tells what was found and where it will run.
 pub fn started(session: &Session, threads: usize, total: usize) {
+    adapter_chosen(session);
+    project_found(session);
+    let target = &session.tree.profile.target_name;
+    session.inputs.sink.emit(&Event::RunStarted { target, threads, total });
+}
+
+/// Tells which engine there is.
+pub fn adapter_chosen(session: &Session) {
     let facts = session.adapter.describe();
-    let fact = |key: &str| facts.iter().find(|(k, _)| k == key).map_or("", |(_, v)| v.as_str());
-    session.inputs.sink.emit(&Event::RunStarted {
-        found: &found(session),
+    let fact = |is: fn(&str) -> bool| facts.iter().find(|(key, _)| is(key)).map_or("", |(_, v)| v.as_str());
+    session.inputs.sink.emit(&Event::AdapterChosen {
         adapter: session.adapter.type_name(),
-        adapter_version: facts
-            .iter()
-            .find(|(k, _)| k.ends_with(" version"))
-            .map_or("", |(_, v)| v.trim_start_matches('v')),
-        database: fact("path"),
-        target: &session.tree.profile.target_name,
-        threads,
-        total,
+        adapter_version: fact(|key| key.ends_with(" version")).trim_start_matches('v'),
+        database: fact(|key| key == "path"),
     });
+}
+
+/// Tells what was found.
+pub fn project_found(session: &Session) {
+    session.inputs.sink.emit(&Event::ProjectFound { found: &found(session) });
 }
 
 /// dbt's line of counts: `5 models, 3 seeds, 20 data tests, 4 sources, 480 macros`.

@@ -6,9 +6,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::context::{CommandContext, CommandResult};
-use crate::diag::{Diagnostic, Diagnostics, codes};
+use crate::diag::{Diagnostic, Diagnostics, codes, warnings};
 use crate::files::{Files, slashed};
 use crate::load::RootConfig;
+
+/// Where dbt installed packages before 1.0.
+const FORMER_PACKAGES_FOLDER: &str = "dbt_modules";
 
 /// The file with which tools mark folders as theirs.
 const CACHE_MARK: &str = "CACHEDIR.TAG";
@@ -28,6 +31,10 @@ pub fn run(cx: &CommandContext<'_>) -> CommandResult {
             None => folders.push(folder),
         }
     }
+    let has = |folder: &str| root.config.clean_targets.iter().any(|target| target == folder);
+    if has(FORMER_PACKAGES_FOLDER) && !has(&root.config.packages_install_path) {
+        problems.push(former_folder(&root));
+    }
     if cx.tell(&problems) {
         return Ok(2);
     }
@@ -42,6 +49,14 @@ pub fn run(cx: &CommandContext<'_>) -> CommandResult {
     }
     cx.say("Finished cleaning all paths.");
     Ok(0)
+}
+
+fn former_folder(root: &RootConfig) -> Diagnostic {
+    let message = format!("packages are no longer installed into `{FORMER_PACKAGES_FOLDER}`");
+    Diagnostic::warning(codes::DEPRECATED, message)
+        .named(warnings::PACKAGE_INSTALL_PATH_DEPRECATION)
+        .at(root.config.raw.get("clean-targets").map(|n| n.span.clone()))
+        .help(format!("write `{}` in its place", root.config.packages_install_path))
 }
 
 /// Why a folder must stay, and what to do about it.

@@ -47,6 +47,8 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
             Diagnostic::warning(codes::SELECTION_EMPTY, "No nodes selected!").named(warnings::NO_NODES_SELECTED);
         tell(&session.inputs, problem.into())?;
     }
+    super::build::adapter_chosen(session);
+    super::build::project_found(session);
     let output = settings.text("output").and_then(ListOutput::parse).unwrap_or(ListOutput::Selector);
     let keys = settings.words("output_keys");
     let keys: Vec<String> = keys.iter().flat_map(|k| k.split_whitespace()).map(str::to_owned).collect();

@@ -17,6 +17,8 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let _claim = session.claim_target();
     session.write_manifest(&HashMap::new(), &HashMap::new())?;
     session.write_graph_summary()?;
+    super::build::adapter_chosen(session);
+    super::build::project_found(session);
     let arguments = settings.dict("args");
     let around = session.surroundings();
     let usage = |message: &str| {

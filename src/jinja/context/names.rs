@@ -7,6 +7,8 @@ use std::sync::Arc;
 use minijinja::value::Value;
 
 use crate::base::{self, Dict};
+use crate::diag::{Diagnostic, codes, warnings};
+use crate::jinja::modules::{Hear, modules_heard};
 use crate::node::{Language, ResourceType};
 
 use super::adapter::AdapterObject;
@@ -14,7 +16,7 @@ use super::builtins::{ApiObject, BuiltinsObject};
 use super::column::ColumnClass;
 use super::config::ConfigObject;
 use super::core::{Core, Surface};
-use super::exceptions::ExceptionsObject;
+use super::exceptions::{ExceptionsObject, warn};
 use super::flags::FlagsObject;
 use super::function::{Body, ContextFunction};
 use super::functions::{self, ValidationObject};
@@ -122,7 +124,7 @@ pub(super) fn has_name(core: &Core, name: &str) -> bool {
 /// A name of dbt's context, whatever macros there are.
 pub(super) fn builtin(core: &Arc<Core>, name: &str) -> Option<Value> {
     if let Some(value) = core.shared.library.get(name) {
-        return Some(value.clone());
+        return Some(if name == "modules" { modules(core) } else { value.clone() });
     }
     if !has_name(core, name) {
         return None;
@@ -131,6 +133,18 @@ pub(super) fn builtin(core: &Arc<Core>, name: &str) -> Option<Value> {
         return Some(ContextFunction::value(name, core, *body));
     }
     invocation_value(core, name).or_else(|| node_value(core, name))
+}
+
+/// `modules`, which tells of its deprecated part.
+fn modules(core: &Arc<Core>) -> Value {
+    let core = Arc::clone(core);
+    modules_heard(&(Arc::new(move || {
+        let message = "`modules.itertools` is deprecated: newer versions of dbt will not have it";
+        let problem = Diagnostic::warning(codes::DEPRECATED, message)
+            .named(warnings::MODULES_ITERTOOLS_USAGE_DEPRECATION)
+            .help("use Jinja's own loops and filters");
+        warn(&core, problem).map(|_| ())
+    }) as Hear))
 }
 
 /// Values that are the same for every node of an invocation.

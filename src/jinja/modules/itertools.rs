@@ -8,7 +8,7 @@ use minijinja::{Error, State, Value};
 
 use crate::jinja::pylib::arguments::{bind, integer, named, optional_integer, split_kwargs};
 use crate::jinja::pylib::operators;
-use crate::jinja::values::{PyIterator, elements, function, str_dict, tuple, type_error, type_name, value_error};
+use crate::jinja::values::{PyIterator, dict, elements, function, str_dict, tuple, type_error, type_name, value_error};
 
 type Lazy = Box<dyn Iterator<Item = Value> + Send + Sync>;
 
@@ -33,6 +33,21 @@ pub(super) fn module() -> Value {
             function("combinations_with_replacement", |_, args| combinations(args, true)),
         ),
     ])
+}
+
+/// The module whose functions are heard of when they are called.
+pub(super) fn heard(hear: &super::Hear) -> Value {
+    let plain = module();
+    let names = plain.try_iter().into_iter().flatten();
+    let functions = names.filter_map(|name| {
+        let (inner, hear) = (plain.get_item(&name).ok()?, Arc::clone(hear));
+        let call = move |state: &mut State<'_, '_>, args: &[Value]| {
+            hear()?;
+            inner.call(state, args)
+        };
+        Some((name, function("itertools", call)))
+    });
+    dict(functions)
 }
 
 /// The items of a value, computed as they are read.

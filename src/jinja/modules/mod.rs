@@ -25,6 +25,19 @@ pub fn modules() -> Value {
     ])
 }
 
+/// The same for a template whose calls of `itertools`, which dbt wants to give up, are to be heard of.
+pub(crate) fn modules_heard(hear: &Hear) -> Value {
+    str_dict([
+        ("pytz", pytz::module()),
+        ("datetime", datetime::module()),
+        ("re", re::module()),
+        ("itertools", itertools::heard(hear)),
+    ])
+}
+
+/// Hears of a call, and may refuse it.
+pub(crate) type Hear = std::sync::Arc<dyn Fn() -> Result<(), minijinja::Error> + Send + Sync>;
+
 /// Python's `str()` of a value that belongs to a module, where it differs from its `repr()`.
 pub(crate) fn python_str(value: &Value) -> Option<String> {
     datetime::text(value)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::{IndexMap, IndexSet};
 
-use crate::diag::{Diagnostic, Diagnostics, Span, codes};
+use crate::diag::{Diagnostic, Diagnostics, Span, codes, warnings};
 use crate::files::Files;
 
 use super::super::installed::{display_of, local_origin};
@@ -221,7 +221,11 @@ impl Resolver<'_> {
         let package = self.hub.package(name, span)?;
         if let Some(new) = package.renamed.as_ref().filter(|_| wanted.pinned.is_none()) {
             let message = format!("the package `{name}` is now called `{new}`");
-            let problem = Diagnostic::warning(codes::DEPRECATED, message).at(span.clone());
+            let problem = Diagnostic::warning(codes::DEPRECATED, message)
+                .named(warnings::PACKAGE_REDIRECT_DEPRECATION)
+                .fact("old_name", name)
+                .fact("new_name", new.as_str())
+                .at(span.clone());
             self.diagnostics.push(problem.help(format!("write `{new}` in its place")));
         }
         let range = Range::of(&specs).ok_or_else(|| contradiction(name, wanted))?;

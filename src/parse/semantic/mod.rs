@@ -5,6 +5,7 @@
 //! `core/dbt/parser/schema_yaml_readers.py`.
 
 mod link;
+mod old_ways;
 mod time_spine;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use super::patches::{Entry, Patches};
 use super::raw::fqn;
 
 pub use link::link;
+pub use old_ways::check_old_ways;
 pub use time_spine::check_time_spine;
 
 /// Elements of a semantic model that have descriptions and configs of their own.

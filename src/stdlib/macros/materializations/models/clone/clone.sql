@@ -5,6 +5,12 @@
         {{ return({'relations': []}) }}
     {%- endif -%}
 
+    {#- A view of itself in its place would be the end of it. -#}
+    {%- if this.render() | lower == defer_relation.render() | lower -%}
+        {%- do log('Nothing to clone: ' ~ this ~ ' is the relation of the state', info=True) -%}
+        {{ return({'relations': []}) }}
+    {%- endif -%}
+
     {%- set existing_relation = load_cached_relation(this) -%}
     {%- if existing_relation and not flags.FULL_REFRESH -%}
         {%- do log('Not cloned: ' ~ existing_relation ~ ' exists', info=True) -%}
@@ -27,15 +33,9 @@
         {{- drop_relation_if_exists(existing_relation) -}}
     {%- endif -%}
 
-    {%- if target_relation.database == defer_relation.database
-        and target_relation.schema == defer_relation.schema
-        and target_relation.identifier == defer_relation.identifier -%}
-        {%- do log('Clone and original are one relation: ' ~ target_relation.render()) -%}
-    {%- else -%}
-        {%- call statement('main') -%}
-            {{ create_or_replace_clone(target_relation, defer_relation) }}
-        {%- endcall -%}
-    {%- endif -%}
+    {%- call statement('main') -%}
+        {{ create_or_replace_clone(target_relation, defer_relation) }}
+    {%- endcall -%}
 
     {%- do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(existing_relation, full_refresh_mode=True)) -%}
     {%- do persist_docs(target_relation, model) -%}
