@@ -115,6 +115,7 @@ warnings! {
     NO_NODES_SELECTED = "NoNodesSelected" "Q038";
     NO_NODE_FOR_YAML_KEY = "NoNodeForYamlKey" "I058";
     PACKAGE_INSTALL_PATH_DEPRECATION = "PackageInstallPathDeprecation" "D002";
+    PACKAGE_MATERIALIZATION_OVERRIDE_DEPRECATION = "PackageMaterializationOverrideDeprecation" "D016";
     PACKAGE_NODE_DEPENDS_ON_ROOT_PROJECT_NODE = "PackageNodeDependsOnRootProjectNode" "I077";
     PACKAGE_REDIRECT_DEPRECATION = "PackageRedirectDeprecation" "D001";
     PROJECT_FLAGS_MOVED_DEPRECATION = "ProjectFlagsMovedDeprecation" "D013";

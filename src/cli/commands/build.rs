@@ -1,6 +1,6 @@
 //! `build`, `run`, `test`, `seed`, `snapshot`, `clone`, `source freshness`: select, run, write artifacts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use crate::artifacts::{RunResults, Sources, Subfolder, node_path};
@@ -72,6 +72,11 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
             .help("set the flag `source_freshness_run_project_hooks` to true to run them now");
         tell(&session.inputs, problem.into())?;
     }
+    let packages_may_override_materializations =
+        !settings.project_flag("require_explicit_package_overrides_for_builtin_materializations");
+    if packages_may_override_materializations {
+        tell(&session.inputs, replaced_materializations(session, graph.order()).into())?;
+    }
     let _unfinished = Unfinished::begin(session, settings, graph.order());
     let run = RunSettings {
         threads,
@@ -83,6 +88,7 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         },
         warn_error: settings.warning_policy().treatment(warnings::LOG_TEST_RESULT) == Treatment::Error,
         hooks: settings.which != Which::Clone && runs_hooks,
+        packages_may_override_materializations,
         skip_nodes_if_on_run_start_fails: settings.project_flag("skip_nodes_if_on_run_start_fails"),
         clones: settings.which == Which::Clone,
         create_schemas: !freshness,
@@ -133,6 +139,31 @@ fn exactly_one_snapshot(session: &Session, selection: &Selection) -> Step<()> {
     let problem = Diagnostic::error(codes::SELECTION_EMPTY, message).help("name the snapshot with --select");
     session.inputs.sink.emit(&Event::Problem(&problem));
     Err(Stop(2))
+}
+
+/// A word on each built-in materialization that an installed package replaces for the nodes of a run.
+fn replaced_materializations<'n>(session: &Session, nodes: impl Iterator<Item = &'n NodeId>) -> Vec<Diagnostic> {
+    let registry = session.engine.registry();
+    let types = [session.shared.adapter.adapter_type.clone()];
+    let found = |name: &str, may_override| registry.materialization(name, &types, may_override).ok().flatten();
+    let used: BTreeSet<&str> =
+        nodes.filter_map(|id| session.project.nodes.get(id)?.config.str("materialized")).collect();
+    let replaced = used.into_iter().filter_map(|name| Some((name, found(name, true)?))).filter(|(name, theirs)| {
+        found(name, false).is_some_and(|builtin| builtin != *theirs)
+    });
+    replaced
+        .map(|(name, theirs)| {
+            let theirs = registry.entry(theirs);
+            let message =
+                format!("the package `{}` replaces the built-in materialization `{name}`", theirs.package);
+            Diagnostic::warning(codes::DEPRECATED, message)
+                .named(warnings::PACKAGE_MATERIALIZATION_OVERRIDE_DEPRECATION)
+                .fact("package_name", theirs.package.as_str())
+                .fact("materialization_name", name)
+                .at(theirs.definition.span.clone())
+                .help("give the project a materialization of that name that calls the package's")
+        })
+        .collect()
 }
 
 /// `seed --show`: the first rows of every loaded seed.
