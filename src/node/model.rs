@@ -266,7 +266,7 @@ impl Node {
     pub fn tags(&self) -> Vec<&str> {
         let mut tags: Vec<&str> = self.generic_test().iter().flat_map(|g| &g.tags).map(String::as_str).collect();
         for tag in self.config.tags() {
-            if !(self.generic_test().is_some() && tags.contains(&tag)) {
+            if !tags.contains(&tag) {
                 tags.push(tag);
             }
         }

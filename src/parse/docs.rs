@@ -75,7 +75,7 @@ impl<'a> Docs<'a> {
         match (self.render)(&text, package) {
             Ok(text) => Described { text, blocks },
             Err(problem) => {
-                let at = problem.span.clone().or_else(|| self.span.clone());
+                let at = self.place_of(&text).or_else(|| problem.span.clone());
                 self.diagnostics.push(problem.at(at));
                 Described { text, blocks }
             }

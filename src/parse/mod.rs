@@ -59,6 +59,7 @@ use crate::jinja::context::{NodeFacts, NodeScope, SharedContext};
 use crate::jinja::{DefinitionKind, Engine, Scope, extract_only};
 use crate::load::{FileKind, Rendering, SourceTree, YamlContext, YamlRenderer};
 use crate::node::{Disabled, Doc, Language, Node, Project, ProjectInfo, ResourceType, Source, Template};
+use crate::stdlib;
 
 use assemble::{Cx, Version};
 use docs::{Docs, find_doc};
@@ -216,26 +217,32 @@ fn selectors(tree: &SourceTree) -> IndexMap<String, Value> {
 fn docs_blocks(tree: &SourceTree, diagnostics: &mut Diagnostics) -> IndexMap<String, Arc<Doc>> {
     let mut blocks: IndexMap<String, Arc<Doc>> = IndexMap::new();
     let mut places = HashMap::new();
+    let mut read = |package: &str, path: &str, file: &Arc<SourceFile>| {
+        let (definitions, problems) = extract_only(file, &[DefinitionKind::Docs]);
+        diagnostics.extend(problems);
+        for definition in definitions {
+            let unique_id = format!("doc.{package}.{}", definition.label);
+            if let Some(first) = places.get(&unique_id) {
+                diagnostics.push(checks::duplicate_doc(&definition, first));
+                continue;
+            }
+            places.insert(unique_id.clone(), definition.span.clone());
+            let doc = Doc {
+                unique_id: unique_id.clone(),
+                package: package.to_owned(),
+                name: definition.label.clone(),
+                original_path: path.to_owned(),
+                contents: definition.body.text().trim().to_owned(),
+            };
+            blocks.insert(unique_id, Arc::new(doc));
+        }
+    };
+    for (path, text) in stdlib::docs() {
+        read(stdlib::PACKAGE, path, &SourceFile::new(path, text));
+    }
     for package in tree.all_packages() {
         for entry in package.files.iter().filter(|f| f.kind == FileKind::Docs) {
-            let (definitions, problems) = extract_only(&entry.file, &[DefinitionKind::Docs]);
-            diagnostics.extend(problems);
-            for definition in definitions {
-                let unique_id = format!("doc.{}.{}", package.config.name, definition.label);
-                if let Some(first) = places.get(&unique_id) {
-                    diagnostics.push(checks::duplicate_doc(&definition, first));
-                    continue;
-                }
-                places.insert(unique_id.clone(), definition.span.clone());
-                let doc = Doc {
-                    unique_id: unique_id.clone(),
-                    package: package.config.name.clone(),
-                    name: definition.label.clone(),
-                    original_path: entry.path.clone(),
-                    contents: definition.body.text().trim().to_owned(),
-                };
-                blocks.insert(unique_id, Arc::new(doc));
-            }
+            read(&package.config.name, &entry.path, &entry.file);
         }
     }
     blocks

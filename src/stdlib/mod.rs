@@ -15,23 +15,33 @@ static LIBRARY: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/src/stdlib");
 /// Paths are relative to the package: `macros/...`, and `tests/generic/...` for the generic tests, as in any project.
 #[must_use]
 pub fn files() -> Vec<(&'static str, &'static str)> {
+    collected(".sql")
+}
+
+/// The Markdown files of the library with its docs blocks, as (path, text).
+#[must_use]
+pub fn docs() -> Vec<(&'static str, &'static str)> {
+    collected(".md")
+}
+
+fn collected(extension: &str) -> Vec<(&'static str, &'static str)> {
     let mut found = Vec::new();
-    collect(&LIBRARY, &mut found);
+    collect(&LIBRARY, extension, &mut found);
     found.sort_unstable();
     found
 }
 
-/// Adds the `.sql` files of a folder and of all folders below it.
-fn collect(dir: &'static Dir<'static>, found: &mut Vec<(&'static str, &'static str)>) {
+/// Adds the files of a kind of a folder and of all folders below it.
+fn collect(dir: &'static Dir<'static>, extension: &str, found: &mut Vec<(&'static str, &'static str)>) {
     for file in dir.files() {
         if let (Some(path), Some(text)) = (file.path().to_str(), file.contents_utf8())
-            && path.ends_with(".sql")
+            && path.ends_with(extension)
         {
             found.push((path, text));
         }
     }
     for below in dir.dirs() {
-        collect(below, found);
+        collect(below, extension, found);
     }
 }
 
