@@ -103,7 +103,8 @@ impl EventSink for Transcript {
             Event::Note { level: NoteLevel::Info, message } => said.push((false, (*message).to_owned())),
             Event::Printed { message } => said.push((true, (*message).to_owned())),
             // What is deprecated has been said once: it is no reason to look again.
-            Event::Problem(problem) if problem.warning_name().is_some_and(|w| !problem.is_error() && w.is_summed_up()) => {}
+            Event::Problem(problem)
+                if problem.warning_name().is_some_and(|w| !problem.is_error() && w.is_summed_up()) => {}
             Event::Note { .. } | Event::Problem(_) => self.spoilt.store(true, Ordering::Relaxed),
             _ => {}
         }

@@ -258,7 +258,8 @@ impl Pool<'_> {
         for (offset, outcome) in skipped.into_iter().enumerate() {
             let finished = Finished::Node(Box::new(outcome));
             self.tell(first + offset, &finished);
-            if let (Blocking::ErrorsAndFailures, Finished::Node(outcome)) = (self.request.settings.blocking, &finished) {
+            if let (Blocking::ErrorsAndFailures, Finished::Node(outcome)) = (self.request.settings.blocking, &finished)
+            {
                 self.request.surroundings.sink.emit(&Event::ChildrenGivenUp { outcome });
             }
         }

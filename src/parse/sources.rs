@@ -113,12 +113,7 @@ fn check(source: &Source, entry: &Entry, diagnostics: &mut Diagnostics) {
 }
 
 /// The tests of a source's tables.
-pub fn tests(
-    cx: &Cx<'_>,
-    entry: &Entry,
-    render: &ConfigRenderer<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Vec<TestDraft> {
+pub fn tests(cx: &Cx<'_>, entry: &Entry, render: &ConfigRenderer<'_>, diagnostics: &mut Diagnostics) -> Vec<TestDraft> {
     let source_tags = texts(entry.value.get("tags"));
     let mut found = Vec::new();
     for table in entry.node.get("tables").map(YamlNode::items).unwrap_or_default() {

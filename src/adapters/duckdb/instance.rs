@@ -68,9 +68,9 @@ impl Instance {
         }
         for (index, sql) in settings.secrets.iter().enumerate() {
             // The statement holds the secret, so it is no part of the error.
-            session.run(sql).map_err(|f| {
-                about("a secret", &errors::read(&f, None)).about_option(format!("secrets.{index}"))
-            })?;
+            session
+                .run(sql)
+                .map_err(|f| about("a secret", &errors::read(&f, None)).about_option(format!("secrets.{index}")))?;
         }
         for (index, (sql, path)) in settings.attach.iter().enumerate() {
             let what = format!("attached database `{path}`");

@@ -294,7 +294,12 @@ pub const OPTIONS: &[Opt] = &[
     switch("macro_debugging", false, "").hidden(),
     switch("log_cache_events", false, "").hidden(),
     switch("use_fast_test_edges", false, "").hidden(),
-    opt("show_all_deprecations", Kind::Switch, Default::Bool(false), "Tell every deprecated form, not only the first of a kind"),
+    opt(
+        "show_all_deprecations",
+        Kind::Switch,
+        Default::Bool(false),
+        "Tell every deprecated form, not only the first of a kind",
+    ),
     text("record_timing_info", "").short('r').hidden(),
     // Node selection.
     words("select", "Nodes to work on").short('s').models().only(SELECTING_BUT_LIST),

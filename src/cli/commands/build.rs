@@ -148,14 +148,14 @@ fn replaced_materializations<'n>(session: &Session, nodes: impl Iterator<Item = 
     let found = |name: &str, may_override| registry.materialization(name, &types, may_override).ok().flatten();
     let used: BTreeSet<&str> =
         nodes.filter_map(|id| session.project.nodes.get(id)?.config.str("materialized")).collect();
-    let replaced = used.into_iter().filter_map(|name| Some((name, found(name, true)?))).filter(|(name, theirs)| {
-        found(name, false).is_some_and(|builtin| builtin != *theirs)
-    });
+    let replaced = used
+        .into_iter()
+        .filter_map(|name| Some((name, found(name, true)?)))
+        .filter(|(name, theirs)| found(name, false).is_some_and(|builtin| builtin != *theirs));
     replaced
         .map(|(name, theirs)| {
             let theirs = registry.entry(theirs);
-            let message =
-                format!("the package `{}` replaces the built-in materialization `{name}`", theirs.package);
+            let message = format!("the package `{}` replaces the built-in materialization `{name}`", theirs.package);
             Diagnostic::warning(codes::DEPRECATED, message)
                 .named(warnings::PACKAGE_MATERIALIZATION_OVERRIDE_DEPRECATION)
                 .fact("package_name", theirs.package.as_str())

@@ -138,13 +138,15 @@ pub(super) fn builtin(core: &Arc<Core>, name: &str) -> Option<Value> {
 /// `modules`, which tells of its deprecated part.
 fn modules(core: &Arc<Core>) -> Value {
     let core = Arc::clone(core);
-    modules_heard(&(Arc::new(move || {
-        let message = "`modules.itertools` is deprecated: newer versions of dbt will not have it";
-        let problem = Diagnostic::warning(codes::DEPRECATED, message)
-            .named(warnings::MODULES_ITERTOOLS_USAGE_DEPRECATION)
-            .help("use Jinja's own loops and filters");
-        warn(&core, problem).map(|_| ())
-    }) as Hear))
+    modules_heard(
+        &(Arc::new(move || {
+            let message = "`modules.itertools` is deprecated: newer versions of dbt will not have it";
+            let problem = Diagnostic::warning(codes::DEPRECATED, message)
+                .named(warnings::MODULES_ITERTOOLS_USAGE_DEPRECATION)
+                .help("use Jinja's own loops and filters");
+            warn(&core, problem).map(|_| ())
+        }) as Hear),
+    )
 }
 
 /// Values that are the same for every node of an invocation.

@@ -16,9 +16,7 @@ pub fn check_old_ways(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnost
         return;
     }
     let Some(first) = of(ResourceType::Metric).next() else { return };
-    let deprecated = |message: String, warning: Warning| {
-        Diagnostic::warning(codes::DEPRECATED, message).named(warning)
-    };
+    let deprecated = |message: String, warning: Warning| Diagnostic::warning(codes::DEPRECATED, message).named(warning);
     if let Some(metric) = of(ResourceType::Metric).find(|metric| has_old_window(metric)) {
         let message = format!("`window` and `grain_to_date` of the metric '{}' have moved", metric.name);
         let problem = match cx.flag("REQUIRE_NESTED_CUMULATIVE_TYPE_PARAMS") {
@@ -29,9 +27,8 @@ pub fn check_old_ways(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnost
         diagnostics.push(problem.at(metric.span.clone()).help(help));
     }
     let models = || project.nodes.values().map(|n| &**n).filter(|n| n.resource_type == ResourceType::Model);
-    let undeclared = |n: &&crate::node::Node| {
-        n.name == LEGACY_SPINE && n.model().is_some_and(|m| m.time_spine.as_map().is_none())
-    };
+    let undeclared =
+        |n: &&crate::node::Node| n.name == LEGACY_SPINE && n.model().is_some_and(|m| m.time_spine.as_map().is_none());
     let daily = |n: &crate::node::Node| {
         let column = n.model()?.time_spine.get("standard_granularity_column")?.as_str()?;
         n.columns.get(column)?.granularity.clone()
@@ -41,7 +38,8 @@ pub fn check_old_ways(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnost
     if !has_daily && !cx.flag("REQUIRE_YAML_CONFIGURATION_FOR_MF_TIME_SPINES") {
         let message = format!("the time spine `{}` is not declared in YAML", spine.name);
         let problem = deprecated(message, warnings::TIME_SPINE_WITHOUT_YAML_DEPRECATION);
-        let help = "add `time_spine: {standard_granularity_column: date_day}` to its properties, and the column's granularity";
+        let help =
+            "add `time_spine: {standard_granularity_column: date_day}` to its properties, and the column's granularity";
         diagnostics.push(problem.at(first.span.clone()).help(help));
     }
 }
