@@ -27,6 +27,8 @@ pub enum UpkeepKind {
     Checkpoint,
     /// The folder of a table that was dropped is deleted.
     Remove,
+    /// Files that a killed run had begun to write are deleted.
+    Unfinished,
     /// Old versions of the catalog and leases of dead processes are deleted.
     Catalog,
 }
@@ -39,6 +41,7 @@ impl UpkeepKind {
             Self::Vacuum => "vacuum",
             Self::Checkpoint => "checkpoint",
             Self::Remove => "remove",
+            Self::Unfinished => "unfinished",
             Self::Catalog => "catalog",
         }
     }

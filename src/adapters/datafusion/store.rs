@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
@@ -16,7 +17,7 @@ use super::delta::Lake;
 use super::errors;
 use super::settings::{Place, Settings};
 use crate::adapters::{AdapterError, ErrorKind};
-use crate::files::{Files, RealFiles};
+use crate::files::{FileInfo, Files, RealFiles};
 
 /// The folder of what is no relation.
 pub(super) const OWN_FOLDER: &str = "_transform";
@@ -97,6 +98,20 @@ impl Lake {
         let bytes = found.bytes().await.map_err(|e| errors::store(&e, path.as_ref()))?;
         let text = String::from_utf8(bytes.to_vec());
         text.map(Some).map_err(|_| AdapterError::new(ErrorKind::Io, format!("{path} in the lake is not UTF-8")))
+    }
+
+    /// Files of a lake on this machine that whoever began to write them was killed over. The store writes beside the place that a
+    /// file gets, and shows nobody what lies there; other storage keeps no such files.
+    pub(super) fn half_written(&self, oldest: DateTime<Utc>) -> Result<Vec<FileInfo>, AdapterError> {
+        let Some(root) = self.local_root() else { return Ok(Vec::new()) };
+        let begun = |file: &FileInfo| {
+            let name = file.path.file_name().map(|name| name.to_string_lossy());
+            let number = name.as_deref().and_then(|name| name.split_once('#')).map(|(_, number)| number);
+            number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+                && file.modified.is_some_and(|time| DateTime::<Utc>::from(time) <= oldest)
+        };
+        let files = RealFiles.walk(&root).map_err(|e| AdapterError::new(ErrorKind::Io, e.to_string()))?;
+        Ok(files.into_iter().filter(begun).collect())
     }
 
     /// Whether an object is there.

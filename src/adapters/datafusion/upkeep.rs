@@ -1,7 +1,8 @@
 //! Upkeep of a lake, versions of its tables. In: relations. Out: what would be done, what was done.
 //!
 //! Nothing that the catalog or a version within the retention names is deleted. Folders of dropped tables, catalog files before
-//! the newest checkpoint and expired leases belong to nobody; they go when everything is looked after, not a selection.
+//! the newest checkpoint, expired leases and half-written files belong to nobody; they go when everything is looked after, not a
+//! selection.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::adapters::{
     AdapterError, ErrorKind, Restored, TableVersion, Upkeep, UpkeepDone, UpkeepKind, UpkeepScope, UpkeepStep,
 };
 use crate::base::{AsOf, Relation};
+use crate::files::{Files, RealFiles};
 
 /// So many log entries after the last checkpoint are worth a new one.
 const LONG_LOG: u64 = 20;
@@ -106,12 +108,18 @@ impl LakeUpkeep {
             });
         }
         let vacuum = table.unneeded(retention, &[place.version]).await.map_err(|e| errors::delta(&e))?;
-        if !vacuum.files.is_empty() {
+        let (mut files, mut bytes) = (vacuum.files.len() as u64, vacuum.bytes);
+        if retention.is_zero() && compaction.removed_files > 1 {
+            // The version before the compaction is a former one as soon as that is done.
+            files += compaction.removed_files;
+            bytes += compaction.bytes;
+        }
+        if files > 0 {
             steps.push(UpkeepStep {
                 kind: UpkeepKind::Vacuum,
                 place: place.name(),
-                files: vacuum.files.len() as u64,
-                bytes: vacuum.bytes,
+                files,
+                bytes,
                 reason: "data that no version within the retention reads".to_owned(),
             });
         }
@@ -167,7 +175,7 @@ impl LakeUpkeep {
                 let files = self.list(folder.as_ref()).await?;
                 let has_log = files.iter().any(|f| f.location.as_ref().contains("/_delta_log/"));
                 let is_ours = has_log || files.iter().all(|f| f.location.as_ref().ends_with(".parquet"));
-                if is_ours && !files.is_empty() && files.iter().all(|f| f.last_modified < oldest) {
+                if is_ours && !files.is_empty() && files.iter().all(|f| f.last_modified <= oldest) {
                     found.push((folder.to_string(), files));
                 }
             }
@@ -185,7 +193,7 @@ impl LakeUpkeep {
         let is_checkpoint = |meta: &ObjectMeta| meta.location.as_ref().ends_with(".checkpoint.json");
         let newest = files.iter().filter(|f| is_checkpoint(f)).filter_map(version).max();
         let old = |meta: &ObjectMeta| {
-            meta.last_modified < oldest && version(meta).zip(newest).is_some_and(|(version, newest)| version < newest)
+            meta.last_modified <= oldest && version(meta).zip(newest).is_some_and(|(version, newest)| version < newest)
         };
         let mut stale: Vec<ObjectMeta> = files.into_iter().filter(old).collect();
         for meta in self.list(&format!("{OWN_FOLDER}/leases")).await? {
@@ -215,6 +223,16 @@ impl LakeUpkeep {
                 files: files.len() as u64,
                 bytes: bytes(&files),
                 reason: "no relation lives there any more".to_owned(),
+            });
+        }
+        let begun = self.instance.lake.half_written(oldest)?;
+        if !begun.is_empty() {
+            steps.push(UpkeepStep {
+                kind: UpkeepKind::Unfinished,
+                place: self.instance.settings.database.clone(),
+                files: begun.len() as u64,
+                bytes: begun.iter().map(|file| file.size).sum(),
+                reason: "a killed run had begun to write them".to_owned(),
             });
         }
         let stale = self.stale(oldest).await?;
@@ -260,6 +278,20 @@ impl LakeUpkeep {
                     None => Ok(UpkeepDone::default()),
                 }
             }
+            UpkeepKind::Unfinished => {
+                let mut done = UpkeepDone::default();
+                for file in self.instance.lake.half_written(oldest)? {
+                    match RealFiles.remove_file(&file.path) {
+                        Err(error) if !error.is_not_found() => {
+                            return Err(errors::told(ErrorKind::Io, error.to_string()));
+                        }
+                        _ => {}
+                    }
+                    done.files_removed += 1;
+                    done.bytes_freed += i64::try_from(file.size).unwrap_or(i64::MAX);
+                }
+                Ok(done)
+            }
             UpkeepKind::Catalog => {
                 let stale = self.stale(oldest).await?;
                 self.delete(&stale).await
@@ -301,9 +333,9 @@ impl LakeUpkeep {
         place: &Place,
         work: impl AsyncFnOnce(&mut StagedTable) -> Result<T, delta::DeltaError>,
     ) -> Result<T, AdapterError> {
-        let mut transaction = Transaction::begin(&self.instance, no_temporaries(), true).await?;
+        let key = std::slice::from_ref(&place.key);
+        let mut transaction = Transaction::begin_with(&self.instance, no_temporaries(), true, key).await?;
         let staged = async {
-            transaction.lease(&self.instance, &place.key).await?;
             let table = transaction.table(&self.instance, &place.key, &place.location).await?;
             work(table).await.map_err(|e| errors::delta(&e))
         };

@@ -53,7 +53,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
 }
 
 fn deletes(step: &UpkeepStep) -> bool {
-    matches!(step.kind, UpkeepKind::Vacuum | UpkeepKind::Remove)
+    matches!(step.kind, UpkeepKind::Vacuum | UpkeepKind::Remove | UpkeepKind::Unfinished)
 }
 
 /// The relations of the selection; none if nothing was selected and everything is meant.

@@ -215,14 +215,12 @@ impl Catalog {
                 newest.insert(advance.location.clone(), advance.clone());
             }
         }
-        for advance in newest.values() {
-            self.finish_log(advance).await?;
+        // What is no table any more may have been deleted.
+        let state = self.seen();
+        for advance in newest.values().filter(|advance| state.tables.contains_key(&advance.location)) {
+            self.heal(&advance.location, advance.version).await?;
         }
         Ok(())
-    }
-
-    async fn finish_log(&self, advance: &Advance) -> Result<(), AdapterError> {
-        self.heal(&advance.location, advance.version).await
     }
 
     /// The commits of a table that the catalog remembers, up to a version, oldest first.

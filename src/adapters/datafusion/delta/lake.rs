@@ -1,5 +1,6 @@
 //! Where a lake lies. In: a store and a URL. Out: paths and URLs of its tables.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
@@ -41,6 +42,11 @@ impl Lake {
             .extend(location.split('/').filter(|part| !part.is_empty()))
             .push("");
         Ok(url)
+    }
+
+    /// The lake's folder, if it lies on this machine.
+    pub fn local_root(&self) -> Option<PathBuf> {
+        Some(&self.url).filter(|url| url.scheme() == "file")?.to_file_path().ok()
     }
 
     /// The lake's path in its storage system: what stands before the paths of [`Lake::store`] in URLs.

@@ -170,7 +170,7 @@ impl StagedTable {
         for (version, meta) in log_entries(&self.lake, &self.location).await? {
             let (commit, actions) = commit(&self.lake, version, &meta).await?;
             // What a recent commit removed belonged to the version before it.
-            if commit.timestamp < oldest {
+            if commit.timestamp <= oldest {
                 continue;
             }
             for action in &actions {
@@ -188,7 +188,7 @@ impl StagedTable {
             let relative: Vec<String> = parts.map(|part| part.as_ref().to_string()).collect();
             let hidden = relative.iter().any(|part| part.starts_with('_') && !part.contains('='));
             let path = relative.join("/");
-            let recent = meta.last_modified.timestamp_millis() >= oldest;
+            let recent = meta.last_modified.timestamp_millis() > oldest;
             if hidden || recent || !path.ends_with(".parquet") || needed.contains(&path) {
                 continue;
             }

@@ -11,7 +11,7 @@ use deltalake_core::table::state::DeltaTableState;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::ObjectStore;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -21,6 +21,7 @@ use super::provider::{LakeTable, Scan};
 use super::squash::Step;
 use super::write::{Sink, target_file_size};
 use super::{DeltaError, Lake};
+use crate::files::{Files, FilesError, RealFiles};
 
 /// A Delta table as one transaction sees it: a pinned version and what the transaction staged on top of it.
 pub struct StagedTable {
@@ -300,12 +301,10 @@ impl StagedTable {
 
     /// The library opens only tables whose folder exists; one without rows has written nothing yet.
     async fn ensure_folder(&self) -> Result<(), DeltaError> {
-        if self.url.scheme() == "file" {
-            let mark = Lake::table_path(&self.location)?.join(LOG).join(".created");
-            self.lake.store.put(&mark, PutPayload::new()).await?;
-            self.lake.store.delete(&mark).await?;
-        }
-        Ok(())
+        let Some(root) = self.lake.local_root() else { return Ok(()) };
+        let log = root.join(&self.location).join(LOG);
+        let failed = |error: FilesError| object_store::Error::Generic { store: "the lake", source: Box::new(error) };
+        Ok(RealFiles.create_dir(&log).map_err(failed)?)
     }
 
     /// Makes a step part of the staged state: its log entry goes into the overlay, the state moves on by one version.
