@@ -5,18 +5,23 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use datafusion::execution::context::SessionState;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as Sql;
 use tokio::sync::watch;
 
+use super::catalog::Key;
 use super::instance::{Instance, interrupt};
 use super::statements::{Work, done, parse};
 use super::transaction::{Temporaries, Transaction};
 use super::{errors, inventory, seeds, space};
 use crate::adapters::{AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt};
 use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
+
+/// What begins so soon after a conflict is taken for another try of the same.
+const SOON: Duration = Duration::from_secs(1);
 
 /// A connection to the open lake.
 pub(super) struct LakeConnection {
@@ -31,6 +36,13 @@ pub(super) struct Inner {
     pub(super) session: SessionState,
     pub(super) temporaries: Temporaries,
     pub(super) transaction: Option<Transaction>,
+    contested: Option<Contested>,
+}
+
+/// What a transaction had leases on when it met a conflict.
+struct Contested {
+    keys: Vec<Key>,
+    at: Instant,
 }
 
 impl LakeConnection {
@@ -41,6 +53,7 @@ impl LakeConnection {
             session: instance.engine.session.clone(),
             temporaries: space::no_temporaries(),
             transaction: None,
+            contested: None,
         };
         let sender = instance.new_interrupt();
         Self { instance, inner, sender }
@@ -128,6 +141,10 @@ impl Inner {
             text,
         };
         let result = work(&mut place).await;
+        if let Err(error) = &result {
+            let leased = self.transaction.as_ref().map(Transaction::leased).unwrap_or_default();
+            self.remember(error, leased);
+        }
         if self.transaction.as_ref().is_some_and(|t| t.implicit) {
             match &result {
                 Ok(_) => self.commit().await?,
@@ -147,18 +164,27 @@ impl Inner {
         }
         self.rollback().await;
         let before = Arc::clone(&self.temporaries);
-        self.transaction = Some(Transaction::begin(&self.instance, before, false).await?);
+        let wanted = self.contested.take().filter(|met| met.at.elapsed() < SOON).map_or_else(Vec::new, |met| met.keys);
+        self.transaction = Some(Transaction::begin_with(&self.instance, before, false, &wanted).await?);
         Ok(())
     }
 
     async fn commit(&mut self) -> Result<(), AdapterError> {
         let Some(transaction) = self.transaction.take() else { return Ok(()) };
-        let before = Arc::clone(&transaction.before);
+        let (before, leased) = (Arc::clone(&transaction.before), transaction.leased());
         let result = transaction.commit(&self.instance).await;
-        if result.is_err() {
+        if let Err(error) = &result {
             self.temporaries = before;
+            self.remember(error, leased);
         }
         result
+    }
+
+    /// What met a conflict is tried again soon: then it has the leases from the start, and meets none.
+    fn remember(&mut self, error: &AdapterError, leased: Vec<Key>) {
+        if error.kind == ErrorKind::TransactionConflict {
+            self.contested = Some(Contested { keys: leased, at: Instant::now() });
+        }
     }
 
     async fn rollback(&mut self) {

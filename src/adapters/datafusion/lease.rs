@@ -2,8 +2,10 @@
 //!
 //! A lease saves wasted work: without it two processes that build the same relation would both do all of it, and one would meet a
 //! conflict at its end. What is true is decided by the catalog alone. A lease is a small file that must not be there yet; it
-//! expires unless it is renewed, and at once where its process is gone.
+//! expires unless it is renewed, and at once where its process is gone. Within a process whoever came first is next.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -55,6 +57,8 @@ fn is_running(pid: u32) -> bool {
 pub(super) struct Leases {
     lake: Lake,
     patience: Duration,
+    /// Who of this process is next.
+    turns: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// Work on one relation; ended by [`Lease::release`]. Dropped without that, it is renewed no longer.
@@ -63,6 +67,7 @@ pub(super) struct Lease {
     lake: Lake,
     path: StorePath,
     renewal: tokio::task::AbortHandle,
+    _turn: tokio::sync::OwnedMutexGuard<()>,
 }
 
 impl Drop for Lease {
@@ -82,7 +87,7 @@ impl Lease {
 impl Leases {
     /// The leases of a lake.
     pub(super) fn new(lake: Lake) -> Self {
-        Self { lake, patience: PATIENCE }
+        Self { lake, patience: PATIENCE, turns: Mutex::default() }
     }
 
     /// The same with another patience.
@@ -95,6 +100,10 @@ impl Leases {
     /// Takes a lease; waits a while for a holder who is at work.
     pub(super) async fn take(&self, key: &Key, writer: Writer) -> Result<Lease, AdapterError> {
         let path = StorePath::from(format!("{OWN_FOLDER}/leases/{}.{}.json", key.0, key.1));
+        let turn = self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone();
+        let Ok(turn) = tokio::time::timeout(self.patience, turn.lock_owned()).await else {
+            return Err(self.refused(key, &path).await);
+        };
         let mut holder =
             Holder { id: uuid::Uuid::new_v4().to_string(), writer, expires: Utc::now().timestamp() + LASTS };
         let mut waited = Duration::ZERO;
@@ -103,17 +112,11 @@ impl Leases {
             if self.lake.put_new(&path, text_of(&holder)?).await? == Put::Done {
                 break;
             }
-            let other = self.lake.read(&path).await?;
-            let other: Option<Holder> = other.and_then(|text| serde_json::from_str(&text).ok());
-            match other {
+            match self.holder(&path).await? {
                 Some(other) if other.is_gone(&holder.writer.host) => {
                     let _ = self.lake.store.delete(&path).await;
                 }
-                Some(other) if waited >= self.patience => return Err(held(key, &other)),
-                None if waited >= self.patience => {
-                    let text = format!("the lease {path} cannot be read");
-                    return Err(AdapterError::new(ErrorKind::Locked { pid: None }, text).with_help("delete the file"));
-                }
+                _ if waited >= self.patience => return Err(self.refused(key, &path).await),
                 _ => {
                     tokio::time::sleep(GLANCE).await;
                     waited += GLANCE;
@@ -121,7 +124,22 @@ impl Leases {
             }
         }
         let renewal = tokio::spawn(renew(self.lake.clone(), path.clone(), holder)).abort_handle();
-        Ok(Lease { lake: self.lake.clone(), path, renewal })
+        Ok(Lease { lake: self.lake.clone(), path, renewal, _turn: turn })
+    }
+
+    async fn holder(&self, path: &StorePath) -> Result<Option<Holder>, AdapterError> {
+        Ok(self.lake.read(path).await?.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    async fn refused(&self, key: &Key, path: &StorePath) -> AdapterError {
+        match self.holder(path).await {
+            Ok(Some(other)) => held(key, &other),
+            Ok(None) => {
+                let text = format!("the lease {path} cannot be read");
+                AdapterError::new(ErrorKind::Locked { pid: None }, text).with_help("delete the file")
+            }
+            Err(error) => error,
+        }
     }
 }
 
@@ -156,14 +174,19 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Takes one, unless it is held.
-    pub(super) async fn take(&mut self, leases: &Leases, key: &Key, writer: Writer) -> Result<(), AdapterError> {
+    /// Takes one, unless it is held. Whether it was taken now.
+    pub(super) async fn take(&mut self, leases: &Leases, key: &Key, writer: Writer) -> Result<bool, AdapterError> {
         if self.leases.iter().any(|(held, _)| held == key) {
-            return Ok(());
+            return Ok(false);
         }
         let lease = leases.take(key, writer).await?;
         self.leases.push((key.clone(), lease));
-        Ok(())
+        Ok(true)
+    }
+
+    /// What they are on.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.leases.iter().map(|(key, _)| key.clone()).collect()
     }
 
     /// Ends all.

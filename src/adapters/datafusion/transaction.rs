@@ -57,6 +57,26 @@ pub(super) struct Transaction {
 impl Transaction {
     /// Begins on the newest version of the catalog.
     pub(super) async fn begin(instance: &Instance, before: Temporaries, implicit: bool) -> Result<Self, AdapterError> {
+        Self::begin_with(instance, before, implicit, &[]).await
+    }
+
+    /// The same with leases from the start: nobody else changes those relations any more. For work that met another's before.
+    pub(super) async fn begin_with(
+        instance: &Instance,
+        before: Temporaries,
+        implicit: bool,
+        wanted: &[Key],
+    ) -> Result<Self, AdapterError> {
+        if !wanted.is_empty() {
+            Self::refuse_if_read_only(instance)?;
+        }
+        let mut held = Held::default();
+        for key in wanted.iter().filter(|key| key.0 != OWN_FOLDER) {
+            if let Err(error) = held.take(&instance.leases, key, instance.catalog.writer()).await {
+                held.release().await;
+                return Err(error);
+            }
+        }
         let base = instance.catalog.refresh().await?;
         Ok(Self {
             state: Arc::clone(&base),
@@ -64,7 +84,7 @@ impl Transaction {
             changed: BTreeSet::new(),
             schemas: BTreeMap::new(),
             tables: BTreeMap::new(),
-            held: Held::default(),
+            held,
             before,
             implicit,
         })
@@ -94,7 +114,31 @@ impl Transaction {
         if key.0 == OWN_FOLDER {
             return Ok(());
         }
-        self.held.take(&instance.leases, key, instance.catalog.writer()).await
+        if self.held.take(&instance.leases, key, instance.catalog.writer()).await? {
+            self.refuse_outdated(instance, key).await?;
+        }
+        Ok(())
+    }
+
+    /// The relations that it has leases on.
+    pub(super) fn leased(&self) -> Vec<Key> {
+        self.held.keys()
+    }
+
+    /// Whoever had the lease before may have changed what this transaction has seen already: its commit would be refused.
+    async fn refuse_outdated(&self, instance: &Instance, key: &Key) -> Result<(), AdapterError> {
+        if instance.catalog.refresh().await?.version == self.base.version {
+            return Ok(());
+        }
+        let location = self.base.find(&key.0, &key.1).and_then(|(_, entry)| entry.location());
+        for edit in instance.catalog.edits_after(self.base.version).await? {
+            let replaced = edit.relations.iter().any(|change| change.schema == key.0 && change.name == key.1);
+            let changed = edit.tables.iter().any(|a| Some(a.location.as_str()) == location && !a.blind);
+            if replaced || changed {
+                return Err(conflict(&edit, &format!("{}.{}", key.0, key.1)));
+            }
+        }
+        Ok(())
     }
 
     /// A table to be changed. Versions that other programs have added to its log are taken over first.
@@ -329,24 +373,20 @@ impl Transaction {
             return Ok(());
         }
         for edit in instance.catalog.edits_after(self.base.version).await? {
-            let conflict = |what: String| {
-                let text = format!("{what} was changed meanwhile by {}", edit.writer.told());
-                errors::told(ErrorKind::TransactionConflict, text)
-            };
             for change in &edit.relations {
                 let same = |schema: &str, name: &str| change.schema == schema && change.name == name;
                 let mine = relations.iter().any(|r| same(&r.schema, &r.name))
                     || commits.iter().any(|(_, table, _)| same(&table.key.0, &table.key.1));
                 let in_dropped = change.entry.is_some() && self.schemas.get(&change.schema) == Some(&false);
                 if mine || in_dropped {
-                    return Err(conflict(format!("{}.{}", change.schema, change.name)));
+                    return Err(conflict(&edit, &format!("{}.{}", change.schema, change.name)));
                 }
             }
             for (schema, made) in &edit.schemas {
                 let used = relations.iter().any(|r| r.entry.is_some() && &r.schema == schema)
                     || commits.iter().any(|(_, table, _)| &table.key.0 == schema);
                 if !made && used {
-                    return Err(conflict(format!("the schema {schema}")));
+                    return Err(conflict(&edit, &format!("the schema {schema}")));
                 }
             }
             for advance in &edit.tables {
@@ -358,13 +398,19 @@ impl Transaction {
                     // Both have compacted what was there: the other's compaction stays, our rows go on top.
                     match table.staged.squash_appends().filter(|plain| can_follow(plain, advance)) {
                         Some(plain) => *commit = plain,
-                        None => return Err(conflict(format!("{}.{}", table.key.0, table.key.1))),
+                        None => return Err(conflict(&edit, &format!("{}.{}", table.key.0, table.key.1))),
                     }
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Another transaction was faster.
+fn conflict(edit: &Edit, what: &str) -> AdapterError {
+    let text = format!("{what} was changed meanwhile by {}", edit.writer.told());
+    errors::told(ErrorKind::TransactionConflict, text)
 }
 
 /// Whether a commit means the same after another's commit that it has not seen: rows that are only added go together with
