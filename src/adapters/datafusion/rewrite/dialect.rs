@@ -1,7 +1,8 @@
 //! DuckDB's grammar, closer than the parser's own dialect of that name.
 //!
 //! Against that: `=` in a call compares and does not name an argument, `->` reads JSON and makes no lambda, `lambda x: ...` and
-//! list comprehensions are read, `^` binds more tightly than `*`, `->` than `||`, and `||` less than `+`.
+//! list comprehensions are read, `^` binds more tightly than `*`, `->` than `||`, and `||` less than `+`; what is compared by
+//! `IS DISTINCT FROM` ends before AND and OR.
 
 use std::any::TypeId;
 
@@ -139,6 +140,9 @@ impl Dialect for LakeDialect {
     }
 
     fn parse_infix(&self, parser: &mut Parser, expr: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        if let Some(compared) = distinct_from(parser, expr, self.prec_value(Precedence::Is)) {
+            return Some(compared);
+        }
         if is_glob(parser) {
             parser.advance_token();
             let pattern = parser.parse_subexpr(self.prec_value(Precedence::Like));
@@ -165,6 +169,27 @@ impl Dialect for LakeDialect {
         }
         None
     }
+}
+
+/// `x IS [NOT] DISTINCT FROM y`.
+fn distinct_from(parser: &mut Parser, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+    if word_at(parser, 0) != Some(Keyword::IS) {
+        return None;
+    }
+    let negated = word_at(parser, 1) == Some(Keyword::NOT);
+    let from = 2 + usize::from(negated);
+    if word_at(parser, from - 1) != Some(Keyword::DISTINCT) || word_at(parser, from) != Some(Keyword::FROM) {
+        return None;
+    }
+    for _ in 0..=from {
+        parser.advance_token();
+    }
+    let expr = Box::new(expr.clone());
+    let other = parser.parse_subexpr(precedence).map(Box::new);
+    Some(other.map(|other| match negated {
+        true => Expr::IsNotDistinctFrom(expr, other),
+        false => Expr::IsDistinctFrom(expr, other),
+    }))
 }
 
 /// `@x` is the absolute value, unless a name follows as in `@variable`.
