@@ -130,6 +130,7 @@ impl PartitionStream for OnDisk {
 }
 
 /// A set of row numbers.
+#[derive(Clone)]
 pub(super) struct Bits(Vec<u64>);
 
 impl Bits {

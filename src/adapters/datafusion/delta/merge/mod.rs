@@ -1,6 +1,7 @@
 //! MERGE. In: a source, a condition, clauses. Out: a staged step.
 //!
-//! 1. The source runs once and is kept, in memory or on disk ([`source`]). Two rows with one key are refused before anything is written.
+//! 1. The source runs once and is kept, in memory or on disk ([`source`]). Two rows with one key that would both be inserted, or
+//!    both change one row, are refused before anything is written.
 //! 2. The range of the source's keys limits which files of the target can match at all.
 //! 3. A first pass joins keys only: which files have rows to change, which source rows found a partner ([`passes`]).
 //! 4. A second pass rewrites those files alone; unmatched source rows come from what was kept.
@@ -187,10 +188,11 @@ impl StagedTable {
         }
         let condition = merge.condition();
         let source = Source::read(session, &merge).await?;
-        if condition.by_key {
-            source.check_keys(session, &merge, &condition, &self.location).await?;
+        let repeats = condition.by_key && source.repeats(session, &merge, &condition).await?;
+        let effect = self.effect(session, &merge, &condition, &source, repeats).await?;
+        if repeats {
+            self.check_new(session, &merge, &condition, &source, &effect).await?;
         }
-        let effect = self.effect(session, &merge, &condition, &source).await?;
         let (counts, touched, plan) = self.rewritten(&merge, &source, effect)?;
         let mut counts = MergeCounts { updated: counts.updated, deleted: counts.deleted, inserted: 0 };
         let before = self.row_count(session, Some(&touched)).await?;

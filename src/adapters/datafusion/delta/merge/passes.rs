@@ -7,9 +7,9 @@ use datafusion::arrow::compute::cast as cast_array;
 use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type, UInt64Type};
 use datafusion::common::{Column, JoinType, ScalarValue};
 use datafusion::execution::SessionState;
-use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::functions_aggregate::expr_fn::{count, first_value, sum};
 use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, case, lit, when};
+use datafusion::logical_expr::{Expr, ExprFunctionExt, ExprSchemable, LogicalPlan, LogicalPlanBuilder, case, lit, when};
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
 
@@ -18,13 +18,15 @@ use super::super::provider::path_of;
 use super::super::write::converted;
 use super::super::{DeltaError, StagedTable};
 use super::kept::Bits;
-use super::source::{ROW, Source, row_of};
+use super::source::{ROW, Source, duplicate, row_of};
 use super::{Condition, Counts, Merge, MergeAction, MergeClause, MergeWhen, Plan, column, first_fitting, joined};
 
 /// The number of the clause that fits a row.
 const ACTION: &str = "__transform_action";
 /// The number of a target row, where several matches must be found out.
 const TARGET_ROW: &str = "__transform_target";
+/// Which of the partners of a target row it is.
+const CHOICE: &str = "__transform_choice";
 
 /// What a MERGE will do.
 pub(super) struct Effect {
@@ -34,6 +36,8 @@ pub(super) struct Effect {
     pub(super) matched: Bits,
     /// Rows of the target by the number of the clause that fits them.
     pub(super) rows_by_clause: HashMap<i32, u64>,
+    /// Whether a row of the target has several partners, at most one of which changes it.
+    pub(super) several: bool,
 }
 
 impl Effect {
@@ -85,9 +89,14 @@ impl StagedTable {
         merge: &Merge,
         condition: &Condition,
         source: &Source,
+        repeats: bool,
     ) -> Result<Effect, DeltaError> {
-        let mut effect =
-            Effect { touched: BTreeSet::new(), matched: Bits::new(source.rows), rows_by_clause: HashMap::new() };
+        let mut effect = Effect {
+            touched: BTreeSet::new(),
+            matched: Bits::new(source.rows),
+            rows_by_clause: HashMap::new(),
+            several: false,
+        };
         let all = self.scan_of(merge.target(), None, true)?;
         if source.rows > 0 && (merge.has(MergeWhen::Matched) || merge.has(MergeWhen::NotMatched)) {
             let mut target = LogicalPlanBuilder::from(all.clone());
@@ -95,8 +104,8 @@ impl StagedTable {
                 target = target.filter(range)?;
             }
             let target = target.build()?;
-            if !condition.by_key && merge.has(MergeWhen::Matched) {
-                self.check_matches(session, merge, source, target.clone()).await?;
+            if !condition.by_key || repeats {
+                effect.several = self.check_matches(session, merge, condition, source, target.clone()).await?;
             }
             let pairs = joined(source.plan(merge.source())?, target, JoinType::Inner, &merge.on)?;
             let action = first_fitting(merge.numbered(MergeWhen::Matched))?;
@@ -106,6 +115,8 @@ impl StagedTable {
             effect.count(session, &plan, self).await?;
         }
         if merge.has(MergeWhen::NotMatchedBySource) {
+            // Nobody has looked for partners.
+            effect.several |= !merge.has(MergeWhen::Matched) && !merge.has(MergeWhen::NotMatched);
             let alone = match source.rows {
                 0 => all,
                 _ => joined(source.plan(merge.source())?, all, JoinType::RightAnti, &merge.on)?,
@@ -117,28 +128,55 @@ impl StagedTable {
         Ok(effect)
     }
 
-    /// Refuses target rows with several partners, where unique keys do not exclude them.
+    /// Refuses target rows that several partners would change, where unique keys do not exclude them. Whether rows have several
+    /// partners at all.
     async fn check_matches(
         &self,
         session: &SessionState,
         merge: &Merge,
+        condition: &Condition,
         source: &Source,
         target: LogicalPlan,
-    ) -> Result<(), DeltaError> {
+    ) -> Result<bool, DeltaError> {
         let target = LogicalPlanBuilder::from(target).window([row_number().alias(TARGET_ROW)])?.build()?;
         let pairs = joined(source.plan(merge.source())?, target, JoinType::Inner, &merge.on)?;
+        let changes = first_fitting(merge.numbered(MergeWhen::Matched))?.gt(lit(0_i32));
+        let changing = sum(when(changes, lit(1_i64)).otherwise(lit(0_i64))?).alias("changing");
+        let keys = condition.keys.iter().map(|key| first_value(key.source.clone(), Vec::new()));
+        let found = [count(lit(1_i64)).alias("partners"), changing].into_iter().chain(keys);
         let plan = LogicalPlanBuilder::from(pairs)
-            .aggregate([column(TARGET_ROW)], [count(lit(1_i64)).alias("rows")])?
-            .filter(column("rows").gt(lit(1_i64)))?
+            .aggregate([column(TARGET_ROW)], found)?
+            .filter(column("partners").gt(lit(1_i64)))?
+            .sort([column("changing").sort(false, false)])?
             .limit(0, Some(1))?
             .build()?;
-        for batch in collected(session, &plan).await? {
-            if batch.num_rows() > 0 {
-                let rows = batch.column(1).as_primitive::<Int64Type>().value(0);
-                return Err(DeltaError::SeveralMatches { table: self.location.clone(), rows });
+        for batch in collected(session, &plan).await?.iter().filter(|batch| batch.num_rows() > 0) {
+            let rows = batch.column(2).as_primitive::<Int64Type>().value(0);
+            if rows <= 1 {
+                return Ok(true);
             }
+            return Err(match condition.by_key {
+                true => duplicate(condition, &batch.columns()[3..], rows, &self.location)?,
+                false => DeltaError::SeveralMatches { table: self.location.clone(), rows },
+            });
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// Refuses several new rows of one key.
+    pub(super) async fn check_new(
+        &self,
+        session: &SessionState,
+        merge: &Merge,
+        condition: &Condition,
+        source: &Source,
+        effect: &Effect,
+    ) -> Result<(), DeltaError> {
+        if !merge.has(MergeWhen::NotMatched) {
+            return Ok(());
+        }
+        let rows = inserted(merge, source.unmatched(merge.source(), effect.matched.clone())?)?;
+        Source::repeated(session, condition, rows, &self.location).await?.map_or(Ok(()), Err)
     }
 
     /// The second pass: the rows that stand in the table in the place of the touched files' rows, and new ones.
@@ -147,7 +185,7 @@ impl StagedTable {
         let touched: Vec<String> = effect.touched.iter().cloned().collect();
         let mut plan = None;
         if !touched.is_empty() {
-            plan = Some(self.changed_files(merge, source, &touched)?);
+            plan = Some(self.changed_files(merge, source, &touched, effect.several)?);
         }
         if merge.has(MergeWhen::NotMatched) && source.rows > 0 {
             let new = self.new_rows(merge, source.unmatched(merge.source(), effect.matched)?)?;
@@ -159,8 +197,18 @@ impl StagedTable {
         Ok((counts, touched, plan))
     }
 
-    fn changed_files(&self, merge: &Merge, source: &Source, touched: &[String]) -> Result<LogicalPlan, DeltaError> {
-        let target = self.scan_of(merge.target(), Some(touched.to_vec()), false)?;
+    fn changed_files(
+        &self,
+        merge: &Merge,
+        source: &Source,
+        touched: &[String],
+        several: bool,
+    ) -> Result<LogicalPlan, DeltaError> {
+        let mut target = self.scan_of(merge.target(), Some(touched.to_vec()), false)?;
+        let several = several && source.rows > 0;
+        if several {
+            target = LogicalPlanBuilder::from(target).window([row_number().alias(TARGET_ROW)])?.build()?;
+        }
         let unmatched = first_fitting(merge.numbered(MergeWhen::NotMatchedBySource))?;
         let (rows, action) = if source.rows == 0 {
             (target, unmatched)
@@ -170,6 +218,15 @@ impl StagedTable {
             (rows, when(row_of(merge.source()).is_not_null(), matched).otherwise(unmatched)?)
         };
         let mut plan = with_action(rows, action)?;
+        if several {
+            // Of its partners each row keeps the one that changes it.
+            let changes = column(ACTION).gt(lit(0_i32)).sort(false, false);
+            let choice = row_number().partition_by(vec![column(TARGET_ROW)]).order_by(vec![changes]).build()?;
+            plan = LogicalPlanBuilder::from(plan)
+                .window([choice.alias(CHOICE)])?
+                .filter(column(CHOICE).eq(lit(1_u64)))?
+                .build()?;
+        }
         let deleting: Vec<Expr> = (1..)
             .zip(&merge.clauses)
             .filter(|(_, clause)| matches!(clause.action, MergeAction::Delete))
@@ -189,14 +246,8 @@ impl StagedTable {
     }
 
     fn new_rows(&self, merge: &Merge, source: LogicalPlan) -> Result<LogicalPlan, DeltaError> {
-        let action = first_fitting(merge.numbered(MergeWhen::NotMatched))?;
-        let inserting: Vec<(i32, &MergeClause)> = merge
-            .numbered(MergeWhen::NotMatched)
-            .filter(|(_, clause)| matches!(clause.action, MergeAction::Insert(_)))
-            .collect();
-        let numbers = inserting.iter().map(|(number, _)| lit(*number)).collect();
-        let plan = with_action(source, action)?;
-        let plan = LogicalPlanBuilder::from(plan).filter(column(ACTION).in_list(numbers, false))?.build()?;
+        let plan = inserted(merge, source)?;
+        let inserting: Vec<(i32, &MergeClause)> = inserting(merge).collect();
         let schema = self.meta()?.schema().clone();
         let none = |name: &str| Ok(lit(ScalarValue::try_from(schema.field_with_name(name)?.data_type())?));
         self.columns(plan, &inserting, none)
@@ -237,6 +288,17 @@ impl StagedTable {
         }
         Ok(LogicalPlanBuilder::from(plan).project(columns)?.build()?)
     }
+}
+
+fn inserting(merge: &Merge) -> impl Iterator<Item = (i32, &MergeClause)> {
+    merge.numbered(MergeWhen::NotMatched).filter(|(_, clause)| matches!(clause.action, MergeAction::Insert(_)))
+}
+
+/// Those of the source's rows without a partner that a clause inserts.
+fn inserted(merge: &Merge, unmatched: LogicalPlan) -> Result<LogicalPlan, DeltaError> {
+    let plan = with_action(unmatched, first_fitting(merge.numbered(MergeWhen::NotMatched))?)?;
+    let numbers = inserting(merge).map(|(number, _)| lit(number)).collect();
+    Ok(LogicalPlanBuilder::from(plan).filter(column(ACTION).in_list(numbers, false))?.build()?)
 }
 
 /// The plan with the number of the clause that fits each row.

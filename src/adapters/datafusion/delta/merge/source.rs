@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{AsArray, RecordBatch, UInt64Array};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use datafusion::common::{Column, ExprSchema, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
@@ -72,18 +72,28 @@ impl Source {
         Ok(LogicalPlanBuilder::scan(alias, provider_as_source(table), None)?.build()?)
     }
 
-    /// Refuses two rows with one key: both would be inserted, or both would change one row.
-    pub(super) async fn check_keys(
+    /// Whether two rows have one key. Mostly none have, and what it takes to tell which of them counts is not done.
+    pub(super) async fn repeats(
         &self,
         session: &SessionState,
         merge: &Merge,
         condition: &Condition,
-        table: &str,
-    ) -> Result<(), DeltaError> {
+    ) -> Result<bool, DeltaError> {
         if !merge.has(MergeWhen::Matched) && !merge.has(MergeWhen::NotMatched) {
-            return Ok(());
+            return Ok(false);
         }
-        let mut plan = LogicalPlanBuilder::from(self.plan(merge.source())?);
+        let rows = self.plan(merge.source())?;
+        Ok(Self::repeated(session, condition, rows, "").await?.is_some())
+    }
+
+    /// The refusal of two of these rows of the source that have one key; none if no two have.
+    pub(super) async fn repeated(
+        session: &SessionState,
+        condition: &Condition,
+        rows: LogicalPlan,
+        table: &str,
+    ) -> Result<Option<DeltaError>, DeltaError> {
+        let mut plan = LogicalPlanBuilder::from(rows);
         // A key with NULL matches nothing, so such rows do not collide.
         let whole = condition.keys.iter().filter(|key| !key.null_safe).map(|key| key.source.clone().is_not_null());
         if let Some(filter) = conjunction(whole.chain(condition.source_only.iter().cloned())) {
@@ -100,19 +110,10 @@ impl Source {
             if batch.num_rows() == 0 {
                 continue;
             }
-            let mut parts = Vec::new();
-            for (at, key) in condition.keys.iter().enumerate() {
-                let value = ScalarValue::try_from_array(batch.column(at), 0)?;
-                let name = match &key.source {
-                    Expr::Column(column) => column.name.clone(),
-                    other => other.human_display().to_string(),
-                };
-                parts.push(format!("`{name}` = {}", shown(&value)));
-            }
             let rows = batch.column(condition.keys.len()).as_primitive::<Int64Type>().value(0);
-            return Err(DeltaError::DuplicateKey { table: table.to_string(), key: parts.join(", "), rows });
+            return Ok(Some(duplicate(condition, &batch.columns()[..condition.keys.len()], rows, table)?));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// What rows of the target must satisfy to match anything: their keys lie in the range of the source's keys.
@@ -199,6 +200,25 @@ impl Source {
         }
         Ok((values.len() <= FEW).then_some(values))
     }
+}
+
+/// The refusal of several rows of one key, whose values stand in the first row.
+pub(super) fn duplicate(
+    condition: &Condition,
+    keys: &[ArrayRef],
+    rows: i64,
+    table: &str,
+) -> Result<DeltaError, DeltaError> {
+    let mut parts = Vec::new();
+    for (key, values) in condition.keys.iter().zip(keys) {
+        let value = ScalarValue::try_from_array(values, 0)?;
+        let name = match &key.source {
+            Expr::Column(column) => column.name.clone(),
+            other => other.human_display().to_string(),
+        };
+        parts.push(format!("`{name}` = {}", shown(&value)));
+    }
+    Ok(DeltaError::DuplicateKey { table: table.to_string(), key: parts.join(", "), rows })
 }
 
 /// The value as the target's type, if that is the same value.

@@ -68,6 +68,30 @@ fn upsert() {
 }
 
 #[test]
+fn keys_that_come_twice_count_only_where_both_rows_do_something() {
+    run(|house| async move {
+        let source = "select * from (values (2, 'x', 1), (2, 'y', 90), (7, 'x', 1), (7, 'y', 90)) v(id, name, n)";
+        let large = Some("s.n > 50");
+        let update = When(MergeWhen::Matched, large, Do::Update(&[("name", "s.name")]));
+        let insert = When(MergeWhen::NotMatched, large, Do::Insert(ALL));
+        let delete = When(MergeWhen::NotMatchedBySource, None, Do::Delete);
+        let mut table = house.table("main/t", TARGET).await;
+        let done = merged(&house, &mut table, source, "s.id = t.id", &[update, insert, delete]).await.unwrap();
+        assert_eq!(done, counts(1, 1, 3));
+        assert_eq!(house.rows(&table).await, ["2|y|20", "7|y|90"]);
+        // Partners that change nothing, and a condition that is not about keys alone.
+        let delete = When(MergeWhen::NotMatchedBySource, Some("t.n > 15"), Do::Delete);
+        let mut table = house.table("main/u", TARGET).await;
+        let done = merged(&house, &mut table, source, "s.id <= t.id", &[delete]).await.unwrap();
+        assert_eq!(done, counts(0, 0, 0));
+        assert_eq!(house.rows(&table).await, ["1|a|10", "2|b|20", "3|c|30", "NULL|n|0"]);
+        let delete = When(MergeWhen::NotMatchedBySource, Some("t.n < 15"), Do::Delete);
+        merged(&house, &mut table, source, "s.id <= t.id", &[delete]).await.unwrap();
+        assert_eq!(house.rows(&table).await, ["2|b|20", "3|c|30"]);
+    });
+}
+
+#[test]
 fn duplicate_keys_are_refused_and_named() {
     run(|house| async move {
         let mut table = house.table("main/t", TARGET).await;
