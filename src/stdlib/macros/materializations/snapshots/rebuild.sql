@@ -39,11 +39,21 @@
         'Rebuilding ' ~ target_relation.schema ~ '.' ~ target_relation.identifier ~ ': ' ~ changes ~ ' changes make ' ~ told ~ ' versions, in place of '
         ~ (before if before is not none else 'no') ~ ' stored ones', info=true
     ) -%}
-    {%- if target_exists -%}
-        {%- do drop_relation_if_exists(target_relation) -%}
-    {%- endif -%}
-    {%- do adapter.rename_relation(intermediate_relation, target_relation) -%}
+    {%- do snapshot_put_rebuilt(intermediate_relation, target_relation, target_exists) -%}
     {%- do create_indexes(target_relation) -%}
+{%- endmacro %}
+
+
+{#- Puts the rebuilt table in the place of the stored one. -#}
+{% macro snapshot_put_rebuilt(intermediate, target, target_exists) -%}
+    {{ return(adapter.dispatch('snapshot_put_rebuilt', 'dbt')(intermediate, target, target_exists)) }}
+{%- endmacro %}
+
+{% macro default__snapshot_put_rebuilt(intermediate, target, target_exists) -%}
+    {%- if target_exists -%}
+        {%- do drop_relation_if_exists(target) -%}
+    {%- endif -%}
+    {%- do adapter.rename_relation(intermediate, target) -%}
 {%- endmacro %}
 
 
