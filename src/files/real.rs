@@ -56,7 +56,7 @@ impl Files for RealFiles {
         let mut holder = String::new();
         let _ = file.read_to_string(&mut holder);
         if taken {
-            return Ok(Claim::Taken { by: holder.trim().parse().ok() });
+            return Ok(Claim::Taken { by: holder.lines().next().and_then(|pid| pid.trim().parse().ok()) });
         }
         let mut claimed = Claimed(file);
         claimed.write(&std::process::id().to_string()).map_err(fail)?;
@@ -162,10 +162,12 @@ impl Files for RealFiles {
 struct Claimed(fs::File);
 
 impl Claimed {
+    /// At no moment the file is empty: whoever is killed in the middle of this has been here.
     fn write(&mut self, text: &str) -> std::io::Result<()> {
-        self.0.set_len(0)?;
+        let line = format!("{text}\n");
         self.0.rewind()?;
-        self.0.write_all(text.as_bytes())
+        self.0.write_all(line.as_bytes())?;
+        self.0.set_len(line.len() as u64)
     }
 }
 
