@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{TestCaseResult, TestError};
 
-use crate::warehouse::{Warehouse, runner};
+use crate::warehouse::{Warehouse, engines, runner};
 
 /// Models of one project.
 const MODELS: usize = 14;
@@ -184,8 +184,8 @@ fn model() -> impl Strategy<Value = Model> {
     })
 }
 
-fn columns_follow(models: &[Model], steps: &[usize]) -> TestCaseResult {
-    let shop = Warehouse::new();
+fn columns_follow(engine: &'static str, models: &[Model], steps: &[usize]) -> TestCaseResult {
+    let shop = Warehouse::new(engine);
     for (i, model) in models.iter().enumerate() {
         shop.write(&format!("models/m{i}.sql"), &model.sql());
     }
@@ -229,12 +229,14 @@ fn columns_follow(models: &[Model], steps: &[usize]) -> TestCaseResult {
 #[test]
 fn a_table_follows_its_query_as_the_mode_says() {
     let histories = (prop::collection::vec(model(), MODELS), prop::collection::vec(0..VERSIONS, 1..5));
-    match runner(2).run(&histories, |(models, steps)| columns_follow(&models, &steps)) {
-        Ok(()) => {}
-        Err(TestError::Fail(why, (models, steps))) => {
-            let texts: Vec<String> = models.iter().map(Model::sql).collect();
-            panic!("{why}\nsteps {steps:?}\n{}", texts.join("\n"));
+    for (engine, cases) in engines() {
+        match runner(cases).run(&histories, |(models, steps)| columns_follow(engine, &models, &steps)) {
+            Ok(()) => {}
+            Err(TestError::Fail(why, (models, steps))) => {
+                let texts: Vec<String> = models.iter().map(Model::sql).collect();
+                panic!("{engine}: {why}\nsteps {steps:?}\n{}", texts.join("\n"));
+            }
+            Err(TestError::Abort(why)) => panic!("{engine}: {why}"),
         }
-        Err(TestError::Abort(why)) => panic!("{why}"),
     }
 }

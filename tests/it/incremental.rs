@@ -11,7 +11,7 @@ use std::process::Stdio;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestError};
 
-use crate::warehouse::{Warehouse, runner};
+use crate::warehouse::{Warehouse, engines, runner};
 
 /// Models of one project.
 const MODELS: usize = 14;
@@ -179,8 +179,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn history_holds(models: &[Model], steps: &[Step]) -> TestCaseResult {
-    let shop = Warehouse::new();
+fn history_holds(engine: &'static str, models: &[Model], steps: &[Step]) -> TestCaseResult {
+    let shop = Warehouse::new(engine);
     for (i, model) in models.iter().enumerate() {
         shop.write(&format!("models/m{i}.sql"), &model.sql());
     }
@@ -220,18 +220,27 @@ fn history_holds(models: &[Model], steps: &[Step]) -> TestCaseResult {
 #[test]
 fn a_history_of_batches_equals_what_the_strategy_promises() {
     let histories = (prop::collection::vec(model(), MODELS), prop::collection::vec(step(), 1..5));
-    let result = runner(2).run(&histories, |(models, steps)| history_holds(&models, &steps));
-    match result {
-        Ok(()) => {}
-        Err(TestError::Fail(why, (models, steps))) => panic!("{why}\nsteps {steps:?}\nmodels {models:#?}"),
-        Err(TestError::Abort(why)) => panic!("{why}"),
+    for (engine, cases) in engines() {
+        match runner(cases).run(&histories, |(models, steps)| history_holds(engine, &models, &steps)) {
+            Ok(()) => {}
+            Err(TestError::Fail(why, (models, steps))) => {
+                panic!("{engine}: {why}\nsteps {steps:?}\nmodels {models:#?}")
+            }
+            Err(TestError::Abort(why)) => panic!("{engine}: {why}"),
+        }
     }
 }
 
 /// The table of a run that is killed stays as it was, and the next run finishes what that one began.
 #[test]
 fn a_killed_full_refresh_leaves_the_old_table() {
-    let shop = Warehouse::new();
+    for (engine, _) in engines() {
+        killed_full_refresh(engine);
+    }
+}
+
+fn killed_full_refresh(engine: &'static str) {
+    let shop = Warehouse::new(engine);
     let slow = "{% if var('slow', false) %} where (select sum(a.range % 7) from range(3000000) a, range(300000) b) > 0 {% endif %}";
     let model =
         format!("{{{{ config(materialized='incremental') }}}}\nselect '{{{{ var('text') }}}}' as text {slow}\n");
@@ -253,7 +262,7 @@ fn a_killed_full_refresh_leaves_the_old_table() {
     assert!(shop.run(&["run", "--quiet", "--vars", "text: new"]).expect("the next run ends well"));
     let questions = [
         "select text from main.m order by text",
-        "select string_agg(table_name, ' ') from duckdb_tables() where schema_name = 'main'",
+        "select string_agg(table_name, ' ') from information_schema.tables where table_schema = 'main'",
     ];
     assert_eq!(shop.answers(&questions.map(str::to_owned)), [vec!["new", "old"], vec!["m"]]);
 }
@@ -261,7 +270,13 @@ fn a_killed_full_refresh_leaves_the_old_table() {
 /// A run that was killed is gone on with: the batches that it has recorded stay, the others follow, even of a full refresh.
 #[test]
 fn a_retry_goes_on_where_a_killed_run_stood() {
-    let shop = Warehouse::new();
+    for (engine, _) in engines() {
+        retried(engine);
+    }
+}
+
+fn retried(engine: &'static str) {
+    let shop = Warehouse::new(engine);
     shop.write(
         "models/raw.sql",
         "{{ config(materialized='table', event_time='id') }} select i as id from (values (0), (1), (2), (3), (4), (5)) t(i)",

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{TestCaseResult, TestError};
 
-use crate::warehouse::{Warehouse, runner};
+use crate::warehouse::{Warehouse, engines, runner};
 
 /// Models of one project.
 const MODELS: usize = 14;
@@ -356,8 +356,8 @@ fn in_order(mut rows: Vec<Row>) -> Vec<String> {
     rows
 }
 
-fn merges_hold(models: &[Model], steps: &[usize]) -> TestCaseResult {
-    let shop = Warehouse::new();
+fn merges_hold(engine: &'static str, models: &[Model], steps: &[usize]) -> TestCaseResult {
+    let shop = Warehouse::new(engine);
     for (i, model) in models.iter().enumerate() {
         shop.write(&format!("models/m{i}.sql"), &model.sql());
     }
@@ -386,12 +386,14 @@ fn merges_hold(models: &[Model], steps: &[usize]) -> TestCaseResult {
 #[test]
 fn a_merge_does_what_its_clauses_say() {
     let histories = (prop::collection::vec(model(), MODELS), prop::collection::vec(0..BATCHES, 1..5));
-    match runner(2).run(&histories, |(models, steps)| merges_hold(&models, &steps)) {
-        Ok(()) => {}
-        Err(TestError::Fail(why, (models, steps))) => {
-            let texts: Vec<String> = models.iter().map(Model::sql).collect();
-            panic!("{why}\nsteps {steps:?}\n{}", texts.join("\n"));
+    for (engine, cases) in engines() {
+        match runner(cases).run(&histories, |(models, steps)| merges_hold(engine, &models, &steps)) {
+            Ok(()) => {}
+            Err(TestError::Fail(why, (models, steps))) => {
+                let texts: Vec<String> = models.iter().map(Model::sql).collect();
+                panic!("{engine}: {why}\nsteps {steps:?}\n{}", texts.join("\n"));
+            }
+            Err(TestError::Abort(why)) => panic!("{engine}: {why}"),
         }
-        Err(TestError::Abort(why)) => panic!("{why}"),
     }
 }

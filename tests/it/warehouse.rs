@@ -1,5 +1,5 @@
-//! A project in a fresh folder and its warehouse, for tests of laws: files in, rows out. `TEST_ENGINE=datafusion` runs them on
-//! the other engine, in a program that has it.
+//! A project in a fresh folder and its warehouse, for tests of laws on every engine of the program: files in, rows out.
+//! `TEST_ENGINE=datafusion` takes one engine alone.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,6 +11,16 @@ use transform::base::{Dict, Value};
 
 use crate::case_run::program;
 
+/// The engines that laws are tried on, with a number of histories for each: few on those whose tables are made more slowly.
+pub fn engines() -> Vec<(&'static str, u32)> {
+    let wanted = std::env::var("TEST_ENGINE").ok();
+    let wanted = |engine: &str| wanted.as_deref().is_none_or(|wanted| wanted == engine);
+    let cases = |engine| (engine, if engine == adapters::TYPES[0] { 2 } else { 1 });
+    let engines: Vec<_> = adapters::TYPES.iter().copied().filter(|engine| wanted(engine)).map(cases).collect();
+    assert!(!engines.is_empty(), "the program has no engine of that name");
+    engines
+}
+
 /// Tries a law on random histories, always the same ones: `INCREMENTAL_CASES` says how many.
 pub fn runner(cases: u32) -> TestRunner {
     let cases = std::env::var("INCREMENTAL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases);
@@ -21,13 +31,12 @@ pub fn runner(cases: u32) -> TestRunner {
 /// A project named `shop`.
 pub struct Warehouse {
     folder: tempfile::TempDir,
-    engine: String,
+    engine: &'static str,
 }
 
 impl Warehouse {
     /// An empty project.
-    pub fn new() -> Self {
-        let engine = std::env::var("TEST_ENGINE").unwrap_or_else(|_| "duckdb".to_owned());
+    pub fn new(engine: &'static str) -> Self {
         let warehouse = Self { folder: tempfile::tempdir().expect("a folder can be made"), engine };
         let target = format!("{{type: {}, path: {}, threads: 4}}", warehouse.engine, warehouse.place());
         warehouse.write("dbt_project.yml", "name: shop\nprofile: shop\n");
@@ -74,7 +83,7 @@ impl Warehouse {
 
     /// The first column of one query after another, as text; nothing where a query fails.
     pub fn ask(&self, queries: &[String]) -> Vec<Option<Vec<String>>> {
-        let options: Dict = [("type", self.engine.as_str()), ("path", self.place())]
+        let options: Dict = [("type", self.engine), ("path", self.place())]
             .map(|(key, value)| (key.to_owned(), Value::from(value)))
             .into_iter()
             .collect();
