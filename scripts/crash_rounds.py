@@ -15,9 +15,15 @@ starts one of the commands and kills it, one to three times. Then the same comma
 Right after a kill already, batches in tables and in the ledger have to agree, and so have models and their hooks.
 
 With `--engine datafusion` the project is a lake: without external files and without publishing, and read by the program itself.
-With `--engine duckdb --read-by-program` the other engine's way of reading can be tried.
+There,
+* the Python module `deltalake`, which knows nothing but the tables' own logs, reads them again and again while the program runs
+  and after it was killed, and finds every table, and every batch of a microbatch model, as it was before the command or as it is
+  after it, never anything else;
+* `transform maintain` without retention, once, leaves exactly those data files that the logs name, exactly the folders of the
+  tables there are, and nothing that is half written, and the relations still hold the same.
 
-The Python module `duckdb` has to be of the version that the binary links. Exit code 1 if any round is wrong.
+With `--engine duckdb --read-by-program` the other engine's way of reading can be tried. The Python module `duckdb` has to be of
+the version that the binary links. Exit code 1 if any round is wrong; `--keep FOLDER` keeps what those rounds left.
 """
 
 import argparse
@@ -26,17 +32,21 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.parse
 
 BATCHES, ROWS = 12, 100
 TOTAL = BATCHES * ROWS
 INTERMEDIATE = ("__dbt_tmp", "__dbt_backup", "__dbt_new", "__dbt_stage", "dbt_tmp")
 
+COUNTED = ("merged", "replaced", "appended", "overwritten", "totals")
 COUNTING_HOOK = "insert into {{ target.schema }}.hooked select '{{ this.identifier }}'"
 FILES = {
     "dbt_project.yml": """name: crash
@@ -96,6 +106,7 @@ select * from {{ ref('people') }}
 PUBLISHING = ("build", "run", "backfill")
 STABLE = {"dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to"}
 MICROBATCH = ("parallel", "ordered")
+VIEWS = {'"main"."a_view"', '"main"."joined"'}
 COMMANDS = {
     "build": ["build"],
     "run": ["run"],
@@ -110,7 +121,7 @@ COMMANDS = {
 }
 
 
-OPTIONS = argparse.Namespace(program="", engine="duckdb", read_by_program=False)
+OPTIONS = argparse.Namespace(program="", engine="duckdb", read_by_program=False, keep=None)
 PROFILES = {"datafusion": """crash:
   target: dev
   outputs:
@@ -146,15 +157,14 @@ class Reader:
             raise RuntimeError(f"{sql}\n{done.stdout}{done.stderr}")
         return [tuple(row.values()) for row in json.loads(done.stdout)["show"]]
 
-    def tables(self) -> list[tuple[str, str]]:
-        skipped = "('_transform', 'information_schema', 'pg_catalog')"
-        found = self.rows(f"select table_schema, table_name from information_schema.tables where table_schema not in {skipped}")
-        return sorted(found)
-
-    def columns(self, schema: str, name: str) -> list[str]:
-        sql = f"""select column_name, ordinal_position from information_schema.columns
-            where table_schema = '{schema}' and table_name = '{name}'"""
-        return [name for name, _ in sorted(self.rows(sql), key=lambda row: row[1])]
+    def relations(self) -> dict[str, list[str]]:
+        """The columns of all relations of the project."""
+        found = {}
+        for schema, table, column, _ in sorted(self.rows("""
+                select table_schema, table_name, column_name, ordinal_position from information_schema.columns
+                where table_schema not in ('_transform', 'information_schema', 'pg_catalog')"""), key=lambda r: (r[0], r[1], r[3])):
+            found.setdefault(f'"{schema}"."{table}"', []).append(column)
+        return found
 
 
 def version(folder: pathlib.Path, number: int) -> None:
@@ -194,60 +204,64 @@ def published(folder: pathlib.Path) -> list[str]:
     if OPTIONS.engine in PROFILES:
         return []
     found = relations(folder, "public/read.duckdb")
-    versions = {row[-1] for row in found["main.a_view"][1]}
+    versions = {row.rsplit("|", 1)[1] for row in found['"main"."a_view"'][1]}
     return [] if len(versions) == 1 else [f"published versions: {versions}"]
 
 
 def relations(folder: pathlib.Path, database: str = "crash.duckdb") -> dict:
     """The rows of all relations in a database, but for those of the hooks."""
-    found = {}
     with Reader(folder, database) as reader:
-        for schema, name in reader.tables():
-            if name == "hooked":
-                continue
-            columns = reader.columns(schema, name)
-            shown = [f'"{c}"' for c in columns if c not in STABLE]
-            if "dbt_valid_to" in columns:
-                shown.append("dbt_valid_to is null as open")
-            if set(columns) & STABLE:
-                shown.append("dense_rank() over (partition by id order by dbt_valid_from) as place")
-            rows = reader.rows(f'select {", ".join(shown)} from "{schema}"."{name}"')
-            found[f"{schema}.{name}"] = (columns, sorted(rows, key=repr))
-    return found
+        columns = {name: columns for name, columns in reader.relations().items() if name != '"main"."hooked"'}
+        queries = []
+        for name, of_relation in columns.items():
+            shown = [f'"{c}"' for c in of_relation if c not in STABLE]
+            if "dbt_valid_to" in of_relation:
+                shown.append("dbt_valid_to is null")
+            if set(of_relation) & STABLE:
+                shown.append("dense_rank() over (partition by id order by dbt_valid_from)")
+            row = " || '|' || ".join(f"coalesce(cast({c} as varchar), '-')" for c in shown)
+            queries.append(f"select '{name}' as relation, {row} as content from {name}")
+        rows = collections.defaultdict(list)
+        for name, row in reader.rows(" union all ".join(queries)):
+            rows[name].append(row)
+    return {name: (of_relation, sorted(rows[name])) for name, of_relation in columns.items()}
 
 
 def disagreements(folder: pathlib.Path) -> list[str]:
     """Where ledger and tables disagree: never allowed, not even right after a kill."""
-    found = []
+    batches = " union all ".join(f"""
+        select '{model}' as name, 'table' as place, cast((id - id % {ROWS}) / {ROWS} as bigint) as batch, count(*) as n
+            from main.{model} group by 3
+        union all select '{model}', 'ledger', cast(cast(interval_start as bigint) / {ROWS} as bigint), {ROWS} from _transform.runs
+            where relation = 'main.{model}' and kind = 'batch' and status = 'success' group by 3""" for model in MICROBATCH)
+    counted = f"""select name, 'hook', -1, count(*) from main.hooked group by 1
+        union all select split_part(relation, '.', 2), 'ledger', -1, count(*) from _transform.runs
+            where kind = 'model' and split_part(relation, '.', 2) in {COUNTED} group by 1"""
+    places = collections.defaultdict(dict)
     with Reader(folder) as reader:
-        tables = {name for _, name in reader.tables()}
-        for model in sorted(set(MICROBATCH) & tables):
-            sql = f"select cast((id - id % {ROWS}) / {ROWS} as bigint) as batch, count(*) as n from main.{model} group by 1"
-            present = dict(reader.rows(sql))
-            sql = f"""select cast(interval_start as bigint) as start from _transform.runs
-                where relation = 'main.{model}' and kind = 'batch' and status = 'success'"""
-            recorded = {r[0] // ROWS for r in reader.rows(sql)}
-            if set(present) != recorded:
-                found.append(f"{model}: batches {sorted(present)} in the table, {sorted(recorded)} in the ledger")
-            found.extend(f"{model}: batch {b} has {n} rows" for b, n in present.items() if n != ROWS)
-        if "hooked" in tables:
-            hooks = dict(reader.rows("select name, count(*) as n from main.hooked group by name"))
-            ledger = dict(reader.rows("""select split_part(relation, '.', 2) as name, count(*) as n from _transform.runs
-                where kind = 'model' and split_part(relation, '.', 2) in ('merged', 'replaced', 'appended', 'overwritten', 'totals')
-                group by 1"""))
-            different = [name for name in sorted(hooks.keys() | ledger.keys()) if hooks.get(name) != ledger.get(name)]
-            found.extend(f"{name}: hook {hooks.get(name)} times, ledger {ledger.get(name)} times" for name in different)
+        for name, place, batch, n in reader.rows(f"{batches} union all {counted}"):
+            places[name, place][batch] = n
+    found = []
+    for model in MICROBATCH:
+        table, ledger = places[model, "table"], places[model, "ledger"]
+        if table.keys() != ledger.keys():
+            found.append(f"{model}: batches {sorted(table)} in the table, {sorted(ledger)} in the ledger")
+        found.extend(f"{model}: batch {b} has {n} rows" for b, n in table.items() if n != ROWS)
+    for name in COUNTED:
+        hook, ledger = places[name, "hook"], places[name, "ledger"]
+        if hook != ledger:
+            found.append(f"{name}: hook {hook.get(-1)} times, ledger {ledger.get(-1)} times")
     return found
 
 
 def leftovers(folder: pathlib.Path) -> list[str]:
     """What no finished run leaves behind."""
     with Reader(folder) as reader:
-        names = [name for _, name in reader.tables()]
-        names += [row[0] for row in reader.rows("select schema_name from information_schema.schemata")]
-        found = [n for n in names if any(part in n for part in INTERMEDIATE)]
-        running = reader.rows("select relation, kind from _transform.runs where status = 'running'")
-        found.extend(f"still running in the ledger: {r}" for r in running)
+        names = reader.rows("""select table_name from information_schema.tables
+            union all select schema_name from information_schema.schemata
+            union all select concat('still running: ', relation, ' ', kind) from _transform.runs where status = 'running'""")
+        found = [n for n, in names if n.startswith("still running: ") or any(part in n for part in INTERMEDIATE)]
+    found.extend(f"left by a killed run: {p.relative_to(folder)}" for p in (folder / "target").rglob(".tmp-*"))
     if OPTIONS.engine in PROFILES:
         return found
     found.extend(str(p) for p in (folder / "public").iterdir() if p.name != "read.duckdb")
@@ -269,6 +283,65 @@ def artifacts(folder: pathlib.Path, after: bool) -> list[str]:
     if after and len(invocations) != 1:
         found.append(f"artifacts of runs {sorted(map(str, invocations))}")
     return found
+
+
+class Lake:
+    """The tables of a lake as others see them: their own logs, without the catalog."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.root = folder / "lake"
+
+    def tables(self) -> list[pathlib.Path]:
+        return sorted(log.parent for log in self.root.glob("*/*/_delta_log") if any(log.glob("*.json")))
+
+    def content(self) -> dict:
+        """The rows of every table: of a microbatch model by batch, of snapshots without the times."""
+        from deltalake import DeltaTable
+        found = {}
+        for folder in self.tables():
+            name, rows = str(folder.relative_to(self.root)), DeltaTable(str(folder)).to_pyarrow_table().to_pylist()
+            for row in rows:
+                row["open"] = row.get("dbt_valid_to") is None
+                part = f"{name} batch {row['id'] // ROWS}" if folder.name in MICROBATCH else name
+                found.setdefault(part, []).append(repr([v for c, v in sorted(row.items()) if c not in STABLE]))
+        return {name: sorted(rows) for name, rows in found.items() if not name.startswith(("_transform/", "main/hooked"))}
+
+    def strangers(self, allowed: list[dict]) -> list[str]:
+        """What is in none of the allowed states."""
+        try:
+            found = self.content()
+        except Exception as problem:  # Whatever it is: others cannot read the lake.
+            return [f"deltalake cannot read: {problem}"]
+        states = lambda name: [state.get(name) for state in allowed]
+        gone = sorted(name for name in allowed[0].keys() - found.keys() if " batch " not in name)
+        return [f"deltalake finds {len(rows)} rows in {name}, which are no state of it" for name, rows in found.items()
+                if rows not in states(name)] + [f"deltalake does not find {name}" for name in gone]
+
+    def watched(self, allowed: list[dict], stop: threading.Event, wrong: list[str], counts: collections.Counter) -> None:
+        """Looks at the tables until it is told to stop."""
+        while not stop.is_set():
+            wrong.extend(f"during a run: {p}" for p in self.strangers(allowed))
+            counts["readings of all tables by others during runs"] += 1
+            stop.wait(0.1)
+
+    def orphans(self) -> list[str]:
+        """Files that are not needed, after everything was tidied up; also those that are needed and missing."""
+        from deltalake import DeltaTable
+        named, logs = set(), re.compile(r"(\d{20}(\.checkpoint)?\.(json|parquet)|_last_checkpoint)")
+        for folder in self.tables():
+            named |= {pathlib.Path(urllib.parse.unquote(uri.removeprefix("file://"))) for uri in DeltaTable(str(folder)).file_uris()}
+        there, found = set(), []
+        for path in self.root.rglob("*"):
+            if path.is_dir():
+                continue
+            if path.parent.name == "_delta_log" or path.parent == self.root / "_transform" / "catalog":
+                if not logs.fullmatch(path.name):
+                    found.append(f"in a log: {path.relative_to(self.root)}")
+            else:
+                there.add(path)
+        found.extend(f"not needed: {p.relative_to(self.root)}" for p in sorted(there - named))
+        found.extend(f"missing: {p}" for p in sorted(named - there))
+        return found
 
 
 class Program:
@@ -293,28 +366,74 @@ class Program:
         return running
 
 
-def one_round(program: Program, base: pathlib.Path, folder: pathlib.Path, command: list[str], delays: list[float], expected: dict):
-    """Kills and repairs; how often it killed, and what was wrong."""
-    shutil.copytree(base, folder)
-    version(folder, 2)
-    kills, wrong = 0, []
-    for delay in delays:
-        kills += program.killed(folder, command, delay)
-        wrong.extend(f"after a kill: {p}" for p in disagreements(folder) + artifacts(folder, after=False) + published(folder))
+def unreadable(look, *args) -> list[str]:
+    """What a look finds wrong; also that it cannot look."""
     try:
-        program.run(folder, command)
-    except RuntimeError as problem:
-        return kills, [*wrong, str(problem)]
-    got = content(folder)
-    for name in sorted(got.keys() | expected.keys()):
-        if got.get(name) != expected.get(name):
-            wrong.append(f"{name} differs: {str(got.get(name))[:300]} instead of {str(expected.get(name))[:300]}")
-    publishes = command[0] in PUBLISHING and OPTIONS.engine not in PROFILES and not OPTIONS.read_by_program
-    if publishes and relations(folder, "public/read.duckdb") != relations(folder):
-        wrong.append("what is published is not what the database holds")
-    wrong += disagreements(folder) + leftovers(folder) + artifacts(folder, after=True)
-    wrong += [f"left by a killed run: {p.relative_to(folder)}" for p in (folder / "target").rglob(".tmp-*")]
-    return kills, wrong
+        return look(*args)
+    except Exception as problem:
+        return [f"{look.__name__}: {problem}"]
+
+
+class Round:
+    """One command, killed and repaired."""
+
+    def __init__(self, program: Program, folder: pathlib.Path, command: list[str], counts: collections.Counter):
+        self.program, self.folder, self.command, self.counts = program, folder, command, counts
+        self.kills, self.wrong = 0, []
+
+    def kill(self, delay: float, allowed: list[dict]) -> None:
+        folder, lake = self.folder, Lake(self.folder)
+        stop = threading.Event()
+        watcher = threading.Thread(target=lake.watched, args=(allowed, stop, self.wrong, self.counts))
+        if allowed:
+            watcher.start()
+        killed = self.program.killed(folder, self.command, delay)
+        self.kills += killed
+        stop.set()
+        if allowed:
+            watcher.join()
+        found = unreadable(disagreements, folder) + artifacts(folder, after=False) + unreadable(published, folder)
+        if allowed:
+            found += lake.strangers(allowed)
+            self.counts["kills that left a file half written"] += any("#" in p.name for p in lake.root.rglob("*#*"))
+        self.wrong.extend(f"after a kill: {p}" for p in found)
+
+    def repair(self, expected: dict) -> None:
+        """One plain re-run; what is wrong then."""
+        folder, wrong = self.folder, self.wrong
+        try:
+            self.program.run(folder, self.command)
+        except RuntimeError as problem:
+            wrong.append(str(problem))
+            return
+        self.compare(content(folder), expected)
+        publishes = self.command[0] in PUBLISHING and OPTIONS.engine not in PROFILES and not OPTIONS.read_by_program
+        if publishes and relations(folder, "public/read.duckdb") != relations(folder):
+            wrong.append("what is published is not what the database holds")
+        wrong += unreadable(disagreements, folder) + unreadable(leftovers, folder) + artifacts(folder, after=True)
+
+    def compare(self, got: dict, expected: dict) -> None:
+        for name in sorted(got.keys() | expected.keys()):
+            if got.get(name) != expected.get(name):
+                self.wrong.append(f"{name} differs: {str(got.get(name))[:300]} instead of {str(expected.get(name))[:300]}")
+
+    def maintain(self, expected: dict, after: dict) -> None:
+        """Tidies the lake up; what is wrong then."""
+        lake = Lake(self.folder)
+        before = len(list(lake.root.rglob("*")))
+        try:
+            self.program.run(self.folder, ["maintain", "--retention", "0 days"])
+        except RuntimeError as problem:
+            self.wrong.append(str(problem))
+            return
+        self.counts["files that maintain removed"] += before - len(list(lake.root.rglob("*")))
+        found = unreadable(lake.orphans) + lake.strangers([after])
+        got = content(self.folder)
+        tables = set(got) - VIEWS | {'"main"."hooked"', '"_transform"."runs"'}
+        if len(tables) != len(lake.tables()):
+            found.append(f"{len(lake.tables())} folders for {len(tables)} tables")
+        self.wrong.extend(f"after maintain: {p}" for p in found)
+        self.compare(got, expected)
 
 
 def main() -> int:
@@ -325,42 +444,59 @@ def main() -> int:
     parser.add_argument("--command", choices=sorted(COMMANDS), action="append", help="only this command; may be repeated")
     parser.add_argument("--engine", choices=["duckdb", "datafusion"], default="duckdb")
     parser.add_argument("--read-by-program", action="store_true")
+    parser.add_argument("--keep", type=pathlib.Path, help="a folder for what wrong rounds leave")
     options = parser.parse_args(namespace=OPTIONS)
     options.program = os.path.abspath(options.program)
     chance, program = random.Random(options.seed), Program(options.program)
     commands = options.command or list(COMMANDS)
     counts, problems = collections.Counter(), 0
+    lake = options.engine == "datafusion"
     with tempfile.TemporaryDirectory() as top:
         base = pathlib.Path(top, "base")
         base.mkdir()
         project(base)
         program.run(base, ["build"])
+        before = Lake(base).content() if lake else {}
         calm = {}
         for name in commands:
             folder = pathlib.Path(top, "calm")
             shutil.copytree(base, folder)
             version(folder, 2)
             seconds = program.run(folder, COMMANDS[name])
-            calm[name] = (seconds, content(folder))
+            calm[name] = (seconds, content(folder), Lake(folder).content() if lake else {})
             os.chdir(top)
             shutil.rmtree(folder)
             print(f"{name}: {seconds:.2f} s without a kill", flush=True)
-        for number in range(options.rounds):
-            name = commands[number % len(commands)]
-            seconds, expected = calm[name]
-            # The program starts, reads and ends: what matters is in between.
-            delays = [chance.uniform(0.05, seconds * 1.05) for _ in range(chance.choice([1, 1, 2, 3]))]
-            folder = pathlib.Path(top, f"round{number}")
-            kills, wrong = one_round(program, base, folder, COMMANDS[name], delays, expected)
-            counts["kills"] += kills
-            counts["rounds with a kill"] += kills > 0
-            counts[f"rounds of {name}"] += 1
-            counts["rounds that ended as if nothing had happened"] += not wrong
-            problems += bool(wrong)
-            for problem in wrong:
-                print(f"round {number} ({name}): {problem}", flush=True)
+        # Whoever ends it early gets the counts up to there.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            for number in range(options.rounds):
+                name = commands[number % len(commands)]
+                seconds, expected, after = calm[name]
+                # The program starts, reads and ends: what matters is in between.
+                delays = [chance.uniform(0.05, seconds * 1.05) for _ in range(chance.choice([1, 1, 2, 3]))]
+                folder = pathlib.Path(top, f"round{number}")
+                shutil.copytree(base, folder)
+                version(folder, 2)
+                one = Round(program, folder, COMMANDS[name], counts)
+                for delay in delays:
+                    one.kill(delay, [before, after] if lake else [])
+                one.repair(expected)
+                if lake:
+                    one.maintain(expected, after)
+                counts["kills"] += one.kills
+                counts["rounds with a kill"] += one.kills > 0
+                counts[f"rounds of {name}"] += 1
+                counts["rounds that ended as if nothing had happened"] += not one.wrong
+                problems += bool(one.wrong)
+                for problem in one.wrong:
+                    print(f"round {number} ({name}, killed after {delays}): {problem}", flush=True)
+                os.chdir(top)
+                if one.wrong and options.keep:
+                    shutil.copytree(folder, options.keep / f"round{number}")
+                shutil.rmtree(folder)
+        except KeyboardInterrupt:
             os.chdir(top)
-            shutil.rmtree(folder)
     for name, count in sorted(counts.items()):
         print(f"{count:5} {name}")
     return 1 if problems else 0

@@ -9,9 +9,9 @@ use deltalake_core::kernel::{Add, EagerSnapshot, LogicalFileView};
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake_core::table::state::DeltaTableState;
 use futures::TryStreamExt;
+use object_store::ObjectStore;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::ObjectStore;
 use serde_json::{Value, json};
 use url::Url;
 

@@ -9,7 +9,9 @@ use datafusion::common::{Column, JoinType, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::functions_aggregate::expr_fn::{count, first_value, sum};
 use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::{Expr, ExprFunctionExt, ExprSchemable, LogicalPlan, LogicalPlanBuilder, case, lit, when};
+use datafusion::logical_expr::{
+    Expr, ExprFunctionExt, ExprSchemable, LogicalPlan, LogicalPlanBuilder, case, lit, when,
+};
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
 
