@@ -50,6 +50,8 @@ impl Operators {
         let moment = |t: &DataType| matches!(t, DataType::Timestamp(_, _));
         let day = |t: &DataType| matches!(t, DataType::Date32 | DataType::Date64);
         let interval = |t: &DataType| matches!(t, DataType::Interval(_) | DataType::Duration(_));
+        let truth = |t: &DataType| matches!(t, DataType::Boolean);
+        let count = |t: &DataType| t.is_integer() || t.is_floating();
         match op {
             BinaryOperator::Divide if interval(lt) && number(rt) => {
                 self.call("interval_times", vec![l(), binary(lit(1.0), Operator::Divide, cast(r(), DataType::Float64))])
@@ -71,20 +73,13 @@ impl Operators {
             BinaryOperator::Minus if (moment(lt) && (moment(rt) || day(rt))) || (day(lt) && moment(rt)) => {
                 self.call("timestamp_minus", vec![l(), r()])
             }
-            BinaryOperator::Eq
-            | BinaryOperator::NotEq
-            | BinaryOperator::Lt
-            | BinaryOperator::LtEq
-            | BinaryOperator::Gt
-            | BinaryOperator::GtEq
-                if interval(lt) && interval(rt) =>
-            {
-                Some(binary(
-                    self.call("interval_order", vec![l()])?,
-                    operator(op),
-                    self.call("interval_order", vec![r()])?,
-                ))
-            }
+            op if compares(op) && truth(lt) && count(rt) => Some(binary(cast(l(), rt.clone()), operator(op), r())),
+            op if compares(op) && count(lt) && truth(rt) => Some(binary(l(), operator(op), cast(r(), lt.clone()))),
+            op if compares(op) && interval(lt) && interval(rt) => Some(binary(
+                self.call("interval_order", vec![l()])?,
+                operator(op),
+                self.call("interval_order", vec![r()])?,
+            )),
             BinaryOperator::Arrow => self.call(path_call("json_extract", right), vec![l(), r()]),
             BinaryOperator::LongArrow => self.call(path_call("json_extract_string", right), vec![l(), r()]),
             BinaryOperator::StringConcat if !is_list(lt) && !is_list(rt) => {
@@ -113,6 +108,11 @@ pub(super) fn own_text(given: &DataType) -> bool {
             | DataType::Date32
     ) && !given.is_integer()
         && !given.is_decimal()
+}
+
+fn compares(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
 }
 
 fn is_list(given: &DataType) -> bool {
