@@ -4,9 +4,9 @@
 //! `with_default_features` (functions of the same name replace the engine's). It also sets the parser's options that belong to
 //! it: the dialect, decimals for `1.1`, nulls last, spans in errors. SQL goes through `super::rewrite` first.
 //!
-//! * [`scalar`]: the shape of all scalar functions; [`aggregates`]: that of aggregates
-//! * [`dates`], [`parts`], [`strftime`], [`strings`], [`regex`], [`printf`], [`json`], [`lists`], [`numbers`], [`first_of`]: the
-//!   functions
+//! * [`scalar`]: the shape of all scalar functions; [`aggregates`], [`sums`]: aggregates
+//! * [`dates`], [`parts`], [`strftime`], [`strings`], [`regex`], [`printf`], [`json`], [`lists`], [`numbers`], [`first_of`],
+//!   [`failing`]: the functions
 //! * [`operators`]: `/`, `//`, dates and intervals, `->`; [`types`]: names of types; [`casts`], [`moments`]: rounding,
 //!   writing and reading
 //! * [`display`]: values as text
@@ -17,6 +17,7 @@ mod aggregates;
 mod casts;
 mod dates;
 mod display;
+mod failing;
 mod first_of;
 mod json;
 mod lists;
@@ -29,6 +30,7 @@ mod regex;
 mod scalar;
 mod strftime;
 mod strings;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -50,7 +52,10 @@ pub(super) fn install(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     *builder.type_planner() = Some(Arc::new(types::Types));
     builder.analyzer().get_or_insert_with(Analyzer::new).add_function_rewrite(Arc::new(casts::Casts::new(&scalars)));
     builder.scalar_functions().get_or_insert_default().extend(scalars);
-    builder.aggregate_functions().get_or_insert_default().extend(aggregates::functions());
+    builder
+        .aggregate_functions()
+        .get_or_insert_default()
+        .extend(aggregates::functions().into_iter().chain([sums::function()]));
     let parser = &mut builder.config().get_or_insert_default().options_mut().sql_parser;
     parser.dialect = Dialect::DuckDB;
     parser.parse_float_as_decimal = true;
@@ -70,5 +75,6 @@ fn scalars() -> Vec<Arc<ScalarUDF>> {
     all.extend(casts::functions());
     all.extend(first_of::functions());
     all.extend(moments::functions());
+    all.push(failing::function());
     all
 }

@@ -19,6 +19,7 @@ const ROUNDS: usize = 200;
 pub(in crate::adapters::datafusion) async fn plan(state: &SessionState, mut statement: Parsed) -> Result<LogicalPlan> {
     super::stars::expand(state, &mut statement).await?;
     super::using::expand(state, &mut statement).await?;
+    super::order::expand(state, &mut statement).await?;
     for _ in 0..ROUNDS {
         let error = match state.statement_to_plan(statement.clone()).await {
             Ok(plan) => return typed(state, plan),

@@ -13,6 +13,37 @@ pub(super) fn innermost(statement: &Parsed, wanted: impl Fn(&Select) -> bool) ->
     finding.found
 }
 
+/// The body of the innermost query of a kind, and what WITH names around it and in it.
+pub(super) fn innermost_query(statement: &Parsed, wanted: impl Fn(&Query) -> bool) -> Option<(SetExpr, Vec<With>)> {
+    let mut finding = FindingQuery { wanted, around: Around::default(), found: None };
+    let _ = super::aliases::visit(statement, &mut finding);
+    finding.found
+}
+
+struct FindingQuery<F> {
+    wanted: F,
+    around: Around,
+    found: Option<(SetExpr, Vec<With>)>,
+}
+
+impl<F: Fn(&Query) -> bool> Visitor for FindingQuery<F> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.around.enter(query);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if (self.wanted)(query) {
+            self.found = Some(((*query.body).clone(), self.around.withs()));
+            return ControlFlow::Break(());
+        }
+        self.around.leave();
+        ControlFlow::Continue(())
+    }
+}
+
 struct Finding<F> {
     wanted: F,
     around: Around,

@@ -1,53 +1,69 @@
 //! `ORDER BY ALL`: by the places of the columns. The engine reads it over plain columns alone, and drops it after a UNION.
 
-use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableAlias, Value,
-};
-use datafusion::sql::sqlparser::ast::{Ident, TableFactor};
-use datafusion::sql::sqlparser::parser::Parser;
+use std::ops::ControlFlow;
 
-use super::dialect::LakeDialect;
+use datafusion::common::Result;
+use datafusion::execution::SessionState;
+use datafusion::sql::parser::Statement as Parsed;
+use datafusion::sql::sqlparser::ast::{
+    Distinct, Expr, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query, SelectItem, SetExpr, Value, VisitorMut,
+};
+
+/// How many orders are written out before giving up.
+const ROUNDS: usize = 100;
 
 /// Writes out the order of one query.
 pub(super) fn rewrite(query: &mut Query) {
     by_place(query);
-    let Some(OrderBy { kind: OrderByKind::All(options), .. }) = &query.order_by else { return };
-    let options = *options;
-    if let Some(count) = columns(&query.body) {
-        let place = |n: usize| OrderByExpr {
-            expr: Expr::Value(Value::Number(n.to_string(), false).into()),
-            options,
-            with_fill: None,
+    // Where a star hides how many columns there are, [`expand`] asks.
+    if let (Some(options), Some(count)) = (all(query), columns(&query.body)) {
+        query.order_by = Some(places(count, options));
+    }
+}
+
+/// Writes out the orders that only the catalog can tell: over a star.
+pub(super) async fn expand(state: &SessionState, statement: &mut Parsed) -> Result<()> {
+    for _ in 0..ROUNDS {
+        let Some((body, withs)) = super::around::innermost_query(statement, |query| all(query).is_some()) else {
+            return Ok(());
         };
-        query.order_by =
-            Some(OrderBy { kind: OrderByKind::Expressions((1..=count).map(place).collect()), interpolate: None });
-        return;
+        let plan = Box::pin(super::aliases::plan(state, super::stars::asked(body, &withs))).await?;
+        let _ = super::aliases::visit_mut(statement, &mut Writing { columns: plan.schema().fields().len() });
     }
-    if matches!(&*query.body, SetExpr::Select(select) if only_stars(select)) {
-        return;
+    Ok(())
+}
+
+/// Writes the order of the innermost query that is ordered by all of its columns.
+struct Writing {
+    columns: usize,
+}
+
+impl VisitorMut for Writing {
+    type Break = ();
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let Some(options) = all(query) else { return ControlFlow::Continue(()) };
+        query.order_by = Some(places(self.columns, options));
+        ControlFlow::Break(())
     }
-    // How many columns a star has is not known here: the order goes around, where all are plain columns.
-    let Some(mut outer) = template() else { return };
-    let inner = Query {
-        with: query.with.take(),
-        body: query.body.clone(),
-        order_by: None,
-        limit_clause: None,
-        fetch: None,
-        locks: Vec::new(),
-        for_clause: None,
-        settings: None,
-        format_clause: None,
-        pipe_operators: Vec::new(),
+}
+
+/// The options of ORDER BY ALL.
+fn all(query: &Query) -> Option<OrderByOptions> {
+    match &query.order_by {
+        Some(OrderBy { kind: OrderByKind::All(options), .. }) => Some(*options),
+        _ => None,
+    }
+}
+
+/// By the first column, then the second, and so on.
+fn places(count: usize, options: OrderByOptions) -> OrderBy {
+    let place = |n: usize| OrderByExpr {
+        expr: Expr::Value(Value::Number(n.to_string(), false).into()),
+        options,
+        with_fill: None,
     };
-    if let SetExpr::Select(select) = outer.as_mut()
-        && let Some(from) = select.from.first_mut()
-    {
-        let alias = TableAlias { explicit: true, name: Ident::new("ordered"), columns: Vec::new(), at: None };
-        from.relation =
-            TableFactor::Derived { lateral: false, subquery: Box::new(inner), alias: Some(alias), sample: None };
-    }
-    query.body = outer;
+    OrderBy { kind: OrderByKind::Expressions((1..=count).map(place).collect()), interpolate: None }
 }
 
 /// After DISTINCT an expression of the list is ordered by its place: the engine compares it with the column that it has become.
@@ -77,14 +93,6 @@ fn by_place(query: &mut Query) {
     }
 }
 
-fn only_stars(select: &Select) -> bool {
-    select.projection.iter().all(|item| match item {
-        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(_, _) => true,
-        SelectItem::UnnamedExpr(expr) => matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)),
-        _ => false,
-    })
-}
-
 /// How many columns there are, where no star hides it.
 fn columns(body: &SetExpr) -> Option<usize> {
     match body {
@@ -100,15 +108,6 @@ fn columns(body: &SetExpr) -> Option<usize> {
         SetExpr::Query(query) => columns(&query.body),
         SetExpr::SetOperation { left, .. } => columns(left),
         SetExpr::Values(values) => values.rows.first().map(|row| row.len()),
-        _ => None,
-    }
-}
-
-/// `select * from <something>`.
-fn template() -> Option<Box<SetExpr>> {
-    let mut statements = Parser::parse_sql(&LakeDialect, "select * from t").ok()?;
-    match statements.pop()? {
-        datafusion::sql::sqlparser::ast::Statement::Query(query) => Some(query.body),
         _ => None,
     }
 }

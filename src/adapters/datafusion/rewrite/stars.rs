@@ -115,9 +115,22 @@ pub(super) async fn columns(
     only.qualify = None;
     only.group_by = GroupByExpr::Expressions(Vec::new(), Vec::new());
     only.named_window = Vec::new();
+    let statement = asked(SetExpr::Select(Box::new(only)), withs);
+    let plan = Box::pin(super::aliases::plan(state, statement)).await?;
+    let all = plan.schema().iter().map(|(qualifier, field)| {
+        let mut parts: Vec<Ident> = qualifier.map(qualifiers).unwrap_or_default();
+        parts.push(Ident::with_quote('"', field.name()));
+        let expr = if parts.len() == 1 { Expr::Identifier(parts.remove(0)) } else { Expr::CompoundIdentifier(parts) };
+        (expr, field.name().clone())
+    });
+    Ok(all.collect())
+}
+
+/// A query of its own, with what WITH names around it.
+pub(super) fn asked(body: SetExpr, withs: &[With]) -> Parsed {
     let mut query = Query {
         with: withs.first().cloned(),
-        body: Box::new(SetExpr::Select(Box::new(only))),
+        body: Box::new(body),
         order_by: None,
         limit_clause: None,
         fetch: None,
@@ -133,15 +146,7 @@ pub(super) async fn columns(
             with.cte_tables.extend(more.cte_tables.iter().cloned());
         }
     }
-    let statement = Parsed::Statement(Box::new(Statement::Query(Box::new(query))));
-    let plan = Box::pin(super::aliases::plan(state, statement)).await?;
-    let all = plan.schema().iter().map(|(qualifier, field)| {
-        let mut parts: Vec<Ident> = qualifier.map(qualifiers).unwrap_or_default();
-        parts.push(Ident::with_quote('"', field.name()));
-        let expr = if parts.len() == 1 { Expr::Identifier(parts.remove(0)) } else { Expr::CompoundIdentifier(parts) };
-        (expr, field.name().clone())
-    });
-    Ok(all.collect())
+    Parsed::Statement(Box::new(Statement::Query(Box::new(query))))
 }
 
 fn qualifiers(table: &TableReference) -> Vec<Ident> {

@@ -8,7 +8,8 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 use super::dialect::LakeDialect;
 use super::refusal::Refusal;
 
-/// A text that the parser reads as it is meant, its places unchanged: `**` is written `^ `.
+/// A text that the parser reads as it is meant: `**` is written `^ `, `filter (a)` after a call `filter (WHERE a)`. Places change
+/// behind the latter alone.
 pub(super) fn prepare(sql: &str) -> Result<Cow<'_, str>, Refusal> {
     let tokens = Tokenizer::new(&LakeDialect, sql).tokenize_with_location().map_err(|e| {
         let mut refusal = Refusal::syntax(&e.message);
@@ -26,8 +27,59 @@ pub(super) fn prepare(sql: &str) -> Result<Cow<'_, str>, Refusal> {
             text.to_mut().replace_range(at..at + 2, "^ ");
         }
     }
+    // From the end, so that the places before stay what they are.
+    for place in bare_filters(&tokens).into_iter().rev() {
+        if let Some(at) = offset(place, sql) {
+            text.to_mut().insert_str(at, "WHERE ");
+        }
+    }
     Ok(text)
 }
+
+/// Where the conditions begin of filters of calls that have no WHERE.
+fn bare_filters(tokens: &[TokenWithSpan]) -> Vec<Location> {
+    let solid: Vec<&TokenWithSpan> = tokens.iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).collect();
+    let mut found = Vec::new();
+    // For each open bracket, whether it is that of a call: a name stands before it.
+    let mut open: Vec<bool> = Vec::new();
+    for (n, token) in solid.iter().enumerate() {
+        match token.token {
+            Token::LParen => {
+                let before = n.checked_sub(1).map(|n| &solid[n].token);
+                open.push(matches!(before, Some(Token::Word(w)) if !BEFORE_BRACKETS.contains(&w.keyword)));
+            }
+            Token::RParen => {
+                let is_call = open.pop().unwrap_or(false);
+                if let [filter, bracket, first, ..] = &solid[n + 1..]
+                    && is_call
+                    && word(filter) == "filter"
+                    && bracket.token == Token::LParen
+                    && keyword(first) != Some(Keyword::WHERE)
+                {
+                    found.push(first.span.start);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Words that stand before brackets and call nothing.
+const BEFORE_BRACKETS: &[Keyword] = &[
+    Keyword::FROM,
+    Keyword::JOIN,
+    Keyword::IN,
+    Keyword::AS,
+    Keyword::AND,
+    Keyword::OR,
+    Keyword::NOT,
+    Keyword::ON,
+    Keyword::USING,
+    Keyword::VALUES,
+    Keyword::LATERAL,
+    Keyword::EXISTS,
+];
 
 fn offset(location: Location, sql: &str) -> Option<usize> {
     Refusal::unsupported("", "").at(location).offset(sql)
@@ -91,4 +143,22 @@ fn refuse(tokens: &[TokenWithSpan]) -> Result<(), Refusal> {
 
 fn at(refusal: Refusal, location: Location) -> Refusal {
     refusal.at(location)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::prepare;
+
+    #[test]
+    fn filters_get_their_where() {
+        for (text, wanted) in [
+            ("select sum(a) filter (b > 1), 2 ** 3", "select sum(a) filter (WHERE b > 1), 2 ^  3"),
+            ("count(*)\nFILTER( (x) and y)", "count(*)\nFILTER( WHERE (x) and y)"),
+            ("max(f(a)) filter (where b) filter (c)", "max(f(a)) filter (where b) filter (c)"),
+            ("select * from (select 1) filter (a)", "select * from (select 1) filter (a)"),
+            ("a in (1) filter (b)", "a in (1) filter (b)"),
+        ] {
+            assert_eq!(prepare(text).as_deref().ok(), Some(wanted));
+        }
+    }
 }
