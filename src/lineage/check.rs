@@ -398,6 +398,7 @@ impl<'r> Run<'r> {
             let verdict = Verdict::Failed(Box::new(problem));
             return NodeCheck { verdict, columns: Some(columns), lineage: Some(lineage) };
         }
+        contract::given(node, &mut columns, shadow);
         if node.resource_type == ResourceType::Snapshot {
             columns.extend(SNAPSHOT_COLUMNS.map(|(name, data_type)| ShadowColumn {
                 name: snapshot_name(node, name),

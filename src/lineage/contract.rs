@@ -21,7 +21,7 @@ pub(super) fn broken(node: &Node, returned: &[ShadowColumn], shadow: &mut dyn Sh
             continue;
         };
         let Some(declared) = &column.data_type else { continue };
-        if !is_same_type(declared, &twin.data_type, shadow) {
+        if !shadow.takes(declared, &twin.data_type) && !is_same_type(declared, &twin.data_type, shadow) {
             problems.push((
                 Some(name),
                 format!(
@@ -45,6 +45,28 @@ pub(super) fn broken(node: &Node, returned: &[ShadowColumn], shadow: &mut dyn Sh
     Some(problem.help("change the SQL, or the column in the properties file"))
 }
 
+/// Gives columns the types that an enforced contract declares for them, where the engine casts to these.
+pub(super) fn given(node: &Node, returned: &mut [ShadowColumn], shadow: &mut dyn Shadow) {
+    if !node.config.contract_enforced() {
+        return;
+    }
+    for column in returned {
+        let twin = node.columns.values().find(|c| c.name.eq_ignore_ascii_case(&column.name));
+        let Some(declared) = twin.and_then(|c| c.data_type.as_deref()) else { continue };
+        if shadow.takes(declared, &column.data_type)
+            && let Some(data_type) = spelled(declared, shadow)
+        {
+            column.data_type = data_type;
+        }
+    }
+}
+
+/// A type as the engine spells it; none where it does not know it.
+fn spelled(declared: &str, shadow: &mut dyn Shadow) -> Option<String> {
+    let bound = shadow.bind(&format!("select cast(null as {declared}) as declared")).ok()?;
+    bound.columns.into_iter().next().map(|c| c.data_type)
+}
+
 /// Whether two spellings mean one type; how many digits a decimal has is not part of a contract.
 fn is_same_type(declared: &str, returned: &str, shadow: &mut dyn Shadow) -> bool {
     let plain = |t: &str| {
@@ -55,9 +77,7 @@ fn is_same_type(declared: &str, returned: &str, shadow: &mut dyn Shadow) -> bool
         return true;
     }
     // A type that the engine does not know is told when the table is made.
-    shadow
-        .bind(&format!("select cast(null as {declared}) as declared"))
-        .map_or(true, |bound| bound.columns.first().is_none_or(|c| plain(&c.data_type) == plain(returned)))
+    spelled(declared, shadow).is_none_or(|declared| plain(&declared) == plain(returned))
 }
 
 /// The line that names a column in the properties of a node, else the node's entry.

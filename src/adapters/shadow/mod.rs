@@ -210,6 +210,12 @@ pub trait Shadow: Send {
     /// A second worker on the same catalog: what one declares, the other reads.
     fn fork(&self) -> Result<Box<dyn Shadow>, AdapterError>;
 
+    /// Whether a contract's type is given to what a query returns in another one: an engine that counts in fewer types than
+    /// people declare casts such values when it makes the table.
+    fn takes(&self, _declared: &str, _returned: &str) -> bool {
+        false
+    }
+
     /// Binds one query. Declares nothing that another query can see.
     fn bind(&mut self, sql: &str) -> Result<Bound, BindError>;
 

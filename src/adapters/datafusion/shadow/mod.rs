@@ -31,14 +31,14 @@ use super::session::Engine;
 use super::settings::Settings;
 use super::space::{self, files};
 use super::statements::parse;
-use super::type_names::sql_name;
+use super::type_names::{self, sql_name};
 use super::{delta, rewrite};
 use crate::adapters::AdapterError;
 use crate::adapters::shadow::{BindError, Bound, BoundLineage, Shadow, ShadowColumn};
 use crate::base::Relation;
 
 /// Raise it when the walk gives other answers for the same plan: what is remembered of former ones is then forgotten.
-const READING: &str = "1";
+const READING: &str = "2";
 
 /// Room for a walk as deep as [`plan::DEEPEST`] allows.
 const STACK: usize = 256 << 20;
@@ -81,7 +81,7 @@ impl DataFusionShadow {
                 error.position = error.position.or_else(|| sql.find(call.sought()));
                 told(&error, sql)
             })?;
-            let relation = Relation { identifier: Some(call.sought().to_owned()), ..Relation::default() };
+            let relation = Relation { identifier: Some(call.written(sql)), ..Relation::default() };
             found.insert(call.name().to_owned(), EmptyTable::new(relation, provider.schema()));
         }
         let with_files = (!found.is_empty()).then(|| {
@@ -161,6 +161,12 @@ impl Shadow for DataFusionShadow {
 
     fn identity(&self) -> String {
         self.identity.clone()
+    }
+
+    /// Whole numbers: queries return them in the widest type, contracts name the one that is meant.
+    fn takes(&self, declared: &str, returned: &str) -> bool {
+        let whole = |name: &str| type_names::parse(name).is_ok_and(|t| type_names::is_whole(&t));
+        whole(declared) && whole(returned)
     }
 
     fn fork(&self) -> Result<Box<dyn Shadow>, AdapterError> {

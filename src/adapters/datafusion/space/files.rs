@@ -67,6 +67,8 @@ impl Format {
 #[derive(Debug)]
 pub(in crate::adapters::datafusion) struct FileCall {
     name: String,
+    /// The function that reads them; none where their path stands alone.
+    function: Option<String>,
     format: Format,
     paths: Vec<String>,
     options: Vec<(String, Expr)>,
@@ -108,6 +110,7 @@ impl VisitorMut for Extractor {
             Err(error) => return ControlFlow::Break(Box::new(error)),
         };
         let made_up = format!("__file_{}", self.calls.len());
+        let function = args.is_some().then(|| ident.value.clone());
         if alias.is_none() {
             let shown = if args.is_some() { ident.value.clone() } else { stem(&ident.value) };
             *alias =
@@ -115,7 +118,7 @@ impl VisitorMut for Extractor {
         }
         *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', made_up.clone()))]);
         *args = None;
-        self.calls.push(FileCall { name: made_up, format, paths, options });
+        self.calls.push(FileCall { name: made_up, function, format, paths, options });
         ControlFlow::Continue(())
     }
 }
@@ -157,6 +160,24 @@ fn arguments(function: &str, format: Format, args: &[FunctionArg]) -> Result<Cal
     Ok((format, paths, options))
 }
 
+/// Where the bracket ends that a text begins with, but for white space.
+fn closing(text: &str) -> Option<usize> {
+    let (mut depth, mut quote) = (0_usize, None);
+    for (at, c) in text.char_indices() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            (_, Some(_)) => {}
+            ('\'' | '"', None) => quote = Some(c),
+            ('(', None) => depth += 1,
+            (')', None) if depth <= 1 => return (depth == 1).then_some(at + 1),
+            (')', None) => depth -= 1,
+            (c, None) if depth == 0 && !c.is_whitespace() => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
 /// A text, or a list of texts.
 fn texts(value: &Expr) -> Option<Vec<String>> {
     match value {
@@ -189,6 +210,20 @@ impl FileCall {
     /// What of it stands in the text.
     pub(in crate::adapters::datafusion) fn sought(&self) -> &str {
         self.paths.first().map_or("", String::as_str)
+    }
+
+    /// How the statement's text names them: the path in quotes, or the whole call.
+    pub(in crate::adapters::datafusion) fn written(&self, sql: &str) -> String {
+        let Some(function) = &self.function else {
+            let quoted = ['\'', '"'].map(|quote| format!("{quote}{}{quote}", self.sought()));
+            return quoted.into_iter().find(|text| sql.contains(text)).unwrap_or_else(|| self.sought().to_owned());
+        };
+        let (lower, name) = (sql.to_ascii_lowercase(), function.to_ascii_lowercase());
+        let mut calls = lower.match_indices(&name).filter_map(|(at, _)| {
+            let length = closing(sql.get(at + name.len()..)?)?;
+            sql.get(at..at + name.len() + length)
+        });
+        calls.find(|call| call.contains(self.sought())).unwrap_or_else(|| self.sought()).to_owned()
     }
 
     /// Opens the files.

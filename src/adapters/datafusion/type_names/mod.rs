@@ -76,6 +76,11 @@ fn member(field: &Field) -> String {
     format!("{name} {}", sql_name(field.data_type()))
 }
 
+/// Whether values of a type are whole numbers.
+pub(super) fn is_whole(data_type: &DataType) -> bool {
+    data_type.is_integer() || matches!(data_type, DataType::Decimal128(_, 0) | DataType::Decimal256(_, 0))
+}
+
 /// A point in time as tables keep it.
 pub(super) fn timestamp(with_zone: bool) -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, with_zone.then(|| ZONE.into()))

@@ -12,8 +12,11 @@
     {%- endif -%}
     {{ config.get('sql_header') or '' }}
     {%- if temporary %}
-    create or replace temporary table {{ relation.include(database=false, schema=false) }} as (
-        {{ compiled_code }}
+    create or replace temporary table {{ relation.include(database=false, schema=false) }}
+    {%- if contracted %}
+    {{ get_table_columns_and_constraints() }}
+    {%- endif %} as (
+        {{ get_select_subquery(compiled_code) if contracted else compiled_code }}
     );
     {%- else %}
     create or replace table {{ relation }}
@@ -29,13 +32,74 @@
 
 
 {% macro datafusion__create_view_as(relation, sql) -%}
-    {%- if (config.get('contract') or {}).enforced -%}
+    {%- set contracted = (config.get('contract') or {}).enforced -%}
+    {%- if contracted -%}
         {%- do get_assert_columns_equivalent(sql) -%}
     {%- endif %}
     {{ config.get('sql_header') or '' }}
     create or replace view {{ relation }} as (
-        {{ sql }}
+        {{ datafusion__as_declared(sql) if contracted else sql }}
     );
+{%- endmacro %}
+
+
+{#-
+  A contract's types against a query's. Queries return whole numbers in the widest type, whatever they were computed from: a
+  contract that names a narrower one, or a wider one, is kept, and values are cast to it. One that does not fit is an error.
+-#}
+{% macro datafusion__get_assert_columns_equivalent(sql) -%}
+    {%- if not model['columns'] -%}
+        {{ exceptions.raise_contract_error([], []) }}
+    {%- endif -%}
+    {%- set declared = get_column_schema_from_query(get_empty_schema_sql(model['columns'])) -%}
+    {%- set returned = [] -%}
+    {%- set broken = [] -%}
+    {%- for column in get_column_schema_from_query(sql, config.get('sql_header', none)) -%}
+        {%- set twin = declared | selectattr('name', 'equalto', column.name) | list | first -%}
+        {%- if twin and datafusion__is_whole(twin) and datafusion__is_whole(column) -%}
+            {%- do returned.append(twin) -%}
+        {%- else -%}
+            {%- do returned.append(column) -%}
+            {%- if not twin or format_columns([twin]) != format_columns([column]) -%}
+                {%- do broken.append(column.name) -%}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if broken or returned | length != declared | length -%}
+        {%- do exceptions.raise_contract_error(format_columns(declared), format_columns(returned)) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- A query for a view, with its whole numbers in the types that the contract declares. -#}
+{% macro datafusion__as_declared(sql) -%}
+    {%- set declared = get_column_schema_from_query(get_empty_schema_sql(model['columns'])) -%}
+    {%- set columns = [] -%}
+    {%- set cast = [] -%}
+    {%- for column in get_column_schema_from_query(sql, config.get('sql_header', none)) -%}
+        {%- set name = adapter.quote(column.name) -%}
+        {%- set twin = declared | selectattr('name', 'equalto', column.name) | list | first -%}
+        {%- if twin and twin.data_type != column.data_type and datafusion__is_whole(twin) and datafusion__is_whole(column) -%}
+            {%- do cast.append(name) -%}
+            {%- do columns.append('cast(' ~ name ~ ' as ' ~ twin.data_type ~ ') as ' ~ name) -%}
+        {%- else -%}
+            {%- do columns.append(name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if cast -%}
+        select {{ columns | join(', ') }} from (
+        {{ sql }}
+        ) as model_subq
+    {%- else -%}
+        {{ sql }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Whether a column holds whole numbers. -#}
+{% macro datafusion__is_whole(column) -%}
+    {%- set name = column.data_type | lower -%}
+    {{ return(name.split(' ')[0] in ['tinyint', 'smallint', 'integer', 'bigint'] or (name.startswith('decimal(') and name.endswith(',0)'))) }}
 {%- endmacro %}
 
 
