@@ -25,7 +25,25 @@ pub(super) fn store(error: &object_store::Error, about: &str) -> AdapterError {
         E::Unauthenticated { .. } => format!("{about}: the store does not know who asks"),
         other => format!("{about}: {}", cause(other)),
     };
-    AdapterError::new(ErrorKind::Io, text)
+    let mut error = told(ErrorKind::Io, text);
+    error.help = way_out(&error.message).map(str::to_owned);
+    error
+}
+
+/// What to do about a failure of the storage, told from the operating system's words.
+fn way_out(text: &str) -> Option<&'static str> {
+    let says = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
+    if says(&["Read-only file system", "Operation not permitted", "permission denied", "Permission denied"]) {
+        Some(
+            "this user cannot write to the lake; `show` and `docs generate` only read, and so does a target with `read_only: true`",
+        )
+    } else if says(&["No space left on device", "Disk quota exceeded"]) {
+        Some("nothing was changed; make room (`maintain` deletes files that no version needs) and run again")
+    } else if says(&["the store does not know who asks"]) {
+        Some("`storage_options` of the target, or the environment, hold the keys of the store")
+    } else {
+        None
+    }
 }
 
 /// The innermost cause, which says what happened; what is around it says where.
@@ -70,11 +88,34 @@ pub(super) fn planning(error: &DataFusionError, text: &str) -> AdapterError {
 pub(super) fn running(error: &DataFusionError) -> AdapterError {
     let root = root_of(error);
     let message = message_of(root);
+    if let Some((name, meant)) = missing_function(&message) {
+        let mut told = self::told(ErrorKind::Catalog, format!("Function \"{name}\" does not exist"));
+        told.candidates = nearest(&name, meant.iter().map(String::as_str));
+        return told;
+    }
     let kind = kind_of(root, &message);
     let mut told = AdapterError::new(kind, message);
     told.label = label(&told.kind).to_owned();
     told.candidates = candidates(error);
+    if told.kind == ErrorKind::Io {
+        if let Some((file, what)) = damaged_file(&told.message) {
+            told.message = format!("the data file {file} cannot be read: {what}");
+            told.help = Some(REBUILD.to_owned());
+        } else {
+            told.help = way_out(&told.message).map(str::to_owned);
+        }
+    }
     told
+}
+
+/// The file of a table that the engine did not find, or whose form is wrong, and what is wrong with it.
+fn damaged_file(text: &str) -> Option<(String, String)> {
+    let (_, rest) = text.split_once("Failed to fetch metadata for file ")?;
+    let (file, why) = rest.split_once(": ")?;
+    let what = if why.contains("not found") { "it is not there" } else { "it is damaged" };
+    let mut parts: Vec<&str> = file.rsplit('/').take(3).collect();
+    parts.reverse();
+    Some((parts.join("/"), what.to_owned()))
 }
 
 /// A failure about one table.
@@ -99,8 +140,21 @@ pub(super) fn delta(error: &DeltaError) -> AdapterError {
         message = source.to_string();
         cause = source.source();
     }
-    told(kind, message)
+    let mut told = told(kind, message);
+    if matches!(error, DeltaError::Corrupt { .. } | DeltaError::Missing { .. }) {
+        told.help = Some(REBUILD.to_owned());
+    }
+    told
 }
+
+/// Whether an error says that a table can only be built anew.
+pub(super) fn is_damage(error: &AdapterError) -> bool {
+    error.help.as_deref() == Some(REBUILD)
+}
+
+/// The way out where files of a table are missing or damaged.
+const REBUILD: &str =
+    "restore the table's folder from a backup, or build the table anew: `run --full-refresh --select` with its name";
 
 fn library(error: &DeltaTableError) -> AdapterError {
     let mut cause: &dyn std::error::Error = error;
@@ -173,7 +227,55 @@ fn message_of(error: &DataFusionError) -> String {
         DataFusionError::External(inner) => inner.to_string(),
         other => other.message().into_owned(),
     };
-    clean(&text)
+    in_sql(&clean(&text))
+}
+
+/// The text with types as SQL names them, where the engine says how they lie in memory.
+fn in_sql(text: &str) -> String {
+    const NAMES: [(&str, &str); 14] = [
+        ("Utf8View", "varchar"),
+        ("LargeUtf8", "varchar"),
+        ("Utf8", "varchar"),
+        ("Boolean", "boolean"),
+        ("Int8", "tinyint"),
+        ("Int16", "smallint"),
+        ("Int32", "integer"),
+        ("Int64", "bigint"),
+        ("UInt64", "bigint unsigned"),
+        ("Float32", "float"),
+        ("Float64", "double"),
+        ("Date32", "date"),
+        ("Timestamp(µs)", "timestamp"),
+        ("BinaryView", "bytea"),
+    ];
+    if !["coerce", "cast", "type"].iter().any(|sign| text.contains(sign)) {
+        return text.to_owned();
+    }
+    let is_letter = |c: char| c.is_alphanumeric() || c == '_' || c == '\'' || c == '"';
+    let mut out = text.to_owned();
+    for (arrow, name) in NAMES {
+        let mut from = 0;
+        while let Some(found) = out[from..].find(arrow) {
+            let (at, end) = (from + found, from + found + arrow.len());
+            let alone = !out[..at].chars().next_back().is_some_and(is_letter)
+                && !out[end..].chars().next().is_some_and(is_letter);
+            from = if alone {
+                out.replace_range(at..end, name);
+                at + name.len()
+            } else {
+                end
+            };
+        }
+    }
+    out
+}
+
+/// The function that a text says is none, and the one that the text thinks is meant.
+fn missing_function(text: &str) -> Option<(String, Option<String>)> {
+    let (_, rest) = text.split_once("Invalid function '")?;
+    let (name, rest) = rest.split_once('\'')?;
+    let meant = rest.split_once("Did you mean '").and_then(|(_, rest)| rest.split('\'').next());
+    Some((name.to_owned(), meant.map(str::to_owned)))
 }
 
 /// DataFusion's text without its advice to write to its authors and without back traces.
@@ -368,6 +470,14 @@ mod tests {
         assert_eq!(offset(1, 1, text), Some(0));
         assert_eq!(offset(3, 1, text), None);
         assert_eq!(find_word("select xa, x", "X"), Some(11));
+    }
+
+    #[test]
+    fn types_are_named_as_in_sql() {
+        let text = "Cannot coerce arithmetic expression Utf8 / Int64 to valid types";
+        assert_eq!(in_sql(text), "Cannot coerce arithmetic expression varchar / bigint to valid types");
+        assert_eq!(in_sql("cannot cast 'Int64' to List(Utf8)"), "cannot cast 'Int64' to List(varchar)");
+        assert_eq!(in_sql("Int64"), "Int64");
     }
 
     #[test]

@@ -112,6 +112,10 @@ pub(super) async fn load_csv(
     format: CsvFormat,
 ) -> Result<u64, AdapterError> {
     let (key, entry, fields) = target(work, relation, columns).await?;
+    if let Some(line) = unclosed_quote(&read(path)?, format.delimiter) {
+        let text = format!("{}: the quote in line {line} is never closed", path.display());
+        return Err(errors::told(ErrorKind::Conversion, text));
+    }
     let plan = csv_plan(&fields, path, format)?;
     let session = work.session.clone();
     work.append(&key, &entry, plan, &session).await.map_err(|mut error| {
@@ -160,11 +164,31 @@ fn reader(path: &Path, delimiter: u8, schema: SchemaRef) -> Result<ListingTable,
 
 /// The cells of a file with one column. The engine's reader skips empty lines, and here they are rows without a value.
 fn only_column(path: &Path, schema: SchemaRef) -> Result<Arc<dyn TableProvider>, AdapterError> {
-    let text = RealFiles.read_text(path).map_err(|e| errors::told(ErrorKind::Io, e.to_string()))?;
+    let text = read(path)?;
     let cells: StringArray = lines(&text).into_iter().skip(1).map(Some).collect();
     let batch =
         RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(cells)]).map_err(|e| errors::running(&e.into()))?;
     Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]]).map_err(|e| errors::running(&e))?))
+}
+
+fn read(path: &Path) -> Result<String, AdapterError> {
+    RealFiles.read_text(path).map_err(|e| errors::told(ErrorKind::Io, e.to_string()))
+}
+
+/// The line of a quote that begins a cell and never ends. The engine's reader would take all that follows for its cell.
+fn unclosed_quote(text: &str, delimiter: char) -> Option<usize> {
+    let (mut line, mut opened, mut begins) = (1, None, true);
+    for c in text.chars() {
+        match (c, opened) {
+            ('"', Some(_)) => opened = None,
+            // A second quote right behind the first stands for one: it opens again.
+            ('"', None) => opened = begins.then_some(line),
+            _ => {}
+        }
+        begins = c == delimiter || c == '\n' || c == '"' && (begins || opened.is_none());
+        line += usize::from(c == '\n');
+    }
+    opened
 }
 
 /// Lines of a text, without quotes around them. A line within quotes ends none.
@@ -211,5 +235,18 @@ mod tests {
     fn an_empty_line_of_one_column_is_a_row() {
         assert_eq!(lines("id\n1\n\n\"a\"\"b\nc\"\n3"), ["id", "1", "", "a\"b\nc", "3"]);
         assert_eq!(lines("id\n\n"), ["id", ""]);
+    }
+
+    #[test]
+    fn a_quote_has_to_end() {
+        for (text, line) in [
+            ("a,b\n1,\"x\ny\"\n2,z", None),
+            ("a,b\n1,\"abc\n", Some(2)),
+            ("a\n5\" nail\n\"he said \"\"no\"\"\"\n\"\"", None),
+            ("a\n\"x\"\"\n", Some(2)),
+            ("a,b\n\"\",\"\"\n\"", Some(3)),
+        ] {
+            assert_eq!(unclosed_quote(text, ','), line, "{text}");
+        }
     }
 }

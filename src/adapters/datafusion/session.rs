@@ -45,7 +45,7 @@ impl Engine {
             AdapterError::new(ErrorKind::Connection, format!("{what} cannot be started: {why}"))
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_time()
+            .enable_all()
             .thread_name("lake")
             .thread_stack_size(16 << 20)
             .build()
@@ -73,6 +73,11 @@ fn session(settings: &Settings) -> Result<SessionState, AdapterError> {
     let pool = TrackConsumersPool::new(FairSpillPool::new(memory), tracked);
     let mut disk = DiskManagerBuilder::default().with_max_temp_directory_size(SPILL_LIMIT);
     if let Some(folder) = &settings.spill {
+        RealFiles.create_dir(folder).map_err(|e| {
+            let text = format!("queries cannot spill to {}: {e}", folder.display());
+            AdapterError::new(ErrorKind::Settings, text)
+                .with_help("name another folder as `temp_directory` of the target")
+        })?;
         disk = disk.with_mode(DiskManagerMode::Directories(vec![folder.clone()]));
     }
     let runtime = RuntimeEnvBuilder::new()
@@ -100,10 +105,15 @@ pub(super) fn set(
     name: &str,
     value: &str,
 ) -> Result<(), AdapterError> {
-    options.set(name, value).map_err(|e| {
-        let text = errors::running(&e).message;
-        AdapterError::new(ErrorKind::Settings, format!("`{name}` cannot be set to `{value}`: {text}"))
-    })
+    let Err(error) = options.set(name, value) else { return Ok(()) };
+    let known: Vec<String> = options.entries().into_iter().map(|entry| entry.key).collect();
+    if known.iter().any(|key| key == name) {
+        let text = format!("`{name}` cannot be set to `{value}`: {}", errors::running(&error).message);
+        return Err(AdapterError::new(ErrorKind::Settings, text));
+    }
+    let mut told = AdapterError::new(ErrorKind::Settings, format!("DataFusion has no setting `{name}`"));
+    told.candidates = errors::nearest(name, known.iter().map(String::as_str)).into_iter().take(3).collect();
+    Err(told)
 }
 
 /// The whole bucket of a lake, as the engine reads files of it.

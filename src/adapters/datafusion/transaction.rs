@@ -12,7 +12,7 @@ use object_store::path::Path as StorePath;
 use serde_json::Value;
 
 use super::catalog::{Advance, Change, Edit, Entry, Key, State};
-use super::delta::{self, Lake, Published, StagedCommit, StagedTable};
+use super::delta::{self, DeltaError, Lake, Published, StagedCommit, StagedTable};
 use super::errors;
 use super::instance::Instance;
 use super::lease::Held;
@@ -184,13 +184,21 @@ impl Transaction {
         let plain = format!("{}/{}", folder_name(&key.0), folder_name(&key.1));
         let mut location = plain.clone();
         let mut number = 1;
-        while self.state.is_used(&location) || OWN_PLACES.contains(&location.as_str()) {
+        loop {
+            if !self.state.is_used(&location) && !OWN_PLACES.contains(&location.as_str()) {
+                match StagedTable::new_at(&instance.lake, &location).await {
+                    Ok(mut staged) => {
+                        staged.signed(signature(instance));
+                        return Ok((location, staged));
+                    }
+                    // A former table's log that nobody can read is nothing to build on.
+                    Err(DeltaError::Corrupt { .. }) => {}
+                    Err(error) => return Err(errors::delta(&error)),
+                }
+            }
             number += 1;
             location = format!("{plain}__{number}");
         }
-        let mut staged = StagedTable::new_at(&instance.lake, &location).await.map_err(|e| errors::delta(&e))?;
-        staged.signed(signature(instance));
-        Ok((location, staged))
     }
 
     /// Makes a filled new table part of the transaction.

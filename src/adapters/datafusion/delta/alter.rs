@@ -13,7 +13,7 @@ use super::meta::{Meta, type_json};
 use super::squash::Step;
 use super::table::added;
 use super::write::{aligned, converted, write};
-use super::{DeltaError, StagedTable, types};
+use super::{DeltaError, StagedTable, properties, types};
 
 /// A change of a table's description.
 #[derive(Clone, Debug)]
@@ -173,6 +173,9 @@ impl StagedTable {
                 self.describe("CHANGE COLUMN", after).await
             }
             Alter::Property { name, value } => {
+                if let Some(value) = &value {
+                    properties::check(&self.location, &name, value)?;
+                }
                 self.describe("SET TBLPROPERTIES", before.with_property(&name, value.as_deref())?).await
             }
         }

@@ -10,7 +10,7 @@ use deltalake_core::kernel::StructType;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoArrow;
 use serde_json::{Map, Value, json};
 
-use super::{DeltaError, TableOptions, types};
+use super::{DeltaError, TableOptions, properties, types};
 
 /// What a property's name of a CHECK constraint begins with.
 const CHECKS: &str = "delta.constraints.";
@@ -58,6 +58,9 @@ impl Meta {
                     "{table}: column `{name}` is nested and cannot partition a table"
                 )));
             }
+        }
+        for (name, value) in &options.properties {
+            properties::check(table, name, value)?;
         }
         let mut configuration: Map<String, Value> =
             options.properties.iter().map(|(k, v)| (k.clone(), Value::from(v.clone()))).collect();

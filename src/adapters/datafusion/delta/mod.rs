@@ -3,7 +3,7 @@
 //!
 //! * [`Overlay`](overlay): log entries of the transaction stay in memory, data files go to their final place
 //! * [`StagedTable`]: opening, reading, staging; [`rows`], [`change`], [`merge`], [`alter`] are what can be staged
-//! * [`write`](mod@write): a query's rows -> files, every row checked against the table's constraints; [`types`]: what goes into what
+//! * [`write`](mod@write): a query's rows -> files, every row checked against the table's constraints, [`upload`]; [`types`]: what goes into what
 //! * [`squash`]: all that was staged -> one log entry; [`publish`] puts it if nobody else was faster
 //!
 //! The Delta library reads logs, scans files and encodes Parquet. What a commit says is decided here: every statement finds the
@@ -18,6 +18,7 @@ mod maintain;
 mod merge;
 mod meta;
 mod overlay;
+mod properties;
 mod provider;
 mod publish;
 mod rows;
@@ -26,6 +27,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod types;
+mod upload;
 mod write;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
+use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::{Add, EagerSnapshot, LogicalFileView};
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake_core::table::state::DeltaTableState;
@@ -84,6 +85,21 @@ pub(super) fn added(mut add: Add, data_change: bool) -> Result<Value, DeltaError
     Ok(json!({ "add": serde_json::to_value(add)? }))
 }
 
+/// Why a log that is there cannot be read: the storage does not give it, or it is damaged.
+fn damaged(location: &str, error: DeltaTableError) -> DeltaError {
+    let mut innermost: &dyn std::error::Error = &error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+        if let Some(store) = source.downcast_ref::<object_store::Error>()
+            && !matches!(store, object_store::Error::NotFound { .. })
+        {
+            return error.into();
+        }
+    }
+    let reason = innermost.to_string();
+    DeltaError::Corrupt { table: location.to_string(), reason: reason.trim_end_matches('.').to_string() }
+}
+
 impl StagedTable {
     /// The table at a pinned version. Later versions are not seen.
     pub async fn open(lake: &Lake, location: &str, version: u64) -> Result<Self, DeltaError> {
@@ -93,7 +109,11 @@ impl StagedTable {
             Ok(state) => state,
             Err(error) => {
                 let latest = Self::latest_version(lake, location).await?;
-                return Err(if latest.is_none_or(|latest| latest < version) { missing() } else { error.into() });
+                return Err(if latest.is_none_or(|latest| latest < version) {
+                    missing()
+                } else {
+                    damaged(location, error)
+                });
             }
         };
         if state.version() != version {
@@ -116,7 +136,8 @@ impl StagedTable {
         for (version, entry) in missing {
             table.overlay.stage(*version, entry.clone()).await?;
         }
-        let state = DeltaTableState::try_new(&table.log_store, Some(version)).await?;
+        let state = DeltaTableState::try_new(&table.log_store, Some(version)).await;
+        let state = state.map_err(|error| damaged(location, error))?;
         table.meta = Some(Meta::of_snapshot(location, state.snapshot())?);
         table.base = Some(version);
         table.state = Some(state);

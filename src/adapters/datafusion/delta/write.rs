@@ -27,6 +27,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::meta::Meta;
+use super::upload::Uploads;
 use super::{DeltaError, Lake, types};
 
 /// The size that data files grow to unless the table has `delta.targetFileSize`.
@@ -111,8 +112,12 @@ pub(super) async fn write(session: &SessionState, plan: LogicalPlan, sink: &Sink
     let physical = session.create_physical_plan(&plan).await?;
     let rules = Arc::new(Rules::new(session, sink)?);
     let config = writer_config(sink.meta, rules.schema.clone());
-    let store: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(sink.store.clone(), Lake::table_path(sink.location)?));
-    run(session, physical, rules, move || DeltaWriter::new(store.clone(), config.clone())).await
+    let folder: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(sink.store.clone(), Lake::table_path(sink.location)?));
+    let uploads = Arc::new(Uploads::new(folder));
+    let store: Arc<dyn ObjectStore> = uploads.clone();
+    let written = run(session, physical, rules, move || DeltaWriter::new(store.clone(), config.clone())).await;
+    uploads.failure()?;
+    written
 }
 
 fn writer_config(meta: &Meta, schema: SchemaRef) -> WriterConfig {

@@ -121,10 +121,23 @@ impl Work<'_> {
             return Err(error);
         };
         self.transaction.lease(self.instance, key).await?;
-        let staged = self.transaction.table(self.instance, key, location).await?;
-        let rows = overwrite(staged, session, plan, &options).await?;
-        self.transaction.put(key, described(location.to_owned(), &options));
-        Ok(done(Some(rows)))
+        match self.transaction.table(self.instance, key, location).await {
+            Ok(staged) => {
+                let rows = overwrite(staged, session, plan, &options).await?;
+                self.transaction.put(key, described(location.to_owned(), &options));
+                Ok(done(Some(rows)))
+            }
+            // What nobody can read any more does not have to be read to be replaced.
+            Err(error) if errors::is_damage(&error) => {
+                let (location, mut staged) = self.transaction.new_table(self.instance, key).await?;
+                let rows = overwrite(&mut staged, session, plan, &options).await?;
+                self.transaction.remove(key);
+                self.transaction.adopt(key, location.clone(), staged);
+                self.transaction.put(key, described(location, &options));
+                Ok(done(Some(rows)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn create_temporary(
