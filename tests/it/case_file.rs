@@ -16,6 +16,7 @@
 //!
 //! Where engines differ, the block for one of them follows that for all, with the engine's name in brackets: `=== file [datafusion]
 //! PATH`, `=== stdout [datafusion]`, `=== stderr [datafusion]`, `=== text [datafusion] PATH`, `=== query [datafusion] SQL`.
+//! Whether names of types are written in small or capital letters is no difference.
 
 /// An engine that cases run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use crate::case_file::{Block, CaseFile, Engine, Expected};
 use crate::package_source;
-use crate::redact::{redact, without_engine};
+use crate::redact::{redact, same_but_for_types, without_engine};
 
 /// The case's text with actual results on an engine in place of expectations. Equal to the file when the case holds.
 pub fn run(case: &CaseFile, engine: Engine) -> Result<String, String> {
@@ -109,7 +109,7 @@ impl Run {
             self.tell(what, Some(*engine), body);
         }
         let asks_differently = own.is_some_and(|(asked, ..)| asked != what);
-        if !self.is_first && (actual != common || asks_differently) {
+        if !self.is_first && (asks_differently || !same_but_for_types(&actual, &common)) {
             let asked = own.map_or(what, |(what, ..)| what).clone();
             self.tell(&asked, Some(self.engine), &actual);
         }

@@ -54,7 +54,9 @@ static ENGINE_RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"using the embedded database \S+ in", "using the embedded database [DATABASE] in"),
         (r"Registered adapter: (duckdb|datafusion)=\S+ \(.*\)", "Registered adapter: [ENGINE]"),
         (r"\(target='(dev|lake)'\)", "(target='[TARGET]')"),
-        (r"\b(\w+)\.(duckdb|lake)\b", "$1.[DATABASE]"),
+        (r"\b(\w+)\.(duckdb|lake)\b(?!\.)", "$1.[DATABASE]"),
+        (r#""adapter_name":"(duckdb|datafusion)""#, "\"adapter_name\":\"[ENGINE]\""),
+        (r#""target_name":"(dev|lake)""#, "\"target_name\":\"[TARGET]\""),
     ]
     .into_iter()
     .map(|(pattern, to)| (Regex::new(pattern).expect("redaction patterns compile"), to))
@@ -64,4 +66,28 @@ static ENGINE_RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
 /// Output of a case that runs on several engines, without the names of engine, database and target.
 pub fn without_engine(text: &str) -> String {
     ENGINE_RULES.iter().fold(text.to_owned(), |text, (rule, to)| rule.replace_all(&text, *to).into_owned())
+}
+
+/// Names of types as both engines have them, where they stand as words of their own.
+static TYPES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"\b(tinyint|smallint|integer|bigint|float|double|decimal|varchar|boolean|date|timestamp|with time zone)\b",
+    )
+    .expect("the pattern compiles")
+});
+
+/// Whether two texts are the same but for how the names of types are written: one engine writes them in small letters.
+pub fn same_but_for_types(one: &str, other: &str) -> bool {
+    one == other || with_loud_types(one) == with_loud_types(other)
+}
+
+fn with_loud_types(text: &str) -> String {
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    for found in TYPES.find_iter(text).filter_map(Result::ok) {
+        out.push_str(&text[at..found.start()]);
+        out.push_str(&found.as_str().to_uppercase());
+        at = found.end();
+    }
+    out.push_str(&text[at..]);
+    out
 }
