@@ -12,7 +12,7 @@ use crate::base::{Dict, NodeId, Relation, Table, Value};
 use crate::files::{Files, FilesError};
 use crate::node::Project;
 
-use super::wire::{Section, WireDict};
+use super::wire::{Part, WireDict};
 use super::{Artifact, ArtifactKind, Metadata};
 
 /// A column as the engine knows it.
@@ -72,11 +72,9 @@ impl Serialize for Catalog {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(4))?;
         map.serialize_entry("metadata", &WireDict(&self.metadata.to_dict(ArtifactKind::Catalog)))?;
-        let section = |tables: &'_ [CatalogTable]| {
-            tables.iter().map(|t| (t.unique_id.clone(), Value::Map(t.to_dict()))).collect::<Vec<_>>().into_iter()
-        };
-        map.serialize_entry("nodes", &Section(|| section(&self.nodes)))?;
-        map.serialize_entry("sources", &Section(|| section(&self.sources)))?;
+        let section = |tables| Part::of(tables, |t: &&CatalogTable| (t.unique_id.clone(), Value::Map(t.to_dict())));
+        map.serialize_entry("nodes", &section(self.nodes.iter()))?;
+        map.serialize_entry("sources", &section(self.sources.iter()))?;
         let errors = (!self.errors.is_empty()).then_some(&self.errors);
         map.serialize_entry("errors", &errors)?;
         map.end()

@@ -13,7 +13,7 @@ use crate::base::{Dict, NodeId, Value};
 use crate::node::dict::{self, CompiledCode};
 use crate::node::{Disabled, Node, Project, ResourceType, UnitTest};
 
-use super::wire::{Section, WireDict};
+use super::wire::Part;
 use super::{Artifact, ArtifactKind, Metadata, semantic, timestamp};
 
 /// The file's content.
@@ -35,55 +35,74 @@ impl Artifact for Manifest<'_> {
     fn kind(&self) -> ArtifactKind {
         ArtifactKind::Manifest
     }
+
+    /// Large sections are written by all cores.
+    fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut bytes = Vec::new();
+        for (name, part) in self.parts() {
+            bytes.push(if bytes.is_empty() { b'{' } else { b',' });
+            serde_json::to_writer(&mut bytes, name)?;
+            bytes.push(b':');
+            part.write(&mut bytes)?;
+        }
+        bytes.push(b'}');
+        Ok(bytes)
+    }
 }
 
 impl Serialize for Manifest<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let project = self.project;
-        let created = project.info.created_at;
-        let mut map = serializer.serialize_map(Some(17))?;
-        map.serialize_entry("metadata", &WireDict(&self.metadata_dict()))?;
-        map.serialize_entry("nodes", &Section(|| self.nodes(false)))?;
-        let sources = || project.sources.values().map(|s| (s.id.to_string(), Value::Map(dict::source(s, created))));
-        map.serialize_entry("sources", &Section(sources))?;
-        let macros = || project.macros.iter().map(|(id, m)| (id.clone(), Value::Map(m.to_dict(created))));
-        map.serialize_entry("macros", &Section(macros))?;
-        let docs = || project.docs.iter().map(|(id, d)| (id.clone(), Value::Map(dict::doc(d))));
-        map.serialize_entry("docs", &Section(docs))?;
-        let exposures =
-            || project.exposures.values().map(|e| (e.id.to_string(), Value::Map(dict::exposure(e, created))));
-        map.serialize_entry("exposures", &Section(exposures))?;
-        map.serialize_entry("metrics", &Section(|| self.semantics(ResourceType::Metric)))?;
-        let groups = || project.groups.iter().map(|(id, g)| (id.clone(), Value::Map(dict::group(g))));
-        map.serialize_entry("groups", &Section(groups))?;
-        let selectors = || project.selectors.iter().map(|(name, s)| (name.clone(), s.clone()));
-        map.serialize_entry("selectors", &Section(selectors))?;
-        let disabled = || {
-            project.disabled.iter().map(|(id, list)| {
-                let dicts = list.iter().map(|d| {
-                    Value::Map(match d {
-                        Disabled::Semantic(s) => semantic::manifest_entry(s, project),
-                        other => dict::disabled(other, created),
-                    })
-                });
-                (id.to_string(), Value::List(dicts.collect()))
-            })
-        };
-        map.serialize_entry("disabled", &Section(disabled))?;
-        let (parents, children) = edges(project);
-        map.serialize_entry("parent_map", &WireDict(&parents))?;
-        map.serialize_entry("child_map", &WireDict(&children))?;
-        map.serialize_entry("group_map", &WireDict(&group_map(project)))?;
-        map.serialize_entry("saved_queries", &Section(|| self.semantics(ResourceType::SavedQuery)))?;
-        map.serialize_entry("semantic_models", &Section(|| self.semantics(ResourceType::SemanticModel)))?;
-        let unit_tests = || project.unit_tests.values().map(|u| (u.id.to_string(), Value::Map(self.unit_test(u))));
-        map.serialize_entry("unit_tests", &Section(unit_tests))?;
-        map.serialize_entry("functions", &Section(|| self.nodes(true)))?;
+        let parts = self.parts();
+        let mut map = serializer.serialize_map(Some(parts.len()))?;
+        for (name, part) in &parts {
+            map.serialize_entry(name, part)?;
+        }
         map.end()
     }
 }
 
 impl<'a> Manifest<'a> {
+    /// The file's keys in their order.
+    fn parts(&'a self) -> Vec<(&'static str, Part<'a>)> {
+        let project = self.project;
+        let created = project.info.created_at;
+        let (parents, children) = edges(project);
+        vec![
+            ("metadata", Part::Whole(self.metadata_dict())),
+            ("nodes", self.nodes(false)),
+            (
+                "sources",
+                Part::of(project.sources.values(), move |s| (s.id.to_string(), dict::source(s, created).into())),
+            ),
+            ("macros", Part::of(project.macros.iter(), move |(id, m)| ((*id).clone(), m.to_dict(created).into()))),
+            ("docs", Part::of(project.docs.iter(), |(id, d)| ((*id).clone(), dict::doc(d).into()))),
+            (
+                "exposures",
+                Part::of(project.exposures.values(), move |e| (e.id.to_string(), dict::exposure(e, created).into())),
+            ),
+            ("metrics", self.semantics(ResourceType::Metric)),
+            ("groups", Part::of(project.groups.iter(), |(id, g)| ((*id).clone(), dict::group(g).into()))),
+            ("selectors", Part::of(project.selectors.iter(), |(name, s)| ((*name).clone(), (*s).clone()))),
+            ("disabled", Part::of(project.disabled.iter(), move |(id, list)| (id.to_string(), self.disabled(list)))),
+            ("parent_map", Part::Whole(parents)),
+            ("child_map", Part::Whole(children)),
+            ("group_map", Part::Whole(group_map(project))),
+            ("saved_queries", self.semantics(ResourceType::SavedQuery)),
+            ("semantic_models", self.semantics(ResourceType::SemanticModel)),
+            ("unit_tests", Part::of(project.unit_tests.values(), |u| (u.id.to_string(), self.unit_test(u).into()))),
+            ("functions", self.nodes(true)),
+        ]
+    }
+
+    fn disabled(&self, list: &[Disabled]) -> Value {
+        let created = self.project.info.created_at;
+        let one = |resource: &Disabled| match resource {
+            Disabled::Semantic(s) => Value::Map(semantic::manifest_entry(s, self.project)),
+            other => Value::Map(dict::disabled(other, created)),
+        };
+        Value::List(list.iter().map(one).collect())
+    }
+
     fn metadata_dict(&self) -> Dict {
         let info = &self.project.info;
         let mut d = self.metadata.to_dict(ArtifactKind::Manifest);
@@ -102,9 +121,9 @@ impl<'a> Manifest<'a> {
     }
 
     /// The functions, or everything else that has code.
-    fn nodes(&self, functions: bool) -> impl Iterator<Item = (String, Value)> {
+    fn nodes(&'a self, functions: bool) -> Part<'a> {
         let wanted = self.project.nodes.values().filter(move |n| n.function().is_some() == functions);
-        wanted.map(|n| (n.id.to_string(), Value::Map(self.node(n))))
+        Part::of(wanted, |n| (n.id.to_string(), Value::Map(self.node(n))))
     }
 
     fn node(&self, node: &Arc<Node>) -> Dict {
@@ -125,10 +144,10 @@ impl<'a> Manifest<'a> {
         d
     }
 
-    fn semantics(&self, kind: ResourceType) -> impl Iterator<Item = (String, Value)> + use<'a> {
+    fn semantics(&self, kind: ResourceType) -> Part<'a> {
         let project = self.project;
         let of_kind = project.semantics.values().filter(move |s| s.kind == kind);
-        of_kind.map(|s| (s.id.to_string(), Value::Map(semantic::manifest_entry(s, project))))
+        Part::of(of_kind, move |s| (s.id.to_string(), Value::Map(semantic::manifest_entry(s, project))))
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use rayon::prelude::*;
 use serde_json::{Map, Value as Json};
 
 use crate::base::{BatchKey, Dict, Interval, NodeId, Value};
@@ -77,11 +78,12 @@ pub fn read_manifest(folder: &str, path: &str, bytes: &[u8]) -> Read<PreviousMan
     let sections = ["nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries"];
     for section in sections.into_iter().chain(["unit_tests", "functions"]) {
         let Some(Json::Object(members)) = document.remove(section) else { continue };
-        for (id, member) in members {
-            if let Value::Map(member) = Value::from_json(&member) {
-                manifest.members.insert(NodeId::from(id), modern(member));
-            }
-        }
+        let members: Vec<(String, Json)> = members.into_iter().collect();
+        let read = members.into_par_iter().map(|(id, member)| match Value::from_json(&member) {
+            Value::Map(member) => Some((NodeId::from(id), modern(member))),
+            _ => None,
+        });
+        manifest.members.extend(read.collect::<Vec<_>>().into_iter().flatten());
     }
     if let Some(Json::Object(macros)) = document.remove("macros") {
         let texts = macros.into_iter().map(|(id, m)| (id, text(&m, "macro_sql").unwrap_or_default().to_owned()));

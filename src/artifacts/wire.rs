@@ -1,8 +1,9 @@
 //! How plain values become JSON: written straight from [`Value`] to the output, times in dbt's form.
 //!
-//! In: values. Out: [`Wire`] and [`WireDict`], which serialise without a copy; [`timestamp`], [`timing`].
+//! In: values. Out: [`Wire`] and [`WireDict`], which serialise without a copy; [`Part`], an object of many entries; [`timestamp`], [`timing`].
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use rayon::prelude::*;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use crate::base::{Dict, Value};
@@ -42,17 +43,70 @@ impl Serialize for WireDict<'_> {
     }
 }
 
-/// An object whose entries are made one at a time while they are written.
-pub(super) struct Section<F>(pub F);
+/// A part of a file under one key.
+pub(super) enum Part<'a> {
+    /// An object that is there.
+    Whole(Dict),
+    /// An object whose entries are made while they are written: how many there are, and each by its number.
+    Entries(usize, EntryMaker<'a>),
+}
 
-impl<I, F> Serialize for Section<F>
-where
-    F: Fn() -> I,
-    I: Iterator<Item = (String, Value)>,
-{
+/// Makes the entry of a number.
+type EntryMaker<'a> = Box<dyn Fn(usize) -> (String, Value) + Sync + 'a>;
+
+/// Entries that one worker writes, and how many are in memory before they join the file.
+const PIECE: usize = 128;
+const ROUND: usize = 64 * PIECE;
+
+impl<'a> Part<'a> {
+    /// An entry for each item.
+    pub(super) fn of<T: Sync + Send + 'a>(
+        items: impl Iterator<Item = T>,
+        entry: impl Fn(&T) -> (String, Value) + Sync + 'a,
+    ) -> Self {
+        let items: Vec<T> = items.collect();
+        Self::Entries(items.len(), Box::new(move |index| entry(&items[index])))
+    }
+
+    /// Adds the object's text, made by all cores.
+    pub(super) fn write(&self, bytes: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        let (count, entry) = match self {
+            Self::Whole(dict) => return serde_json::to_writer(bytes, &WireDict(dict)),
+            Self::Entries(count, entry) => (*count, entry),
+        };
+        bytes.push(b'{');
+        for round in (0..count).step_by(ROUND) {
+            let numbers: Vec<usize> = (round..count.min(round + ROUND)).collect();
+            let pieces = numbers.par_chunks(PIECE).map(|numbers| {
+                let mut piece = Vec::new();
+                for number in numbers {
+                    let (key, value) = entry(*number);
+                    piece.push(b',');
+                    serde_json::to_writer(&mut piece, &key)?;
+                    piece.push(b':');
+                    serde_json::to_writer(&mut piece, &Wire(&value))?;
+                }
+                Ok(piece)
+            });
+            let pieces: Vec<Vec<u8>> = pieces.collect::<Result<_, serde_json::Error>>()?;
+            for (index, piece) in pieces.iter().enumerate() {
+                // The first entry of all follows no other.
+                bytes.extend_from_slice(&piece[usize::from(round + index == 0)..]);
+            }
+        }
+        bytes.push(b'}');
+        Ok(())
+    }
+}
+
+impl Serialize for Part<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (key, value) in (self.0)() {
+        let (count, entry) = match self {
+            Self::Whole(dict) => return WireDict(dict).serialize(serializer),
+            Self::Entries(count, entry) => (*count, entry),
+        };
+        let mut map = serializer.serialize_map(Some(count))?;
+        for (key, value) in (0..count).map(entry) {
             map.serialize_entry(&key, &Wire(&value))?;
         }
         map.end()

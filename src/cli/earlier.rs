@@ -197,22 +197,34 @@ impl<'a> Earlier<'a> {
     }
 }
 
+impl Earlier<'_> {
+    /// The members of any of some states; these say nothing about contracts.
+    pub fn any_state(&self, kinds: &[StateKind]) -> Read<Vec<NodeId>> {
+        let rules = self.rules();
+        let aspects: Vec<Aspect> = kinds.iter().map(|kind| aspect(*kind)).collect();
+        Comparison::new(self.project, self.manifest()?, &rules).find_any(&aspects)
+    }
+}
+
+fn aspect(kind: StateKind) -> Aspect {
+    match kind {
+        StateKind::New => Aspect::New,
+        StateKind::Old => Aspect::Old,
+        StateKind::Modified => Aspect::Modified,
+        StateKind::Unmodified => Aspect::Unmodified,
+        StateKind::ModifiedBody => Aspect::Body,
+        StateKind::ModifiedConfigs => Aspect::Configs,
+        StateKind::ModifiedPersistedDescriptions => Aspect::PersistedDescriptions,
+        StateKind::ModifiedRelation => Aspect::Relation,
+        StateKind::ModifiedMacros => Aspect::Macros,
+        StateKind::ModifiedContract => Aspect::Contract,
+    }
+}
+
 impl StateFacts for Earlier<'_> {
     fn state(&self, kind: StateKind) -> Result<Vec<NodeId>, Box<Diagnostic>> {
-        let aspect = match kind {
-            StateKind::New => Aspect::New,
-            StateKind::Old => Aspect::Old,
-            StateKind::Modified => Aspect::Modified,
-            StateKind::Unmodified => Aspect::Unmodified,
-            StateKind::ModifiedBody => Aspect::Body,
-            StateKind::ModifiedConfigs => Aspect::Configs,
-            StateKind::ModifiedPersistedDescriptions => Aspect::PersistedDescriptions,
-            StateKind::ModifiedRelation => Aspect::Relation,
-            StateKind::ModifiedMacros => Aspect::Macros,
-            StateKind::ModifiedContract => Aspect::Contract,
-        };
         let rules = self.rules();
-        let (found, said) = Comparison::new(self.project, self.manifest()?, &rules).find(aspect)?;
+        let (found, said) = Comparison::new(self.project, self.manifest()?, &rules).find(aspect(kind))?;
         let mut warnings = self.warnings.borrow_mut();
         let new: Vec<Diagnostic> = said.into_iter().filter(|w| !warnings.iter().any(|known| known == w)).collect();
         warnings.extend(new);

@@ -20,9 +20,11 @@ use crate::graph::Graph;
 use crate::jinja::{DefinitionKind, Engine, MacroEntry, Registry, extract_only};
 use crate::lineage::{CheckRequest, Checked};
 use crate::node::previous::PreviousManifest;
-use crate::node::{Config, Detail, Language, ModelDetail, Node, Project, RefCall, ResourceType, Source, Template};
+use crate::node::{
+    Config, Detail, FunctionDetail, Language, ModelDetail, Node, Project, RefCall, ResourceType, Source, Template,
+};
 
-use super::inspect::{Binding, Inspected, home};
+use super::inspect::{Binding, Inspected, function_definitions, home};
 use super::session::{Session, Step, Stop};
 
 /// The project at the earlier time.
@@ -60,6 +62,7 @@ pub fn former(
         project: &project,
         order: &order,
         compiled: &code,
+        functions: &function_definitions(&around, &code),
         known: &known,
         leaves: &|_, _| None,
         home: &home(session),
@@ -156,7 +159,7 @@ fn former_project(now: &Project, manifest: &PreviousManifest, modified: &HashSet
     let mut sources: IndexMap<NodeId, Arc<Source>> = IndexMap::new();
     for (id, member) in &manifest.members {
         match id.resource_type() {
-            "model" | "seed" | "snapshot" => {
+            "model" | "seed" | "snapshot" | "function" => {
                 let node = match now.nodes.get(id) {
                     Some(node) if !modified.contains(id) => Arc::clone(node),
                     node => Arc::new(former_node(node.map(|n| &**n), id, member)),
@@ -205,9 +208,14 @@ fn former_node(now: Option<&Node>, id: &NodeId, member: &Dict) -> Node {
         latest_version: member.get("latest_version").cloned().unwrap_or_default(),
         ..ModelDetail::default()
     };
+    let list = |key: &str| member.get(key).and_then(Value::as_list).unwrap_or_default();
     let detail = match resource_type {
         ResourceType::Seed => Detail::Seed { root_path: text(member, "root_path") },
         ResourceType::Snapshot => Detail::Snapshot,
+        ResourceType::Function => Detail::Function(FunctionDetail {
+            arguments: list("arguments").iter().filter_map(Value::as_map).cloned().collect(),
+            returns: member.get("returns").and_then(Value::as_map).cloned().unwrap_or_default(),
+        }),
         _ => Detail::Model(model()),
     };
     let call = |value: &Value| RefCall {
@@ -219,7 +227,6 @@ fn former_node(now: Option<&Node>, id: &NodeId, member: &Dict) -> Node {
         [source, table] => Some((source.clone(), table.clone())),
         _ => None,
     };
-    let list = |key: &str| member.get(key).and_then(Value::as_list).unwrap_or_default();
     let parents = texts(member.get("depends_on").and_then(|d| d.get("nodes")));
     Node {
         id: id.clone(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::adapters::shadow::{Shadow, ShadowColumn};
 use crate::adapters::{AdapterError, Connection};
 use crate::base::{NodeId, Relation};
+use crate::compile::Compiled;
 use crate::diag::{Diagnostic, codes};
 use crate::execute::event::Event;
 use crate::execute::{ForeseenColumns, NodeCode, Surroundings, compile_code, compile_code_over, connection_diagnostic};
@@ -33,12 +34,21 @@ pub type CodeByNode = HashMap<NodeId, (CodeOf, Option<CodeOf>)>;
 
 /// Binds nodes and their ancestors.
 pub fn inspect(session: &Session, wanted: impl IntoIterator<Item = NodeId>) -> Step<Inspected> {
+    inspect_compiled(session, wanted, None)
+}
+
+/// The same where some code is there already.
+pub fn inspect_compiled(
+    session: &Session,
+    wanted: impl IntoIterator<Item = NodeId>,
+    compiled: Option<&HashMap<NodeId, Compiled>>,
+) -> Step<Inspected> {
     let mut all: BTreeSet<NodeId> = BTreeSet::new();
     for id in wanted {
         all.extend(session.graph.ancestors(&id, None).into_iter().cloned());
         all.insert(id);
     }
-    inspect_these(session, &all, &Scope::default())
+    inspect_these(session, &all, &Scope { compiled, ..Scope::default() })
 }
 
 /// How much of the project is bound, and as of which run.
@@ -51,11 +61,13 @@ pub struct Scope<'a> {
     pub leaves: Leaves<'a>,
     /// Whether a seed gets the columns of its file, whatever its table has.
     pub reloads: &'a dyn Fn(&NodeId) -> bool,
+    /// Code that is there already.
+    pub compiled: Option<&'a HashMap<NodeId, Compiled>>,
 }
 
 impl Default for Scope<'_> {
     fn default() -> Self {
-        Self { renders: &|_| true, adds: &|_| None, leaves: &|_, _| None, reloads: &|_| false }
+        Self { renders: &|_| true, adds: &|_| None, leaves: &|_, _| None, reloads: &|_| false, compiled: None }
     }
 }
 
@@ -77,7 +89,13 @@ pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_
     declared(session, &order, &mut known);
     seeds(session, &order, scope.reloads, &mut known, &mut binding)?;
     let threads = session.tree.profile.threads;
-    let rendered: Vec<NodeId> = order.iter().filter(|id| (scope.renders)(id)).cloned().collect();
+    // What adds to its table has other code in its first run than in later ones.
+    let is_there = |id: &NodeId| {
+        let adds = session.project.nodes.get(id).is_none_or(|n| n.config.materialized() == "incremental");
+        scope.compiled.and_then(|c| c.get(id)).filter(|_| !adds)
+    };
+    let rendered = order.iter().filter(|id| (scope.renders)(id) && is_there(id).is_none());
+    let rendered: Vec<NodeId> = rendered.cloned().collect();
     let faces = |id: NodeId, code: NodeCode| match (scope.adds)(&id) {
         None => (id, (code.first, code.later)),
         Some(true) => (id, (code.later.unwrap_or(code.first), None)),
@@ -85,11 +103,15 @@ pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_
     };
     let code = compile_code(&around, &rendered, threads).map_err(stop)?;
     let mut code: CodeByNode = code.into_iter().map(|(id, code)| faces(id, code)).collect();
+    let there = order.iter().filter_map(|id| Some((id.clone(), is_there(id).filter(|_| (scope.renders)(id))?.clone())));
+    code.extend(there.map(|(id, compiled)| (id, (Ok(compiled), None))));
+    let functions = function_definitions(&around, &code);
     let home = home(session);
     let request = CheckRequest {
         project: &session.project,
         order: &order,
         compiled: &code,
+        functions: &functions,
         known: &known,
         leaves: scope.leaves,
         home: &home,
@@ -105,6 +127,17 @@ pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_
     code.extend(of_tests);
     binding.keep(session);
     Ok(Inspected { checked, sources, known, code })
+}
+
+/// The statements that make the functions among the nodes. What cannot be spelled is missed by those who call it.
+pub fn function_definitions(around: &Surroundings, code: &CodeByNode) -> HashMap<NodeId, String> {
+    let is_function = |id: &NodeId| around.project.nodes.get(id).is_some_and(|n| n.function().is_some());
+    let functions = code.iter().filter(|(id, _)| is_function(id));
+    let spelled = functions.filter_map(|(id, (first, _))| {
+        let compiled = first.as_ref().ok()?;
+        Some((id.clone(), around.compiler.definition(compiled).ok()?))
+    });
+    spelled.collect()
 }
 
 /// The columns that relations will have.

@@ -5,6 +5,7 @@
 //! [`args`] and [`settings`] say what the user wants, [`session`] leads from a folder to a parsed project, `commands`
 //! has one file a command.
 
+mod allocator;
 mod args;
 mod code_writer;
 mod column_facts;
@@ -58,6 +59,7 @@ const EXIT_TROUBLE: u8 = 2;
 
 /// Runs a command line; the first argument is the program. The exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    allocator::tune();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     // What users nest, and how deep, is theirs to say: the default stacks end at a hundred levels of YAML.
     let _ = rayon::ThreadPoolBuilder::new().stack_size(DEEP_STACK).build_global();
@@ -253,23 +255,28 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
         which => {
             let open = Session::open(inputs, &renderer);
             let open = if settings.plans() { open.and_then(Session::for_reading) } else { open };
-            let ended = open.and_then(|session| match which {
-                Which::Plan => commands::plan::run(&session, settings),
-                Which::Backfill => commands::backfill::run(&session, settings),
-                Which::Maintain => commands::maintain::run(&session, settings),
-                Which::Restore => commands::restore::run(&session, settings),
-                Which::List => commands::list::run(&session, settings),
-                Which::Parse => commands::parse::run(&session),
-                Which::Compile => commands::compile::run(&session, settings),
-                Which::Check => commands::check::run(&session, settings).map(|(code, _)| code),
-                Which::Lineage => commands::lineage::run(&session, settings),
-                Which::Impact => commands::impact::run(&session, settings),
-                Which::DocsGenerate => commands::docs_generate::run(&session, settings),
-                Which::DocsPublish => commands::docs_generate::run_publish(&session, settings),
-                Which::DocsGraph => commands::docs_graph::run(&session, settings),
-                Which::Show => commands::show::run(&session, settings),
-                Which::RunOperation => commands::run_operation::run(&session, settings),
-                _ => commands::build::run(&session, settings),
+            let run = |session: &Session| match which {
+                Which::Plan => commands::plan::run(session, settings),
+                Which::Backfill => commands::backfill::run(session, settings),
+                Which::Maintain => commands::maintain::run(session, settings),
+                Which::Restore => commands::restore::run(session, settings),
+                Which::List => commands::list::run(session, settings),
+                Which::Parse => commands::parse::run(session),
+                Which::Compile => commands::compile::run(session, settings),
+                Which::Check => commands::check::run(session, settings).map(|(code, _)| code),
+                Which::Lineage => commands::lineage::run(session, settings),
+                Which::Impact => commands::impact::run(session, settings),
+                Which::DocsGenerate => commands::docs_generate::run(session, settings),
+                Which::DocsPublish => commands::docs_generate::run_publish(session, settings),
+                Which::DocsGraph => commands::docs_graph::run(session, settings),
+                Which::Show => commands::show::run(session, settings),
+                Which::RunOperation => commands::run_operation::run(session, settings),
+                _ => commands::build::run(session, settings),
+            };
+            let ended = open.and_then(|session| {
+                let ended = run(&session);
+                session.leave();
+                ended
             });
             Ok(ended.unwrap_or_else(|Stop(code)| code))
         }
@@ -287,6 +294,7 @@ fn check(settings: &Settings, inputs: Inputs, renderer: &ProjectYaml) -> u8 {
         if code == 0 && repeatable {
             witness.keep(&session);
         }
+        session.leave();
         Ok(code)
     });
     checked.unwrap_or_else(|Stop(code)| code)

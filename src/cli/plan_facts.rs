@@ -228,7 +228,7 @@ fn queries(session: &Session, graph: &ExecutionGraph, settings: &PlanSettings, f
         let seed = project.nodes.get(id).filter(|node| runs.contains(id) && node.resource_type == ResourceType::Seed);
         seed.is_some_and(|node| full_refresh(&node.config, settings.full_refresh))
     };
-    let scope = Scope { renders: &renders, adds: &adds, leaves: &leaves, reloads: &reloads };
+    let scope = Scope { renders: &renders, adds: &adds, leaves: &leaves, reloads: &reloads, compiled: None };
     let inspected = inspect_these(session, &all, &scope)?;
     let mut seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut found = HashMap::new();

@@ -228,6 +228,12 @@ impl Session {
         Ok(Self { inputs, adapter, engine: parsed.engine, project, graph, shared: Arc::new(shared), tree })
     }
 
+    /// Ends the session with the process: what the end of the process frees at once is not taken apart piece by piece.
+    pub fn leave(self) {
+        let Self { project, tree, engine, graph, .. } = self;
+        std::mem::forget((project, tree, engine, graph));
+    }
+
     /// Opens the database, waiting for another process if that is wanted.
     pub fn open_database(&self) -> Step<()> {
         lock_wait::wait(&self.inputs, &*self.adapter)

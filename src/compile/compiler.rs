@@ -54,6 +54,11 @@ impl Default for CompileSettings {
     }
 }
 
+/// What the materialization of functions runs.
+const DEFINITION: &str = "{%- set dispatch = adapter.dispatch -%}\
+    {%- set spelled = dispatch(this.get_function_macro_name(this.get_function_config(model)), 'dbt') -%}\
+    {{ spelled(this.incorporate(type=this.Function)) }}";
+
 /// A node's own SQL and what it needs in front.
 struct Unit {
     compiled: Compiled,
@@ -152,6 +157,13 @@ impl Compiler {
     pub fn compile_text(&self, text: &str, scope: &Arc<NodeScope>) -> Result<String, Box<Diagnostic>> {
         let rendered = render(&self.engine, &TemplateSource::inline("<hook>", text), scope);
         rendered.map(|r| r.text).map_err(Box::new)
+    }
+
+    /// The statement that makes a user-defined function, as the engine's macros spell it.
+    pub fn definition(&self, function: &Compiled) -> Result<String, Box<Diagnostic>> {
+        let resolver = self.node_resolver(&function.node, None);
+        let scope = NodeScope::run(&self.shared, &function.node, Some(Arc::clone(&function.code)), resolver);
+        self.compile_text(DEFINITION, &scope.build())
     }
 
     fn inline_node(&self, name: &str, sql: &str) -> Arc<Node> {

@@ -3,10 +3,12 @@
 //! In: a [`SiteInput`]. Out: [`SiteData`]: JSON with short keys, since a large project is read by a browser at once. Keys of
 //! a resource: `id`, `k` kind, `n` name, `p` package, `f` file, `q` fully qualified name, `db`/`s`/`a` relation, `m`
 //! materialization, `d` description, `g` tags, `c` columns, `u` parents, `e` column edges (flat: column, parent, parent's
-//! column, kind), `l` place in the graph (rank, y), `x` part with its code; further ones below. Empty values are left out.
+//! column, kind), `l` place in the graph (rank, y), `x` part with its code; further ones below. Empty values are left out, and so
+//! is what the page can say itself: see [`Maker::shorten`].
 
 use std::collections::{BTreeMap, HashMap};
 
+use indexmap::IndexSet;
 use serde_json::{Map, Value as Json, json};
 
 use crate::artifacts::CatalogTables;
@@ -302,6 +304,7 @@ impl<'a> Maker<'a> {
             parents[place] = list;
         }
         self.places(&parents);
+        let files = self.shorten();
         let data = json!({
             "project": project.info.name,
             "adapter": project.info.adapter_type,
@@ -310,6 +313,7 @@ impl<'a> Maker<'a> {
             "overview": overview(project),
             "groups": groups(project),
             "kinds": EDGE_KINDS,
+            "files": files,
             "nodes": self.resources,
             "parts": self.parts.len(),
         });
@@ -322,6 +326,45 @@ impl<'a> Maker<'a> {
             results: Json::Object(self.input.results.0.clone()).to_string(),
             code: code.collect(),
         }
+    }
+
+    /// Leaves out what the page can say itself, and puts numbers in place of paths and ids: half of a large site's data.
+    /// Gives the paths.
+    fn shorten(&mut self) -> Vec<String> {
+        let project = self.input.project.info.name.as_str();
+        let mut files: IndexSet<String> = IndexSet::new();
+        for d in &mut self.resources {
+            let text = |key: &str| d.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+            let [id, kind, name, package] = ["id", "k", "n", "p"].map(text);
+            let [file, full, on, materialized] = ["f", "q", "on", "m"].map(text);
+            let usual = format!("{kind}.{package}.{name}");
+            match id.strip_prefix(&usual) {
+                Some("") => drop(d.shift_remove("id")),
+                Some(rest) if rest.starts_with('.') => drop(d.insert("id".to_owned(), rest.into())),
+                _ => {}
+            }
+            let folders: Vec<&str> = file.split('/').collect();
+            let folders = folders.get(1..folders.len() - 1).unwrap_or_default();
+            let parts = std::iter::once(package.as_str()).chain(folders.iter().copied()).chain([name.as_str()]);
+            if full == parts.collect::<Vec<_>>().join(".") {
+                d.shift_remove("q");
+            }
+            if let Some(on) = self.position.get(&NodeId::from(on)) {
+                d.insert("on".to_owned(), (*on).into());
+            } else {
+                d.shift_remove("on");
+            }
+            if !file.is_empty() {
+                d.insert("f".to_owned(), files.insert_full(file).0.into());
+            }
+            if package == project {
+                d.shift_remove("p");
+            }
+            if kind == "test" && materialized == "test" {
+                d.shift_remove("m");
+            }
+        }
+        files.into_iter().collect()
     }
 
     /// Everything but tests and macros has a place in the graph.

@@ -2,6 +2,7 @@
 //!
 //! In: ids of nodes and unit tests. Out: a verdict on each, with its code; nothing is told of those that succeed.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,15 +27,36 @@ use super::worker::{Member, Worker, failed, panic_diagnostic, timed};
 /// Compiles nodes in parallel, ephemeral models included. Templates may ask the database.
 pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> Result<RunOutcome, Box<Diagnostic>> {
     let started = Instant::now();
-    let outcomes = over_nodes(around, ids, threads, |worker, id| worker.compile_member(id))?;
-    Ok(RunOutcome {
+    let outcomes =
+        over_nodes(around, ids, threads, |worker, id| worker.compile_member(id).map(|(outcome, _)| outcome))?;
+    Ok(ended(around, started, outcomes))
+}
+
+/// The same, with the code and the way back to the files.
+pub fn compile_nodes_with_code(
+    around: &Surroundings,
+    ids: &[NodeId],
+    threads: usize,
+) -> Result<(RunOutcome, HashMap<NodeId, Compiled>), Box<Diagnostic>> {
+    let started = Instant::now();
+    let mut code = HashMap::new();
+    let mut outcomes = Vec::new();
+    for (outcome, compiled) in over_nodes(around, ids, threads, |worker, id| worker.compile_member(id))? {
+        code.extend(compiled.map(|compiled| (outcome.id().clone(), compiled)));
+        outcomes.push(outcome);
+    }
+    Ok((ended(around, started, outcomes), code))
+}
+
+fn ended(around: &Surroundings, started: Instant, outcomes: Vec<NodeOutcome>) -> RunOutcome {
+    RunOutcome {
         outcomes,
         freshness: Vec::new(),
         elapsed: started.elapsed().as_secs_f64(),
         generated_at: Utc::now(),
         interrupted: around.cancel.is_cancelled(),
         broken_hook: None,
-    })
+    }
 }
 
 /// A node's code, or why there is none.
@@ -166,7 +188,7 @@ pub(super) fn in_inline_query(problem: Box<Diagnostic>) -> Box<Diagnostic> {
 
 impl Worker<'_> {
     /// Compiles a member; none for what has no code.
-    fn compile_member(&self, id: &NodeId) -> Option<NodeOutcome> {
+    fn compile_member(&self, id: &NodeId) -> Option<(NodeOutcome, Option<Compiled>)> {
         let around = self.around;
         let (member, facts) = Member::find(&around.project, id, around.adapter.default_database())?;
         if matches!(member, Member::Source(_) | Member::Other) {
@@ -179,23 +201,27 @@ impl Worker<'_> {
         let result = catch_unwind(AssertUnwindSafe(|| {
             let database = Arc::clone(&self.database) as Arc<dyn Database>;
             match &member {
-                Member::Node(node) if node.resource_type == ResourceType::Seed => Ok(()),
+                Member::Node(node) if node.resource_type == ResourceType::Seed => Ok(None),
                 Member::Node(node) => {
-                    self.compile(&mut outcome, None, || around.compiler.compile(node, Some(database))).map(drop)
+                    self.compile(&mut outcome, None, || around.compiler.compile(node, Some(database))).map(Some)
                 }
                 Member::UnitTest(test) => self
                     .compile(&mut outcome, None, || around.compiler.compile_unit_test(test, Some(database)))
-                    .map(drop),
-                Member::Source(_) | Member::Other => Ok(()),
+                    .map(Some),
+                Member::Source(_) | Member::Other => Ok(None),
             }
         }));
+        let mut code = None;
         match result.unwrap_or_else(|payload| Err(Box::new(panic_diagnostic(payload.as_ref())))) {
-            Ok(()) => outcome.status = Status::Success,
+            Ok(compiled) => {
+                outcome.status = Status::Success;
+                code = compiled;
+            }
             Err(diagnostic) => failed(&mut outcome, *diagnostic),
         }
         self.database.reset();
         outcome.execution_time = started.elapsed().as_secs_f64();
         around.sink.emit(&Event::NodeClosed { outcome: &outcome });
-        Some(outcome)
+        Some((outcome, code))
     }
 }

@@ -55,7 +55,9 @@ mod worker;
 
 pub use cache::RelationCache;
 pub use cancel::CancelFlag;
-pub use compile_only::{NodeCode, compile_code, compile_code_over, compile_inline, compile_nodes};
+pub use compile_only::{
+    NodeCode, compile_code, compile_code_over, compile_inline, compile_nodes, compile_nodes_with_code,
+};
 pub use database::ForeseenColumns;
 pub use database::WorkerDatabase;
 pub use event::{Event, EventSink, Exhibit, ExhibitKind, NoSink, NoteLevel};

@@ -7,7 +7,7 @@
 //! the same code and the same columns of its parents is taken from [`Remembered`], and tables are declared only once
 //! somebody who must be bound reads them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
 
@@ -38,6 +38,8 @@ pub struct CheckRequest<'a> {
     pub order: &'a [NodeId],
     /// Their code as of a first run, and that of later runs where it is another.
     pub compiled: &'a HashMap<NodeId, (CodeOf, Option<CodeOf>)>,
+    /// The statements that make the functions of the project.
+    pub functions: &'a HashMap<NodeId, String>,
     /// Columns in the warehouse, of seeds' files, of the lock.
     pub known: &'a Schemas,
     /// What relations keep that do not follow their queries.
@@ -112,9 +114,13 @@ pub fn check_more(
     let mut done: Done = nodes.iter().map(|(id, check)| (id.clone(), check.clone())).collect();
     if let Some(first) = shadows.first_mut() {
         make_rooms(request, first.as_mut());
-        let run = Run { request, relations: Relations::new(request.project, request.home), identity: first.identity() };
+        let relations = Relations::new(request.project, request.home);
+        let mut run = Run { request, relations, identity: first.identity(), defined: HashSet::new() };
         let mut declared = HashSet::new();
         for level in levels(request) {
+            if let Some(first) = shadows.first_mut() {
+                run.define(&level, first.as_mut(), &done, &mut declared);
+            }
             repeatable &= run.level(&level, shadows, &mut done, &mut declared, remembered);
         }
     }
@@ -171,9 +177,38 @@ struct Run<'r> {
     request: &'r CheckRequest<'r>,
     relations: Relations<'r>,
     identity: String,
+    /// Functions of the project that the shadow has.
+    defined: HashSet<NodeId>,
 }
 
 impl<'r> Run<'r> {
+    /// Makes the functions of a level, over the tables that they read.
+    fn define(&mut self, level: &[&'r NodeId], shadow: &mut dyn Shadow, done: &Done, declared: &mut HashSet<NodeId>) {
+        let project = self.request.project;
+        for id in level {
+            let (Some(node), Some(sql)) = (project.nodes.get(*id), self.request.functions.get(*id)) else { continue };
+            for (parent, columns) in readable_parents(project, node, done) {
+                if let Some(relation) = relation_of(project, &parent).filter(|_| declared.insert(parent.clone())) {
+                    let _ = shadow.declare(relation, columns);
+                }
+            }
+            // What the engine does not make is missed by those who call it.
+            if shadow.make_room(&node.relation).and_then(|()| shadow.define(sql)).is_ok() {
+                self.defined.insert((*id).clone());
+            }
+        }
+    }
+
+    /// What the answers to a node's query rest on beside tables: the engine, and the functions that it calls.
+    fn ground(&self, node: &Node) -> String {
+        let mut ground = self.identity.clone();
+        for id in functions(self.request.project, node) {
+            ground.push('\0');
+            ground.push_str(self.request.functions.get(id).filter(|_| self.defined.contains(id)).map_or("", |sql| sql));
+        }
+        ground
+    }
+
     /// Binds what is on one level; whether all of it can be remembered.
     fn level(
         &self,
@@ -274,7 +309,7 @@ impl<'r> Run<'r> {
             parents.iter().filter_map(|(id, columns)| Some((relation_of(project, id)?.clone(), *columns))).collect();
         let own = built.map(|columns| (node.relation.clone(), columns));
         let sql = [Some(first), later].map(|c| c.map_or("", |c| c.code.code.as_str()));
-        let key = Key::of(&self.identity, sql, parents.iter().chain(own.as_ref()));
+        let key = Key::of(&self.ground(node), sql, parents.iter().chain(own.as_ref()));
         let own = first.own_sql().filter(|_| test.is_none() && inlined(project, node).next().is_some());
         Some(Ok(Job { node, id, first, later, own, known: remembered.get(&key), key }))
     }
@@ -301,10 +336,11 @@ impl<'r> Run<'r> {
         let (node, project) = (job.node, self.request.project);
         let built = self.request.known.get(&node.relation).filter(|_| node.is_relational());
         let fallback = |verdict| NodeCheck { verdict, columns: built.map(<[_]>::to_vec), lineage: None };
-        let objects = |compiled: &Compiled, error: &BindError| match because_of(project, node, error, done) {
-            Some(why) => fallback(Verdict::Unchecked(why)),
-            None => fallback(Verdict::Failed(Box::new(diagnostic(project, node, compiled, error)))),
-        };
+        let objects =
+            |compiled: &Compiled, error: &BindError| match because_of(project, node, error, done, &self.defined) {
+                Some(why) => fallback(Verdict::Unchecked(why)),
+                None => fallback(Verdict::Failed(Box::new(diagnostic(project, node, compiled, error)))),
+            };
         if let Some(answer) = &job.known {
             return (self.finished(shadow, job, answer.clone()), None);
         }
@@ -436,13 +472,27 @@ fn snapshot_name(node: &Node, name: &str) -> String {
     names.and_then(|n| n.get(name)).and_then(|v| v.as_str()).unwrap_or(name).to_owned()
 }
 
-/// Parents whose columns are known; of ephemeral ones their parents.
+/// The functions of the project that a node calls, and those that these call, each once.
+fn functions<'p>(project: &'p Project, node: &'p Node) -> BTreeSet<&'p NodeId> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&NodeId> = node.depends_on.iter().collect();
+    while let Some(id) = open.pop() {
+        let Some(parent) = project.nodes.get(id) else { continue };
+        let is_function = parent.function().is_some();
+        if parent.is_ephemeral() || (is_function && found.insert(id)) {
+            open.extend(&parent.depends_on);
+        }
+    }
+    found
+}
+
+/// Parents whose columns are known; of ephemeral ones and of functions, which the engine puts in place, their parents.
 fn readable_parents<'c>(project: &Project, node: &Node, done: &'c Done) -> Vec<(NodeId, &'c [ShadowColumn])> {
     let mut found = Vec::new();
     let mut open: Vec<&NodeId> = node.depends_on.iter().collect();
     while let Some(id) = open.pop() {
         match project.nodes.get(id) {
-            Some(parent) if parent.is_ephemeral() => open.extend(&parent.depends_on),
+            Some(parent) if parent.is_ephemeral() || parent.function().is_some() => open.extend(&parent.depends_on),
             _ => {
                 let columns = done.get(id).and_then(|c| c.columns.as_deref());
                 found.extend(columns.map(|c| (id.clone(), c)));
@@ -455,7 +505,13 @@ fn readable_parents<'c>(project: &Project, node: &Node, done: &'c Done) -> Vec<(
 }
 
 /// Why the fault is not the node's own: a parent without columns, an engine that must see data.
-fn because_of(project: &Project, node: &Node, error: &BindError, done: &Done) -> Option<String> {
+fn because_of(
+    project: &Project,
+    node: &Node,
+    error: &BindError,
+    done: &Done,
+    defined: &HashSet<NodeId>,
+) -> Option<String> {
     if error.problem == BindProblem::Dynamic {
         return Some("its columns depend on data (a pivot without an IN list)".into());
     }
@@ -473,7 +529,7 @@ fn because_of(project: &Project, node: &Node, error: &BindError, done: &Done) ->
             return Some(format!("the columns of {} are not known", name.unwrap_or_else(|| id.to_string())));
         }
         let is_function = |n: &Node| n.function().is_some() || n.config.materialized() == "table_function";
-        let function = project.nodes.get(id).filter(|n| is_function(n));
+        let function = project.nodes.get(id).filter(|n| is_function(n) && !defined.contains(id));
         if let Some(function) = function.filter(|_| error.problem == BindProblem::Function) {
             return Some(format!("it calls {}, a function of the project", function.name));
         }

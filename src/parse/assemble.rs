@@ -146,7 +146,13 @@ pub fn node(
             Language::Python if raw.resource_type == ResourceType::Model => {
                 python::capture(&node.template.file, node.template.range.clone())
             }
-            _ => host::capture(cx.engine, cx.shared, &Arc::new(node.clone())),
+            _ => {
+                // The render may keep the node no longer than it takes: no copy is made.
+                let lent = Arc::new(node);
+                let found = host::capture(cx.engine, cx.shared, &lent);
+                node = Arc::unwrap_or_clone(lent);
+                found
+            }
         };
         match found {
             Ok(found) => captured = found,
@@ -254,7 +260,10 @@ pub fn generic_test(cx: &Cx<'_>, draft: TestDraft, diagnostics: &mut Diagnostics
         node.sources.extend(target_source(&draft.target));
         return finish(cx, node, diagnostics);
     }
-    match host::capture_test(cx.engine, cx.shared, &Arc::new(node.clone()), &draft.generic.kwargs) {
+    let lent = Arc::new(node);
+    let found = host::capture_test(cx.engine, cx.shared, &lent, &draft.generic.kwargs);
+    node = Arc::unwrap_or_clone(lent);
+    match found {
         Ok(mut captured) => {
             configure_test(cx, &mut node, std::mem::take(&mut captured.config));
             take_calls(&mut node, captured);

@@ -21,13 +21,11 @@ pub fn link(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnostics) {
     let lookup = Lookup::new(project);
     let linked: Vec<(Linked, Vec<Diagnostic>)> =
         project.nodes.values().par_bridge_ordered(|n| link_node(cx, n, &lookup));
-    let mut dropped = Vec::new();
+    let (mut dropped, mut found) = (Vec::new(), Vec::new());
     for (result, problems) in linked {
         diagnostics.extend(problems);
         match result {
-            Linked::Node(node) => {
-                project.nodes.insert(node.id.clone(), node);
-            }
+            Linked::Node(id, parents) => found.push((id, parents)),
             Linked::Dropped(id) => dropped.push(id),
         }
     }
@@ -73,10 +71,20 @@ pub fn link(cx: &Cx<'_>, project: &mut Project, diagnostics: &mut Diagnostics) {
         project.exposures.insert(linked.id.clone(), Arc::new(linked));
     }
     semantic::link(project, &lookup, diagnostics);
+    // Whatever the lookup holds would have to be copied to be changed.
+    drop(lookup);
+    for (id, parents) in found {
+        if let Some(node) = project.nodes.get_mut(&id) {
+            let linked = Arc::make_mut(node);
+            let metrics = std::mem::replace(&mut linked.depends_on, parents);
+            metrics.iter().for_each(|id| push(&mut linked.depends_on, id));
+        }
+    }
 }
 
 enum Linked {
-    Node(Arc<Node>),
+    /// With its parents.
+    Node(NodeId, Vec<NodeId>),
     Dropped(NodeId),
 }
 
@@ -98,14 +106,14 @@ fn push(parents: &mut Vec<NodeId>, id: &NodeId) {
 }
 
 fn link_node(cx: &Cx<'_>, node: &Arc<Node>, lookup: &Lookup) -> (Linked, Vec<Diagnostic>) {
-    let mut linked = (**node).clone();
+    let mut parents = node.depends_on.clone();
     let mut problems = Vec::new();
     let is_test = node.resource_type == ResourceType::Test;
     let mut dropped = false;
     for (source, table) in &node.sources {
         let found = lookup.source(source, table, &node.package);
         if let Found::Enabled(target) = &found {
-            push(&mut linked.depends_on, &target.id);
+            push(&mut parents, &target.id);
             continue;
         }
         let span = place_of(&node.template.span(), "source", table);
@@ -115,7 +123,7 @@ fn link_node(cx: &Cx<'_>, node: &Arc<Node>, lookup: &Lookup) -> (Linked, Vec<Dia
     for call in &node.refs {
         let found = lookup.reference(call, &node.package);
         if let Found::Enabled(target) = &found {
-            push(&mut linked.depends_on, &target.id);
+            push(&mut parents, &target.id);
             problems.extend(access(cx, node, target));
             problems.extend(inverted(cx, node, target, call));
             continue;
@@ -127,7 +135,7 @@ fn link_node(cx: &Cx<'_>, node: &Arc<Node>, lookup: &Lookup) -> (Linked, Vec<Dia
     for call in &node.functions {
         let found = lookup.function(call, &node.package);
         if let Found::Enabled(target) = &found {
-            push(&mut linked.depends_on, &target.id);
+            push(&mut parents, &target.id);
             continue;
         }
         let name = call.last().map(String::as_str).unwrap_or_default();
@@ -135,7 +143,7 @@ fn link_node(cx: &Cx<'_>, node: &Arc<Node>, lookup: &Lookup) -> (Linked, Vec<Dia
         let problem = lookup.bad_function(node.id.as_str(), call, &found, Some(span));
         dropped |= refuse(is_test, matches!(found, Found::Disabled(_)), problem, &mut problems);
     }
-    let result = if dropped { Linked::Dropped(node.id.clone()) } else { Linked::Node(Arc::new(linked)) };
+    let result = if dropped { Linked::Dropped(node.id.clone()) } else { Linked::Node(node.id.clone(), parents) };
     (result, problems)
 }
 

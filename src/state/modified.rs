@@ -93,7 +93,27 @@ impl<'a> Comparison<'a> {
         Ok((found, self.warnings.take()))
     }
 
+    /// The members for which one of the aspects holds, in one pass.
+    pub fn find_any(&self, aspects: &[Aspect]) -> Answer<Vec<NodeId>> {
+        let mut found = Vec::new();
+        for id in self.project.member_ids() {
+            let (old, new) = (self.previous.members.get(id), OnceCell::new());
+            for aspect in aspects {
+                if self.holds_of(*aspect, id, old, &new)? {
+                    found.push(id.clone());
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
     fn holds(&self, aspect: Aspect, id: &NodeId, old: Option<&Dict>) -> Answer<bool> {
+        self.holds_of(aspect, id, old, &OnceCell::new())
+    }
+
+    /// The same with the member's dict, which is made once however many aspects are asked about.
+    fn holds_of(&self, aspect: Aspect, id: &NodeId, old: Option<&Dict>, new: &OnceCell<Dict>) -> Answer<bool> {
         let node = self.project.nodes.get(id).map(|n| &**n);
         match aspect {
             Aspect::New => return Ok(old.is_none()),
@@ -101,26 +121,26 @@ impl<'a> Comparison<'a> {
             Aspect::Macros => return self.macros_modified(node),
             _ => {}
         }
-        let new = self.current(id);
+        let new = new.get_or_init(|| self.current(id));
         match aspect {
-            Aspect::Modified => self.is_modified(id, node, &new, old),
-            Aspect::Unmodified => Ok(!self.is_modified(id, node, &new, old)?),
+            Aspect::Modified => self.is_modified(id, node, new, old),
+            Aspect::Unmodified => Ok(!self.is_modified(id, node, new, old)?),
             // What is not there before is changed in every respect that it has.
-            Aspect::Body => Ok(node.is_some() && old.is_none_or(|old| !self.same_body(&new, old))),
+            Aspect::Body => Ok(node.is_some() && old.is_none_or(|old| !self.same_body(new, old))),
             Aspect::PersistedDescriptions => {
-                Ok(node.is_some() && old.is_none_or(|old| !same_persisted_description(&new, old)))
+                Ok(node.is_some() && old.is_none_or(|old| !same_persisted_description(new, old)))
             }
             Aspect::Relation => {
                 let has = node.is_some() || self.project.sources.contains_key(id);
-                Ok(has && old.is_none_or(|old| !self.same_relation(id, &new, old)))
+                Ok(has && old.is_none_or(|old| !self.same_relation(id, new, old)))
             }
             Aspect::Configs => {
                 let has = !self.project.unit_tests.contains_key(id);
-                Ok(has && old.is_none_or(|old| !same_config(id, &new, old)))
+                Ok(has && old.is_none_or(|old| !same_config(id, new, old)))
             }
             Aspect::Contract => match old {
                 None => Ok(node.is_some()),
-                Some(old) => Ok(node.is_some() && !self.same_contract(&new, old)?),
+                Some(old) => Ok(node.is_some() && !self.same_contract(new, old)?),
             },
             Aspect::New | Aspect::Old | Aspect::Macros => Ok(false),
         }

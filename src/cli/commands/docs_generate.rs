@@ -7,13 +7,13 @@ use serde_json::json;
 use crate::adapters::Connection;
 use crate::artifacts::{Catalog, CatalogTables, catalog_tables, timestamp};
 use crate::base::NodeId;
-use crate::cli::inspect::inspect;
+use crate::cli::inspect::inspect_compiled;
 use crate::cli::session::{Session, Step, Stop};
 use crate::cli::settings::Settings;
 use crate::diag::{Diagnostic, codes};
 use crate::docs::{FOLDER, LINEAGE_FILE, LastResults, SiteData, SiteInput, lineage_json, publish, site_data};
 use crate::execute::event::{Event, NoteLevel};
-use crate::execute::{Status, compile_nodes, connection_diagnostic};
+use crate::execute::{Status, compile_nodes_with_code, connection_diagnostic};
 use crate::files::{FilesError, slashed};
 use crate::graph::{Command, SelectionRequest};
 use crate::lineage::Checked;
@@ -136,7 +136,7 @@ fn compile(session: &Session, settings: &Settings) -> Step<Option<Work>> {
     let ids: Vec<NodeId> = selection.iter().cloned().collect();
     let threads = session.tree.profile.threads;
     super::build::started(session, threads, ids.len());
-    let outcome = compile_nodes(&session.surroundings(), &ids, threads).map_err(|problem| {
+    let (outcome, code) = compile_nodes_with_code(&session.surroundings(), &ids, threads).map_err(|problem| {
         session.inputs.sink.emit(&Event::Problem(&problem));
         Stop(2)
     })?;
@@ -147,17 +147,17 @@ fn compile(session: &Session, settings: &Settings) -> Step<Option<Work>> {
     if !problems.is_empty() || outcome.exit_code() != 0 {
         return Ok(None);
     }
-    let code = |o: &crate::execute::NodeOutcome| {
+    let shown = |o: &crate::execute::NodeOutcome| {
         let code = o.compiled.as_ref()?;
         Some((
             o.id().clone(),
             CompiledCode { code: code.code.clone(), path: None, extra_ctes: Vec::new(), ..CompiledCode::default() },
         ))
     };
-    let compiled = outcome.outcomes.iter().filter_map(code).collect();
+    let compiled = outcome.outcomes.iter().filter_map(shown).collect();
     let mut selected: BTreeSet<NodeId> = ids.iter().cloned().collect();
     selected.extend(selected_sources(session, &request));
-    let inspected = inspect(session, selected.iter().cloned())?;
+    let inspected = inspect_compiled(session, selected.iter().cloned(), Some(&code))?;
     Ok(Some(Work { compiled, selected: Some(selected), checked: Some(inspected.checked) }))
 }
 

@@ -9,7 +9,7 @@ use crate::cli::session::{Session, Step, Stop, tell};
 use crate::cli::settings::Settings;
 use crate::diag::{Diagnostic, codes};
 use crate::execute::event::Event;
-use crate::graph::{StateFacts, StateKind};
+use crate::graph::StateKind;
 use crate::lineage::{ColumnGraph, Impact, ImpactRequest, Side, impact};
 use crate::report::impact::ImpactReport;
 
@@ -33,10 +33,8 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         _ => None,
     };
     let manifest = earlier.manifest().map_err(stop)?;
-    let mut modified: HashSet<NodeId> = HashSet::new();
-    for kind in [StateKind::ModifiedBody, StateKind::ModifiedConfigs, StateKind::ModifiedMacros] {
-        modified.extend(earlier.state(kind).map_err(stop)?);
-    }
+    let kinds = [StateKind::ModifiedBody, StateKind::ModifiedConfigs, StateKind::ModifiedMacros];
+    let modified: HashSet<NodeId> = earlier.any_state(&kinds).map_err(stop)?.into_iter().collect();
     tell(&session.inputs, earlier.warnings())?;
     let all = session.project.nodes.keys().chain(session.project.sources.keys()).cloned().collect();
     let first_runs = Scope { adds: &|_| Some(false), reloads: &|id| modified.contains(id), ..Scope::default() };

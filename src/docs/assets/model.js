@@ -6,7 +6,24 @@ const KINDS = {
 };
 const P = { nodes: [], byId: new Map(), kids: [], tests: new Map(), results: {}, data: {} };
 
+/* What is left out or stands as a number in the data, as it was. */
+function completeNode(node, data) {
+  if (node.p === undefined) node.p = data.project;
+  if (node.m === undefined && node.k === 'test') node.m = 'test';
+  if (node.f !== undefined) node.f = data.files[node.f];
+  if (node.on !== undefined) node.on = data.nodes[node.on].id;
+  if (node.q === undefined && node.k !== 'macro' && node.k !== 'unit_test') {
+    const folders = (node.f || '').split('/').slice(1, -1);
+    node.q = [node.p, ...folders, node.n].join('.');
+  }
+}
 function readProject(data, results) {
+  // Ids first: nodes name each other.
+  for (const node of data.nodes) {
+    const usual = node.k + '.' + (node.p === undefined ? data.project : node.p) + '.' + node.n;
+    if (node.id === undefined || node.id[0] === '.') node.id = usual + (node.id || '');
+  }
+  for (const node of data.nodes) completeNode(node, data);
   P.data = data; P.nodes = data.nodes; P.results = results;
   P.kids = P.nodes.map(() => []);
   P.nodes.forEach((node, at) => {
