@@ -67,7 +67,7 @@ pub fn former(
         leaves: &|_, _| None,
         home: &home(session),
     };
-    let mut binding = Binding::open(session, &around, order.len())?;
+    let mut binding = Binding::after(session, &around, order.len(), now)?;
     let checked = binding.check(&request, Checked::default());
     binding.keep(session);
     Ok(Former { project, checked, unsure })

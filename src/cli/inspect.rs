@@ -27,6 +27,8 @@ pub struct Inspected {
     pub known: Schemas,
     /// The code that was bound.
     pub code: CodeByNode,
+    /// What binding said.
+    pub remembered: Remembered,
 }
 
 /// The code of nodes as of a first run, and that of later runs where it is another.
@@ -126,7 +128,7 @@ pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_
     }
     code.extend(of_tests);
     binding.keep(session);
-    Ok(Inspected { checked, sources, known, code })
+    Ok(Inspected { checked, sources, known, code, remembered: binding.remembered })
 }
 
 /// The statements that make the functions among the nodes. What cannot be spelled is missed by those who call it.
@@ -167,6 +169,18 @@ pub struct Binding {
 impl Binding {
     /// Shadows for so many nodes, with the definitions that hooks make.
     pub fn open(session: &Session, around: &Surroundings, nodes: usize) -> Step<Self> {
+        let shadows = Self::shadows(session, around, nodes)?;
+        let path = session.target_dir().join(Remembered::FILE);
+        let remembered = session.inputs.files.read_text(&path).map(|text| Remembered::parse(&text));
+        Ok(Self { shadows, remembered: remembered.unwrap_or_default() })
+    }
+
+    /// The same with what was bound just now at hand.
+    pub fn after(session: &Session, around: &Surroundings, nodes: usize, before: &Inspected) -> Step<Self> {
+        Ok(Self { shadows: Self::shadows(session, around, nodes)?, remembered: before.remembered.clone() })
+    }
+
+    fn shadows(session: &Session, around: &Surroundings, nodes: usize) -> Step<Vec<Box<dyn Shadow>>> {
         let broken = |e: &AdapterError| {
             session.inputs.sink.emit(&Event::Problem(&connection_diagnostic(e)));
             Stop(2)
@@ -176,9 +190,7 @@ impl Binding {
         let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS).min(nodes / 8 + 1);
         let mut shadows = (1..workers).map(|_| shadow.fork()).collect::<Result<Vec<_>, _>>().map_err(|e| broken(&e))?;
         shadows.insert(0, shadow);
-        let path = session.target_dir().join(Remembered::FILE);
-        let remembered = session.inputs.files.read_text(&path).map(|text| Remembered::parse(&text));
-        Ok(Self { shadows, remembered: remembered.unwrap_or_default() })
+        Ok(shadows)
     }
 
     /// Checks nodes, beside those that are checked already.
@@ -188,7 +200,9 @@ impl Binding {
 
     /// Keeps what was bound.
     pub fn keep(&self, session: &Session) {
-        if let Some(text) = self.remembered.text().filter(|_| session.inputs.write_json) {
+        if let Some(text) =
+            self.remembered.text(session.project.member_ids().count()).filter(|_| session.inputs.write_json)
+        {
             // A target that cannot be written to costs time, nothing else.
             let path = session.target_dir().join(Remembered::FILE);
             let _ = session.inputs.files.write_atomic(&path, text.as_bytes());

@@ -13,7 +13,9 @@ use crate::base::{Fingerprint, NodeId, Relation};
 
 use super::columns::{ColumnId, Edge, NodeLineage};
 
-/// Lines that may stay although nobody asked for them: other selections of the project.
+/// Lines that may stay although nobody asked for them: other selections of the project, other targets, former code. So many
+/// for each member of the project, and at least so many.
+const SPARE_EACH: usize = 3;
 const SPARE: usize = 30_000;
 
 /// The fingerprint of a query.
@@ -89,12 +91,12 @@ impl Remembered {
         Self { lines: text.lines().filter_map(line).collect(), ..Self::default() }
     }
 
-    /// The text to keep; none where nothing is new.
-    pub fn text(&self) -> Option<String> {
+    /// The text to keep for a project of so many members; none where nothing is new.
+    pub fn text(&self, members: usize) -> Option<String> {
         if !self.changed {
             return None;
         }
-        let crowded = self.lines.len() > self.used.len() + SPARE;
+        let crowded = self.lines.len() > SPARE.max(members * SPARE_EACH);
         let kept = self.lines.iter().filter(|(key, _)| !crowded || self.used.contains(key));
         let mut lines: Vec<String> = kept.map(|(key, line)| format!("{:032x} {line}\n", key.0)).collect();
         lines.sort_unstable();
@@ -211,9 +213,13 @@ mod tests {
         let key = Key::of("1", ["select 1", ""], [table.clone()].iter());
         let mut first = Remembered::default();
         first.add(key, answer.clone());
-        let mut second = Remembered::parse(&first.text().unwrap());
-        assert_eq!(second.get(&key), Some(answer));
-        assert_eq!(second.text(), None);
+        let mut second = Remembered::parse(&first.text(1).unwrap());
+        assert_eq!(second.get(&key), Some(answer.clone()));
+        assert_eq!(second.text(1), None);
+        // What another selection asked for stays.
+        second.add(Key::of("3", ["select 3", ""], [table.clone()].iter()), answer.clone());
+        let mut third = Remembered::parse(&second.text(1).unwrap());
+        assert_eq!(third.get(&key), Some(answer));
         assert_eq!(second.get(&Key::of("2", ["select 1", ""], [table].iter())), None);
     }
 }
