@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::base::Value;
 use crate::cli::args::{Request, parse};
 use crate::cli::context::{CommandContext, CommandResult};
+use crate::cli::judge::Judge;
 use crate::cli::settings::Settings;
 use crate::diag::{Diagnostic, Span};
 use crate::execute::event::{Event, EventSink};
@@ -44,7 +45,8 @@ pub fn run_in(line: &str, files: Arc<MemoryFiles>, command: fn(&CommandContext<'
     let env = Arc::new(Env::fixed::<&str, &str>("/p", []));
     let settings = Settings::new(invocation, Arc::clone(&env), files.as_ref()).expect("settings");
     let kept = Kept::default();
-    let cx = CommandContext { settings: &settings, files, env, renderer: &Plain, events: &kept };
+    let judge = Judge::new(settings.warning_policy(), settings.bool("show_all_deprecations"));
+    let cx = CommandContext { settings: &settings, files, env, renderer: &Plain, events: &kept, judge: &judge };
     let code = command(&cx).expect("a command's environment");
     (code, kept.0.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
