@@ -106,6 +106,8 @@ pub struct NodeFacts {
     pub checksum: String,
     /// `meta`.
     pub meta: Dict,
+    /// The config, of snapshots alone: their messages repeat it.
+    pub config: Dict,
     /// The group, if the project was asked.
     pub group: Option<Arc<Group>>,
     /// The node that a generic test is written under.
@@ -135,6 +137,7 @@ impl NodeFacts {
             relation_name: None,
             checksum: String::new(),
             meta: Dict::new(),
+            config: Dict::new(),
             group: None,
             attached_node: None,
             is_ephemeral: false,
@@ -175,6 +178,7 @@ impl NodeFacts {
             relation_name: node.relation_name.clone(),
             checksum: node.checksum.checksum.clone(),
             meta: node.config.map("meta").cloned().unwrap_or_default(),
+            config: if node.resource_type == ResourceType::Snapshot { node.config.0.clone() } else { Dict::new() },
             attached_node: node.generic_test().and_then(|t| t.attached_node.clone()),
             is_ephemeral: node.is_ephemeral(),
             stores_failures: node.resource_type == ResourceType::Test && stores_failures(node),

@@ -7,10 +7,12 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json, json};
 
+use crate::base::Value;
 use crate::diag::{Diagnostic, Severity, Warning, warnings};
 use crate::execute::event::{Event, Exhibit, ExhibitKind};
 use crate::execute::outcome::{FreshnessOutcome, NodeFacts, NodeOutcome, Status};
 use crate::node::ResourceType;
+use crate::node::contract::repr;
 
 use super::end_of_run::end_of_run;
 use super::node_info::{self, object};
@@ -447,6 +449,12 @@ fn snapshot_finished(place: Place, outcome: &NodeOutcome) -> Message {
     let mut message = result_line(place, outcome, ("LogSnapshotResult", "Q015", level), words);
     message.data.insert("description".to_owned(), json!(what));
     message.data.insert("result_message".to_owned(), json!(outcome.message));
+    let config = outcome.node.config.iter().filter(|(_, value)| !value.is_null());
+    let config = config.map(|(key, value)| match value {
+        Value::Str(text) => (key.clone(), json!(text)),
+        other => (key.clone(), json!(repr(other))),
+    });
+    message.data.insert("cfg".to_owned(), Json::Object(config.collect()));
     message
 }
 

@@ -70,6 +70,7 @@ fn facts(kind: ResourceType, name: &str, description: &str) -> Arc<NodeFacts> {
         is_ephemeral: false,
         stores_failures: false,
         written_at: None,
+        config: Dict::new(),
     })
 }
 
