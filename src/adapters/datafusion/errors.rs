@@ -25,9 +25,18 @@ pub(super) fn store(error: &object_store::Error, about: &str) -> AdapterError {
         E::Unauthenticated { .. } => format!("{about}: the store does not know who asks"),
         other => format!("{about}: {}", cause(other)),
     };
-    let mut error = told(ErrorKind::Io, text);
+    let mut error = told(ErrorKind::Io, answer(&text));
     error.help = way_out(&error.message).map(str::to_owned);
     error
+}
+
+/// A text without the XML in which a store answers, but for the sentence in it.
+fn answer(text: &str) -> String {
+    let sentence = text.split_once("<Message>").and_then(|(_, rest)| rest.split_once("</Message>"));
+    match (text.split_once("<?xml").or_else(|| text.split_once("<Error>")), sentence) {
+        (Some((before, _)), Some((sentence, _))) => format!("{before}{sentence}"),
+        _ => text.to_owned(),
+    }
 }
 
 /// What to do about a failure of the storage, told from the operating system's words.
@@ -39,7 +48,9 @@ fn way_out(text: &str) -> Option<&'static str> {
         )
     } else if says(&["No space left on device", "Disk quota exceeded"]) {
         Some("nothing was changed; make room (`maintain` deletes files that no version needs) and run again")
-    } else if says(&["the store does not know who asks"]) {
+    } else if says(&["404 Not Found"]) {
+        Some("`path` of the target names a bucket that has to be there; `storage_options` say how to reach it")
+    } else if says(&["the store does not know who asks", "403 Forbidden"]) {
         Some("`storage_options` of the target, or the environment, hold the keys of the store")
     } else {
         None

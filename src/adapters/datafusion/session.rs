@@ -66,7 +66,7 @@ fn session(settings: &Settings) -> Result<SessionState, AdapterError> {
     options.sql_parser.map_string_types_to_utf8view = false;
     set(options, "datafusion.sql_parser.recursion_limit", MAX_DEPTH)?;
     for (name, value) in &settings.options {
-        set(options, name, value)?;
+        set(options, name, value).map_err(|e| e.about_option("settings"))?;
     }
     let memory = settings.memory_limit.unwrap_or_else(default_memory);
     let tracked = std::num::NonZeroUsize::new(5).unwrap_or(std::num::NonZeroUsize::MIN);
@@ -76,6 +76,7 @@ fn session(settings: &Settings) -> Result<SessionState, AdapterError> {
         RealFiles.create_dir(folder).map_err(|e| {
             let text = format!("queries cannot spill to {}: {e}", folder.display());
             AdapterError::new(ErrorKind::Settings, text)
+                .about_option("temp_directory")
                 .with_help("name another folder as `temp_directory` of the target")
         })?;
         disk = disk.with_mode(DiskManagerMode::Directories(vec![folder.clone()]));

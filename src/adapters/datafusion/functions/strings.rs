@@ -426,6 +426,15 @@ fn writing() -> Vec<Arc<ScalarUDF>> {
                 Ok(Arc::new(StringArray::from(vec![name; rows])))
             })
             .build(),
+        Scalar::new("sql_type_name")
+            .on(
+                &[Text],
+                DataType::Utf8,
+                of_text!(StringArray, |t: &str| {
+                    t.parse().map_or_else(|_| t.to_owned(), |known| super::super::type_names::sql_name(&known))
+                }),
+            )
+            .build(),
         Scalar::new("to_text").on(&[Any], DataType::Utf8, |args, _| Ok(Arc::new(display::texts(&args[0])?))).build(),
         Scalar::new("format").many(&[Text], Any, Gives::Type(DataType::Utf8), super::printf::format).build(),
         Scalar::new("printf").many(&[Text], Any, Gives::Type(DataType::Utf8), super::printf::printf).build(),

@@ -18,6 +18,7 @@ type Step<T> = ControlFlow<Refusal, T>;
 pub(super) fn rewrite(factor: &mut TableFactor) -> Step<()> {
     unnest(factor);
     name_rows(factor);
+    name_types(factor);
     match factor {
         TableFactor::Table { args: Some(args), .. } => args.args.iter_mut().for_each(name_argument),
         TableFactor::Function { args, .. } => args.iter_mut().for_each(name_argument),
@@ -47,6 +48,30 @@ fn name_argument(arg: &mut FunctionArg) {
             operator: FunctionArgOperator::Equals,
         };
     }
+}
+
+/// `information_schema.columns` names types as they lie in memory: there they get the names that SQL knows. In quotes the
+/// table is the engine's own.
+fn name_types(factor: &mut TableFactor) {
+    let TableFactor::Table { name, args: None, alias, sample: None, .. } = factor else { return };
+    let parts: Option<Vec<&Ident>> = name.0.iter().map(|part| part.as_ident()).collect();
+    let Some(parts) = parts else { return };
+    let [before @ .., table] = parts.as_slice() else { return };
+    let Some(schema) = before.last() else { return };
+    if table.quote_style.is_some()
+        || !table.value.eq_ignore_ascii_case("columns")
+        || !schema.value.eq_ignore_ascii_case("information_schema")
+    {
+        return;
+    }
+    let prefix: String = before.iter().map(|part| format!("{part}.")).collect();
+    let sql = format!("select * replace (sql_type_name(data_type) as data_type) from {prefix}\"columns\"");
+    let Ok(mut statements) = Parser::parse_sql(&LakeDialect, &sql) else { return };
+    let Some(Statement::Query(subquery)) = statements.pop() else { return };
+    let alias = alias
+        .take()
+        .or_else(|| Some(TableAlias { explicit: true, name: Ident::new("columns"), columns: Vec::new(), at: None }));
+    *factor = TableFactor::Derived { lateral: false, subquery, alias, sample: None };
 }
 
 /// `FROM unnest(list)` has a form of its own.
