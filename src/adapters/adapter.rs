@@ -41,6 +41,15 @@ pub struct ColumnInfo {
     pub nullable: bool,
 }
 
+/// What the catalog believes of a table's size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableSize {
+    /// How many rows it has.
+    pub rows: Option<u64>,
+    /// How many of its files are far below the size that reads fast, and could be written together.
+    pub small_files: u64,
+}
+
 /// How a seed's file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CsvFormat {
@@ -101,6 +110,12 @@ pub trait Adapter: Send + Sync {
     /// engine has none.
     fn shadow(&self) -> Result<Box<dyn Shadow>, AdapterError> {
         Err(AdapterError::new(ErrorKind::Unsupported, format!("{} cannot check SQL without data", self.type_name())))
+    }
+
+    /// Names the invocation that this adapter works for, before the first connection: engines that keep a history of changes
+    /// write it down.
+    fn sign(&self, invocation_id: &str) {
+        let _ = invocation_id;
     }
 
     /// The files that hold all that a connection can see before it is told to read others; none where the warehouse is more
@@ -181,9 +196,9 @@ pub trait Connection: Send {
         self.list_all_relations(&[(database.to_owned(), schema.to_owned())])
     }
 
-    /// How many rows the catalog believes the tables of some schemas have; those of which it believes nothing are left out. No
-    /// data is read.
-    fn row_estimates(&mut self, schemas: &[(String, String)]) -> Result<Vec<(Relation, u64)>, AdapterError> {
+    /// How large the catalog believes the tables of some schemas are; those of which it believes nothing are left out. No data
+    /// is read.
+    fn table_sizes(&mut self, schemas: &[(String, String)]) -> Result<Vec<(Relation, TableSize)>, AdapterError> {
         let _ = schemas;
         Ok(Vec::new())
     }

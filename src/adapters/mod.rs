@@ -19,7 +19,7 @@ mod upkeep;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use adapter::{Adapter, ColumnInfo, Connection, CsvFormat, Execution, Fetch, Interrupt};
+pub use adapter::{Adapter, ColumnInfo, Connection, CsvFormat, Execution, Fetch, Interrupt, TableSize};
 pub use capabilities::Capabilities;
 pub use error::{AdapterError, ErrorKind};
 pub use python_job::PythonJob;

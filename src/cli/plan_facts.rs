@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::adapters::shadow::ShadowColumn;
-use crate::adapters::{Connection, Fetch};
+use crate::adapters::{Connection, Fetch, TableSize};
 use crate::base::{NodeId, Table};
 use crate::diag::Diagnostic;
 use crate::execute::connection_diagnostic;
@@ -64,10 +64,11 @@ fn catalog(
         let schemas = connection.list_schemas(&database)?;
         facts.schemas.extend(schemas.into_iter().map(|schema| (database.clone(), schema.to_lowercase())));
     }
-    let rows: HashMap<_, u64> =
-        connection.row_estimates(&places)?.into_iter().map(|(relation, rows)| (relation.key(), rows)).collect();
+    let sizes: HashMap<_, TableSize> =
+        connection.table_sizes(&places)?.into_iter().map(|(relation, size)| (relation.key(), size)).collect();
     for (relation, kind) in connection.list_all_relations(&places)? {
-        let existing = Existing { kind, rows: rows.get(&relation.key()).copied(), columns: None };
+        let size = sizes.get(&relation.key()).copied().unwrap_or_default();
+        let existing = Existing { kind, rows: size.rows, small_files: size.small_files, columns: None };
         facts.relations.insert(relation.key(), existing);
     }
     let compared: Vec<&&Arc<Node>> = nodes.iter().filter(|node| is_compared(node)).collect();

@@ -203,6 +203,7 @@ impl Session {
             inputs.sink.emit(&Event::Problem(&problem));
             Stop(2)
         })?;
+        adapter.sign(&inputs.invocation_id);
         if let Some(at) = inputs.as_of.filter(|_| !adapter.capabilities().time_travel) {
             let message = format!("--as-of {at}: tables of {} keep no former versions", adapter.type_name());
             return Err(told(&inputs, &Diagnostic::error(codes::UNSUPPORTED, message)));

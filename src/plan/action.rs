@@ -214,6 +214,8 @@ pub struct Step {
     pub notes: Vec<String>,
     /// Rows in the relation now, as the catalog believes.
     pub rows_now: Option<u64>,
+    /// How many files of the relation are small and could be written together.
+    pub small_files: u64,
     /// Rows afterwards, where that is known before.
     pub rows_after: Option<u64>,
     /// Hooks before and after.

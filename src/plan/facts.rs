@@ -15,6 +15,8 @@ pub struct Existing {
     pub kind: RelationKind,
     /// How many rows the catalog believes it has.
     pub rows: Option<u64>,
+    /// How many of its files are small and could be written together.
+    pub small_files: u64,
     /// Its columns, where they were asked for.
     pub columns: Option<Vec<ShadowColumn>>,
 }

@@ -14,30 +14,33 @@ use crate::plan::{Action, Plan, Step};
 const FORM: &str = "transform/plan/v1";
 /// How much of a test's name is shown.
 const LONGEST: usize = 36;
+/// From so many small files on, a table is worth a word.
+const MANY_FILES: u64 = 8;
 
 /// One line a step. Columns that say nothing are left out.
 pub fn as_text(plan: &Plan) -> String {
-    let mut lines: Vec<[String; 6]> = Vec::new();
+    let mut lines: Vec<[String; 7]> = Vec::new();
     for (database, schema) in &plan.schemas {
         let place = format!("{database}.{schema}");
-        let cells = ["create schema", "", &place, "", "", "there is no such schema yet"];
+        let cells = ["create schema", "", &place, "", "", "", "there is no such schema yet"];
         lines.push(cells.map(str::to_owned));
     }
     lines.extend(plan.steps.iter().map(cells));
     if lines.is_empty() {
         return String::new();
     }
-    let header = ["step", "node", "relation", "rows now", "after", "reason"].map(str::to_owned);
-    let shown: Vec<bool> = (0..6).map(|c| lines.iter().any(|line| !line[c].is_empty())).collect();
+    let header = ["step", "node", "relation", "rows now", "after", "small files", "reason"].map(str::to_owned);
+    let shown: Vec<bool> = (0..7).map(|c| lines.iter().any(|line| !line[c].is_empty())).collect();
     lines.insert(0, header);
     let width = |c: usize| lines.iter().map(|line| line[c].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..6).map(width).collect();
+    let widths: Vec<usize> = (0..7).map(width).collect();
     let mut out = String::new();
     for line in &lines {
         let mut text = String::new();
         for (c, cell) in line.iter().enumerate().filter(|(c, _)| shown[*c]) {
             let width = widths[c];
-            let _ = if c == 3 || c == 4 { write!(text, "{cell:>width$}  ") } else { write!(text, "{cell:<width$}  ") };
+            let _ =
+                if (3..6).contains(&c) { write!(text, "{cell:>width$}  ") } else { write!(text, "{cell:<width$}  ") };
         }
         out.push_str(text.trim_end());
         out.push('\n');
@@ -45,7 +48,7 @@ pub fn as_text(plan: &Plan) -> String {
     out
 }
 
-fn cells(step: &Step) -> [String; 6] {
+fn cells(step: &Step) -> [String; 7] {
     let count = |rows: Option<u64>| rows.map(|r| r.to_string()).unwrap_or_default();
     let mut reason = step.reason.clone();
     for note in &step.notes {
@@ -55,8 +58,9 @@ fn cells(step: &Step) -> [String; 6] {
     if hooks > 0 {
         let _ = write!(reason, "; {hooks} {}", if hooks == 1 { "hook" } else { "hooks" });
     }
+    let small = count(Some(step.small_files).filter(|files| *files >= MANY_FILES));
     let words = step.action.words();
-    [words, clipped(step), step.place.clone(), count(step.rows_now), count(step.rows_after), reason]
+    [words, clipped(step), step.place.clone(), count(step.rows_now), count(step.rows_after), small, reason]
 }
 
 /// A node's name. Those of tests are made from their arguments and can be very long.
@@ -103,6 +107,17 @@ pub fn summary(plan: &Plan) -> String {
     format!("Plan: {parts}{disabled}. Nothing was changed.")
 }
 
+/// What to do about tables of many small files.
+pub fn advice(plan: &Plan) -> Option<String> {
+    let tables = plan.steps.iter().filter(|step| step.small_files >= MANY_FILES).count();
+    let told = match tables {
+        0 => return None,
+        1 => "1 table has".to_owned(),
+        tables => format!("{tables} tables have"),
+    };
+    Some(format!("{told} many small files, which read slowly: `transform maintain` writes them together."))
+}
+
 /// The stable form for programs.
 pub fn as_json(plan: &Plan, command: &str, invocation_id: &str, at: DateTime<Utc>) -> String {
     let schemas: Vec<Json> =
@@ -133,6 +148,7 @@ fn step(step: &Step) -> Json {
         "notes": step.notes,
         "rows_now": step.rows_now,
         "rows_after": step.rows_after,
+        "small_files": step.small_files,
         "pre_hooks": step.hooks.0,
         "post_hooks": step.hooks.1,
         "details": Value::Map(step.action.details()).to_json(),

@@ -17,7 +17,9 @@ use super::instance::{Instance, interrupt};
 use super::statements::{Work, done, parse};
 use super::transaction::{Temporaries, Transaction};
 use super::{errors, inventory, seeds, space};
-use crate::adapters::{AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt};
+use crate::adapters::{
+    AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt, TableSize,
+};
 use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
 
 /// What begins so soon after a conflict is taken for another try of the same.
@@ -269,8 +271,8 @@ impl Connection for LakeConnection {
         self.work(async |inner| inner.within(async |work| Ok(inventory::relations(work, schemas)), "").await)
     }
 
-    fn row_estimates(&mut self, schemas: &[(String, String)]) -> Result<Vec<(Relation, u64)>, AdapterError> {
-        self.work(async |inner| inner.within(async |work| inventory::row_estimates(work, schemas).await, "").await)
+    fn table_sizes(&mut self, schemas: &[(String, String)]) -> Result<Vec<(Relation, TableSize)>, AdapterError> {
+        self.work(async |inner| inner.within(async |work| inventory::table_sizes(work, schemas).await, "").await)
     }
 
     fn pending_version(&mut self, relation: &Relation) -> Option<u64> {

@@ -9,7 +9,7 @@ use futures::future::{Either, select};
 use tokio::sync::watch;
 
 use super::catalog::Catalog;
-use super::delta::{Lake, StagedTable, TableStats};
+use super::delta::{Head, Lake, StagedTable, TableStats};
 use super::errors;
 use super::lease::Leases;
 use super::session::Engine;
@@ -39,8 +39,12 @@ pub(super) struct Instance {
     pub(super) leases: Leases,
     /// The profile's settings.
     pub(super) settings: Arc<Settings>,
+    /// The invocation that commits name.
+    pub(super) invocation: Option<String>,
     /// Tables by location, each at the version that was asked for last.
     pinned: Mutex<HashMap<String, (u64, Arc<Pinned>)>>,
+    /// What is known of the tables that this process adds to, by location.
+    heads: Mutex<HashMap<String, Head>>,
     interrupts: Mutex<Vec<Weak<watch::Sender<u64>>>>,
 }
 
@@ -50,10 +54,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Instance {
     /// Opens the lake.
-    pub(super) fn open(settings: &Arc<Settings>) -> Result<Self, AdapterError> {
+    pub(super) fn open(settings: &Arc<Settings>, invocation: Option<String>) -> Result<Self, AdapterError> {
         let engine = Engine::start(settings)?;
         let lake = store::open(settings)?;
-        Self::over(settings, engine, lake)
+        Ok(Self { invocation, ..Self::over(settings, engine, lake)? })
     }
 
     /// Opens a lake in a store.
@@ -66,7 +70,9 @@ impl Instance {
             catalog,
             leases,
             settings: Arc::clone(settings),
+            invocation: None,
             pinned: Mutex::default(),
+            heads: Mutex::default(),
             interrupts: Mutex::default(),
         })
     }
@@ -81,7 +87,7 @@ impl Instance {
         let table = self.open_table(location, version).await?;
         let pinned = Arc::new(Pinned {
             provider: table.provider().await.map_err(|e| errors::delta(&e))?,
-            stats: table.stats().map_err(|e| errors::delta(&e))?,
+            stats: table.stats().await.map_err(|e| errors::delta(&e))?,
             schema: table.schema().map_err(|e| errors::delta(&e))?,
         });
         lock(&self.pinned).insert(location.to_owned(), (version, Arc::clone(&pinned)));
@@ -104,6 +110,36 @@ impl Instance {
             self.catalog.heal(location, version).await?;
         }
         StagedTable::open(&self.lake, location, version).await.map_err(|e| errors::delta(&e))
+    }
+
+    /// A table at a version, to be changed. Its log is not read again for what this process knows of it.
+    pub(super) async fn open_to_change(&self, location: &str, version: u64) -> Result<StagedTable, AdapterError> {
+        if let Some(head) = self.head(location, version) {
+            // The commit before this one may be another thread's, who has not written it into the log yet.
+            self.catalog.heal(location, version).await?;
+            return StagedTable::resumed(&self.lake, location, head).map_err(|e| errors::delta(&e));
+        }
+        let table = self.open_table(location, version).await?;
+        let head = table.head().await.map_err(|e| errors::delta(&e))?;
+        lock(&self.heads).insert(location.to_owned(), head);
+        Ok(table)
+    }
+
+    /// What is known of a table at a version: what was known before, and the commits since.
+    fn head(&self, location: &str, version: u64) -> Option<Head> {
+        let known = lock(&self.heads).get(location).filter(|head| head.version() <= version)?.clone();
+        let mut head = known;
+        for (version, commit) in self.catalog.remembered(location, version) {
+            if version > head.version() {
+                head = head.after(version, &commit)?;
+            }
+        }
+        let head = (head.version() == version).then_some(head)?;
+        let mut heads = lock(&self.heads);
+        if heads.get(location).is_none_or(|other| other.version() < version) {
+            heads.insert(location.to_owned(), head.clone());
+        }
+        Some(head)
     }
 
     /// What interrupts a new connection.

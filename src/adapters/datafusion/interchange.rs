@@ -32,7 +32,7 @@ pub(in crate::adapters) fn delta_files(folder: &Path) -> Result<DeltaFiles, Adap
         ("path".to_owned(), Value::Str(root.to_string_lossy().into_owned())),
         ("read_only".to_owned(), Value::Bool(true)),
     ]);
-    let instance = Instance::open(&Arc::new(Settings::parse(&options, root)?))?;
+    let instance = Instance::open(&Arc::new(Settings::parse(&options, root)?), None)?;
     instance.engine.runtime.block_on(async {
         let pinned = instance.catalog.seen().tables.get(&location).copied();
         let version = match pinned {
@@ -46,7 +46,7 @@ pub(in crate::adapters) fn delta_files(folder: &Path) -> Result<DeltaFiles, Adap
         let schema = table.schema().map_err(|e| errors::delta(&e))?;
         let columns = schema.fields().iter().map(|f| (f.name().clone(), sql_name(f.data_type()))).collect();
         let partitions = table.partition_columns().map_err(|e| errors::delta(&e))?;
-        let files = table.plain_files().map_err(|e| errors::delta(&e))?;
+        let files = table.plain_files().await.map_err(|e| errors::delta(&e))?;
         let files = files.iter().map(|path| folder.join(path)).collect();
         Ok(DeltaFiles { columns, partitions, files })
     })

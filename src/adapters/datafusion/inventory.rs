@@ -10,7 +10,7 @@ use super::instance::Instance;
 use super::statements::Work;
 use super::transaction::Transaction;
 use super::type_names::sql_name;
-use crate::adapters::{AdapterError, ColumnInfo, ErrorKind};
+use crate::adapters::{AdapterError, ColumnInfo, ErrorKind, TableSize};
 use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
 
 /// Whether a database is the lake.
@@ -50,27 +50,26 @@ pub(super) fn relations(work: &Work<'_>, schemas: &[(String, String)]) -> Vec<(R
     within(work, &state, schemas).into_iter().map(relation).collect()
 }
 
-/// How many rows the logs say the tables of some schemas have.
-pub(super) async fn row_estimates(
+/// How large the logs say the tables of some schemas are.
+pub(super) async fn table_sizes(
     work: &Work<'_>,
     schemas: &[(String, String)],
-) -> Result<Vec<(Relation, u64)>, AdapterError> {
+) -> Result<Vec<(Relation, TableSize)>, AdapterError> {
     let state = Arc::clone(work.transaction.state());
-    let mut estimates = Vec::new();
+    let mut sizes = Vec::new();
     for (key, entry) in within(work, &state, schemas) {
         let Some(location) = entry.location() else { continue };
-        let rows = match work.transaction.staged(location) {
-            Some(staged) => staged.stats().map_err(|e| errors::delta(&e))?.rows,
+        let stats = match work.transaction.staged(location) {
+            Some(staged) => staged.stats().await.map_err(|e| errors::delta(&e))?,
             None => match state.tables.get(location) {
-                Some(version) => work.instance.pinned(location, *version).await?.stats.rows,
-                None => None,
+                Some(version) => work.instance.pinned(location, *version).await?.stats,
+                None => continue,
             },
         };
-        if let Some(rows) = rows {
-            estimates.push((Relation::new(work.instance.settings.database.clone(), key.0, key.1), rows));
-        }
+        let size = TableSize { rows: stats.rows, small_files: stats.small_files };
+        sizes.push((Relation::new(work.instance.settings.database.clone(), key.0, key.1), size));
     }
-    Ok(estimates)
+    Ok(sizes)
 }
 
 /// The columns of a table as it is stored.

@@ -43,7 +43,7 @@ mod types;
 mod upkeep;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use include_dir::{Dir, include_dir};
 
@@ -65,6 +65,8 @@ pub(super) struct DataFusion {
     settings: Arc<Settings>,
     capabilities: Capabilities,
     instance: Mutex<Option<Arc<Instance>>>,
+    /// The invocation that works with it.
+    invocation: OnceLock<String>,
 }
 
 impl DataFusion {
@@ -86,7 +88,13 @@ impl DataFusion {
             declares_keys: false,
             default_incremental_strategy: "delete+insert",
         };
-        Self { options: options.clone(), settings: Arc::new(settings), capabilities, instance: Mutex::new(None) }
+        Self {
+            options: options.clone(),
+            settings: Arc::new(settings),
+            capabilities,
+            instance: Mutex::new(None),
+            invocation: OnceLock::new(),
+        }
     }
 
     fn instance(&self) -> Result<Arc<Instance>, AdapterError> {
@@ -94,7 +102,7 @@ impl DataFusion {
         if let Some(instance) = &*instance {
             return Ok(Arc::clone(instance));
         }
-        let opened = Arc::new(Instance::open(&self.settings)?);
+        let opened = Arc::new(Instance::open(&self.settings, self.invocation.get().cloned())?);
         *instance = Some(Arc::clone(&opened));
         Ok(opened)
     }
@@ -146,6 +154,11 @@ impl Adapter for DataFusion {
         if let Some(instance) = instance {
             instance.interrupt_all();
         }
+    }
+
+    fn sign(&self, invocation_id: &str) {
+        // The first one counts: what is open has it already.
+        let _ = self.invocation.set(invocation_id.to_owned());
     }
 
     fn upkeep(&self) -> Result<Box<dyn Upkeep>, AdapterError> {

@@ -22,6 +22,8 @@ use crate::adapters::{AdapterError, ErrorKind};
 
 /// Versions of a table between two checkpoints of its log.
 const CHECKPOINT_EVERY: u64 = 16;
+/// The same for the lake's own tables: they are added to by every node, and read once in a run.
+const OWN_CHECKPOINT_EVERY: u64 = 64;
 
 /// Versions of the lake's own tables whose log is kept. A transaction that is open for longer than so many others fails.
 const KEPT_VERSIONS: u64 = 256;
@@ -153,7 +155,7 @@ impl Transaction {
             let pinned = self.state.tables.get(location).copied();
             let version = pinned.ok_or_else(|| lost(key))?;
             let version = self.foreign_version(instance, location, version).await?;
-            let mut staged = instance.open_table(location, version).await?;
+            let mut staged = instance.open_to_change(location, version).await?;
             staged.signed(signature(instance));
             self.tables.insert(location.to_owned(), Table { key: key.clone(), staged, pinned });
         }
@@ -320,10 +322,14 @@ impl Transaction {
             }
         }
         instance.catalog.checkpoint_if_due(edit.version).await;
-        for advance in edit.tables.iter().filter(|a| a.version > 0 && a.version.is_multiple_of(CHECKPOINT_EVERY)) {
+        for advance in edit.tables.iter().filter(|a| a.version > 0) {
+            let own = advance.location.starts_with(OWN_FOLDER);
+            if !advance.version.is_multiple_of(if own { OWN_CHECKPOINT_EVERY } else { CHECKPOINT_EVERY }) {
+                continue;
+            }
             // Without it readers go through a longer log.
             let written = delta::checkpoint(&instance.lake, &advance.location, advance.version).await;
-            if written.is_ok() && advance.location.starts_with(OWN_FOLDER) {
+            if written.is_ok() && own {
                 forget_log(instance, &advance.location, advance.version).await;
             }
         }
@@ -433,19 +439,21 @@ fn can_follow(mine: &StagedCommit, other: &Advance) -> bool {
 }
 
 /// What commits say of their author.
-fn signature(instance: &Instance) -> [(String, Value); 3] {
+fn signature(instance: &Instance) -> Vec<(String, Value)> {
     let writer = instance.catalog.writer();
-    [("session", Value::from(writer.session)), ("host", writer.host.into()), ("pid", writer.pid.into())]
-        .map(|(name, value)| (name.to_owned(), value))
+    let invocation = instance.invocation.clone().map(|id| ("invocationId", Value::from(id)));
+    let process = [("session", writer.session.into()), ("host", writer.host.into()), ("pid", writer.pid.into())];
+    invocation.into_iter().chain(process).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Nobody goes back in the lake's own tables, and every transaction lists their log: it is kept short.
 async fn forget_log(instance: &Instance, location: &str, version: u64) {
     let Some(oldest) = version.checked_sub(KEPT_VERSIONS) else { return };
     // One step further than last time, and a little more for those that failed.
-    for gone in oldest.saturating_sub(2 * CHECKPOINT_EVERY)..oldest {
+    for gone in oldest.saturating_sub(2 * OWN_CHECKPOINT_EVERY)..oldest {
         let entry = Lake::log_path(location, gone);
         let _ = instance.lake.store.delete(&entry).await;
+        // Those of earlier releases are closer together.
         if gone.is_multiple_of(CHECKPOINT_EVERY) {
             let checkpoint = format!("{location}/_delta_log/{gone:020}.checkpoint.parquet");
             let _ = instance.lake.store.delete(&StorePath::from(checkpoint)).await;

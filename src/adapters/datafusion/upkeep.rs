@@ -97,7 +97,7 @@ impl LakeUpkeep {
     async fn steps_of(&self, place: &Place, retention: Duration) -> Result<Vec<UpkeepStep>, AdapterError> {
         let table = self.open(place).await?;
         let mut steps = Vec::new();
-        let compaction = table.compaction().map_err(|e| errors::delta(&e))?;
+        let compaction = table.compaction().await.map_err(|e| errors::delta(&e))?;
         if compaction.removed_files > 1 {
             steps.push(UpkeepStep {
                 kind: UpkeepKind::Compact,
@@ -357,7 +357,9 @@ impl LakeUpkeep {
             let mut rows = entry.rows;
             if rows.is_none() && versions.len() < COUNTED {
                 let opened = self.instance.open_table(&place.location, entry.version).await;
-                rows = opened.and_then(|t| t.stats().map_err(|e| errors::delta(&e))).ok().and_then(|stats| stats.rows);
+                if let Ok(table) = opened {
+                    rows = table.stats().await.ok().and_then(|stats| stats.rows);
+                }
             }
             versions.push(TableVersion {
                 version: entry.version,

@@ -2,7 +2,7 @@
 
 use super::connection::DuckConnection;
 use super::settings::literal;
-use crate::adapters::{AdapterError, ColumnInfo, ErrorKind};
+use crate::adapters::{AdapterError, ColumnInfo, ErrorKind, TableSize};
 use crate::base::{Relation, RelationKind, Table, Value};
 
 /// Names of a database's schemas.
@@ -39,11 +39,11 @@ pub(super) fn relations(
     Ok(connection.query(&sql)?.rows.into_iter().filter_map(relation).collect())
 }
 
-/// How many rows the tables of some schemas have, by the catalog's own count.
-pub(super) fn row_estimates(
+/// How large the tables of some schemas are, by the catalog's own count.
+pub(super) fn table_sizes(
     connection: &mut DuckConnection,
     schemas: &[(String, String)],
-) -> Result<Vec<(Relation, u64)>, AdapterError> {
+) -> Result<Vec<(Relation, TableSize)>, AdapterError> {
     if schemas.is_empty() {
         return Ok(Vec::new());
     }
@@ -55,7 +55,8 @@ pub(super) fn row_estimates(
     let estimate = |row: Vec<Value>| {
         let [database, schema, name, rows] = <[Value; 4]>::try_from(row).ok()?;
         let relation = Relation::new(text(Some(database))?, text(Some(schema))?, text(Some(name))?);
-        Some((relation, u64::try_from(rows.as_i64()?).ok()?))
+        let rows = u64::try_from(rows.as_i64()?).ok()?;
+        Some((relation, TableSize { rows: Some(rows), small_files: 0 }))
     };
     Ok(connection.query(&sql)?.rows.into_iter().filter_map(estimate).collect())
 }

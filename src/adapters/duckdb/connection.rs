@@ -12,7 +12,7 @@ use super::types::{self, LogicalType, Type};
 use super::vectors::Column;
 use super::{catalog, delta, errors, fallback, python, seeds, timezone};
 use crate::adapters::{
-    AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt, PythonJob,
+    AdapterError, ColumnInfo, Connection, CsvFormat, ErrorKind, Execution, Fetch, Interrupt, PythonJob, TableSize,
 };
 use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
 
@@ -336,8 +336,8 @@ impl Connection for DuckConnection {
         catalog::relations(self, schemas)
     }
 
-    fn row_estimates(&mut self, schemas: &[(String, String)]) -> Result<Vec<(Relation, u64)>, AdapterError> {
-        catalog::row_estimates(self, schemas)
+    fn table_sizes(&mut self, schemas: &[(String, String)]) -> Result<Vec<(Relation, TableSize)>, AdapterError> {
+        catalog::table_sizes(self, schemas)
     }
 
     fn columns(&mut self, relation: &Relation) -> Result<Vec<ColumnInfo>, AdapterError> {

@@ -58,6 +58,9 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         let names = facts.replaced_macros.join(", ");
         note(&format!("The project replaces macros that decide; what they do is not foreseen: {names}"));
     }
+    if let Some(advice) = render::advice(&plan) {
+        note(&advice);
+    }
     note(&render::summary(&plan));
     Ok(u8::from(plan.fails()))
 }

@@ -74,6 +74,13 @@ impl Edit {
     /// The state after it.
     pub fn apply(&self, state: &mut State) {
         state.version = self.version;
+        let before = |change: &Change| -> Option<String> {
+            state.schemas.get(&change.schema)?.get(&change.name)?.location().map(str::to_owned)
+        };
+        let mut left: Vec<String> = self.relations.iter().filter_map(before).collect();
+        left.extend(self.tables.iter().filter(|_| !self.relations.is_empty()).map(|a| a.location.clone()));
+        let dropped = self.schemas.iter().filter(|(_, made)| !**made).filter_map(|(name, _)| state.schemas.get(name));
+        left.extend(dropped.flat_map(|schema| schema.values()).filter_map(|e| e.location().map(str::to_owned)));
         for (name, made) in &self.schemas {
             if *made {
                 state.schemas.entry(name.clone()).or_default();
@@ -93,10 +100,11 @@ impl Edit {
         for advance in &self.tables {
             state.tables.insert(advance.location.clone(), advance.version);
         }
-        if !self.relations.is_empty() || self.schemas.values().any(|made| !made) {
-            let used: std::collections::BTreeSet<String> =
-                state.relations().filter_map(|(_, _, entry)| entry.location().map(str::to_owned)).collect();
-            state.tables.retain(|location, _| used.contains(location));
+        // Versions of tables that no relation has any more.
+        for location in left {
+            if !state.is_used(&location) {
+                state.tables.remove(&location);
+            }
         }
     }
 }

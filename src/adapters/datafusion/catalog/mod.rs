@@ -224,7 +224,7 @@ impl Catalog {
     }
 
     /// The commits of a table that the catalog remembers, up to a version, oldest first.
-    fn remembered(&self, location: &str, version: u64) -> Vec<(u64, String)> {
+    pub(super) fn remembered(&self, location: &str, version: u64) -> Vec<(u64, String)> {
         let known = self.known();
         let advances = known.edits.iter().flat_map(|e| &e.tables);
         advances

@@ -221,9 +221,9 @@ impl StagedTable {
         source: impl Fn(&str) -> Result<(String, Option<Expr>), DeltaError>,
     ) -> Result<(), DeltaError> {
         let mut actions = after.actions(Some(self.meta()?));
-        let files = self.files()?;
+        let files = self.files().await?;
         if !files.is_empty() {
-            let rows = self.scan_of(TableReference::bare("target"), None, false)?;
+            let rows = self.scan_of(TableReference::bare("target"), None, false).await?;
             let schema = rows.schema().clone();
             let mut columns = Vec::new();
             for field in after.schema().fields() {
@@ -253,7 +253,7 @@ impl StagedTable {
     }
 
     async fn rows_with(&self, session: &SessionState, condition: Expr) -> Result<usize, DeltaError> {
-        let rows = self.scan_of(TableReference::bare("target"), None, false)?;
+        let rows = self.scan_of(TableReference::bare("target"), None, false).await?;
         let plan = LogicalPlanBuilder::from(rows)
             .filter(condition)?
             .aggregate(Vec::<Expr>::new(), [count(lit(1_i64)).alias("rows")])?

@@ -98,7 +98,7 @@ impl StagedTable {
             Some(predicate) => self.without(session, predicate).await?,
             None => {
                 let rows = self.row_count(session, None).await?;
-                (self.files()?.iter().map(|file| file.removed(true)).collect::<Result<Vec<_>, _>>()?, rows)
+                (self.files().await?.iter().map(|file| file.removed(true)).collect::<Result<Vec<_>, _>>()?, rows)
             }
         };
         if actions.is_empty() {
@@ -134,7 +134,7 @@ impl StagedTable {
         }
         let name = name_in(predicate.iter().chain(assignments.iter().map(|(_, value)| value)));
         let touched: Vec<String> = matched.into_keys().collect();
-        let rows = self.scan_of(name, Some(touched.clone()), false)?;
+        let rows = self.scan_of(name, Some(touched.clone()), false).await?;
         let plan = match predicate.clone() {
             // Subqueries can filter rows, but not stand in every expression.
             Some(predicate) if has_subquery(&predicate) => {
@@ -149,7 +149,7 @@ impl StagedTable {
         };
         let plan = aligned(&self.location, plan, meta.schema())?;
         let written = write(session, plan, &self.sink(&meta)).await?;
-        let actions = self.replacing(&touched, written)?;
+        let actions = self.replacing(&touched, written).await?;
         let mut step = Step::new("UPDATE", actions).counted("numUpdatedRows", updated);
         if let Some(predicate) = predicate {
             step = step.with("predicate", predicate.human_display().to_string());
@@ -167,7 +167,7 @@ impl StagedTable {
         let meta = self.meta()?;
         let matched = self.matches(session, predicate).await?;
         let deleted = matched.values().sum();
-        let files = self.files_by_path()?;
+        let files = self.files_by_path().await?;
         let (mut touched, mut partly) = (Vec::new(), Vec::new());
         for (path, rows) in matched {
             if files.get(&path).is_none_or(|file| file.rows != Some(rows)) {
@@ -177,18 +177,18 @@ impl StagedTable {
         }
         let mut written = Written::default();
         if !partly.is_empty() {
-            let rows = self.scan_of(name_in(std::iter::once(predicate)), Some(partly), false)?;
+            let rows = self.scan_of(name_in(std::iter::once(predicate)), Some(partly), false).await?;
             let other = Expr::IsNotTrue(Box::new(predicate.clone()));
             let plan = LogicalPlanBuilder::from(rows).filter(other)?.build()?;
             let plan = aligned(&self.location, plan, meta.schema())?;
             written = write(session, plan, &self.sink(meta)).await?;
         }
-        Ok((self.replacing(&touched, written)?, deleted))
+        Ok((self.replacing(&touched, written).await?, deleted))
     }
 
     /// The actions that put new files in the place of others.
-    pub(super) fn replacing(&self, touched: &[String], written: Written) -> Result<Vec<Value>, DeltaError> {
-        let files = self.files_by_path()?;
+    pub(super) async fn replacing(&self, touched: &[String], written: Written) -> Result<Vec<Value>, DeltaError> {
+        let files = self.files_by_path().await?;
         let mut actions = Vec::new();
         for path in touched {
             let file = files.get(path).ok_or_else(|| DeltaError::Corrupt {
@@ -204,19 +204,19 @@ impl StagedTable {
     }
 
     /// A scan of the table or of some of its files, under a name.
-    pub(super) fn scan_of(
+    pub(super) async fn scan_of(
         &self,
         name: TableReference,
         files: Option<Vec<String>>,
         with_file: bool,
     ) -> Result<LogicalPlan, DeltaError> {
-        let provider = self.scanned(&Scan { files, with_file, views: false })?;
+        let provider = self.scanned(&Scan { files, with_file, views: false }).await?;
         Ok(LogicalPlanBuilder::scan(name, provider_as_source(provider), None)?.build()?)
     }
 
     /// How many rows of each file satisfy a predicate, for files with any.
     async fn matches(&self, session: &SessionState, predicate: &Expr) -> Result<HashMap<String, u64>, DeltaError> {
-        let rows = self.scan_of(name_in(std::iter::once(predicate)), None, true)?;
+        let rows = self.scan_of(name_in(std::iter::once(predicate)), None, true).await?;
         let plan = LogicalPlanBuilder::from(rows)
             .filter(predicate.clone())?
             .aggregate([cast(file_column(), DataType::Utf8).alias("file")], [count(lit(1_i64)).alias("rows")])?
@@ -236,7 +236,7 @@ impl StagedTable {
 
     /// The rows of the table, or of some of its files: from the log if it says, else counted.
     pub(super) async fn row_count(&self, session: &SessionState, only: Option<&[String]>) -> Result<u64, DeltaError> {
-        let files = self.files_by_path()?;
+        let files = self.files_by_path().await?;
         let chosen: Vec<_> = match only {
             Some(paths) => paths.iter().filter_map(|path| files.get(path)).collect(),
             None => files.values().collect(),
@@ -244,7 +244,7 @@ impl StagedTable {
         if let Some(rows) = chosen.iter().map(|file| file.rows).sum::<Option<u64>>() {
             return Ok(rows);
         }
-        let rows = self.scan_of(TableReference::bare("target"), only.map(<[String]>::to_vec), false)?;
+        let rows = self.scan_of(TableReference::bare("target"), only.map(<[String]>::to_vec), false).await?;
         let plan =
             LogicalPlanBuilder::from(rows).aggregate(Vec::<Expr>::new(), [count(lit(1_i64)).alias("rows")])?.build()?;
         let batches = collected(session, &plan).await?;

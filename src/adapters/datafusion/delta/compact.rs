@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use datafusion::common::TableReference;
 use datafusion::execution::SessionState;
 
+use super::head::is_small;
 use super::squash::Step;
 use super::table::{ActiveFile, added};
-use super::write::{aligned, target_file_size, write};
+use super::write::{aligned, write};
 use super::{DeltaError, StagedTable};
 
 /// An append that leaves more small files than this makes larger ones of them.
@@ -26,9 +27,9 @@ pub struct Compaction {
 
 impl StagedTable {
     /// What [`compact`](Self::compact) would do now.
-    pub fn compaction(&self) -> Result<Compaction, DeltaError> {
+    pub async fn compaction(&self) -> Result<Compaction, DeltaError> {
         let mut plan = Compaction::default();
-        for file in self.small_files(2)?.into_values().flatten() {
+        for file in self.small_files(2).await?.into_values().flatten() {
             plan.removed_files += 1;
             plan.bytes += file.size;
         }
@@ -47,14 +48,17 @@ impl StagedTable {
     }
 
     async fn compact_where(&mut self, session: &SessionState, least: usize) -> Result<Compaction, DeltaError> {
-        let groups = self.small_files(least)?;
+        if self.known_small_files().is_some_and(|known| known < least as u64) {
+            return Ok(Compaction::default());
+        }
+        let groups = self.small_files(least).await?;
         if groups.is_empty() {
             return Ok(Compaction::default());
         }
         let meta = self.writable()?.clone();
         let files: Vec<ActiveFile> = groups.into_values().flatten().collect();
         let paths = files.iter().map(|file| file.path.clone()).collect();
-        let rows = self.scan_of(TableReference::bare("target"), Some(paths), false)?;
+        let rows = self.scan_of(TableReference::bare("target"), Some(paths), false).await?;
         let plan = aligned(&self.location, rows, meta.schema())?;
         let written = write(session, plan, &self.sink(&meta)).await?;
         let known: Option<u64> = files.iter().map(|file| file.rows).sum();
@@ -80,10 +84,10 @@ impl StagedTable {
     }
 
     /// Files far below the target size, by partition, where there are at least so many.
-    fn small_files(&self, least: usize) -> Result<BTreeMap<String, Vec<ActiveFile>>, DeltaError> {
-        let small = target_file_size(self.meta()?) / 4;
+    async fn small_files(&self, least: usize) -> Result<BTreeMap<String, Vec<ActiveFile>>, DeltaError> {
+        let meta = self.meta()?;
         let mut groups: BTreeMap<String, Vec<ActiveFile>> = BTreeMap::new();
-        for file in self.files()?.into_iter().filter(|file| file.size < small) {
+        for file in self.files().await?.into_iter().filter(|file| is_small(file.size, meta)) {
             groups.entry(file.partition.clone()).or_default().push(file);
         }
         groups.retain(|_, files| files.len() >= least.max(2));

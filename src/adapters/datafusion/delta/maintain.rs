@@ -116,7 +116,7 @@ impl StagedTable {
         now.check_deletable(&self.location)?;
         let earlier = Self::open(&self.lake, &self.location, version).await?;
         let meta: Meta = now.restored(earlier.meta()?)?;
-        let (current, wanted) = (self.files_by_path()?, earlier.files_by_path()?);
+        let (current, wanted) = (self.files_by_path().await?, earlier.files_by_path().await?);
         let mut actions = meta.actions(Some(&now));
         for (path, file) in &current {
             if !wanted.contains_key(path) {
@@ -138,7 +138,7 @@ impl StagedTable {
 
     /// An error if data files of this version are gone.
     pub async fn refuse_if_vacuumed(&self) -> Result<(), DeltaError> {
-        for path in self.files_by_path()?.keys() {
+        for path in self.files_by_path().await?.keys() {
             self.refuse_if_gone(path, self.base_version().unwrap_or_default()).await?;
         }
         Ok(())
@@ -162,10 +162,10 @@ impl StagedTable {
     /// retention longer than the longest run: what a running transaction writes is not in any version yet.
     pub async fn unneeded(&self, retention: Duration, keep: &[u64]) -> Result<Vacuum, DeltaError> {
         let oldest = super::squash::now() - i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-        let mut needed: HashSet<String> = self.files_by_path()?.into_keys().collect();
+        let mut needed: HashSet<String> = self.files_by_path().await?.into_keys().collect();
         for version in keep {
             let kept = Self::open(&self.lake, &self.location, *version).await?;
-            needed.extend(kept.files_by_path()?.into_keys());
+            needed.extend(kept.files_by_path().await?.into_keys());
         }
         for (version, meta) in log_entries(&self.lake, &self.location).await? {
             let (commit, actions) = commit(&self.lake, version, &meta).await?;

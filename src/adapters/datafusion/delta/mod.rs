@@ -13,6 +13,7 @@ mod alter;
 mod change;
 mod compact;
 mod error;
+mod head;
 mod lake;
 mod maintain;
 mod merge;
@@ -34,6 +35,7 @@ use std::collections::BTreeMap;
 
 pub use alter::Alter;
 pub use error::DeltaError;
+pub use head::Head;
 pub use lake::Lake;
 pub use maintain::{checkpoint, history, version_at};
 pub use merge::{Merge, MergeAction, MergeClause, MergeCounts, MergeWhen};

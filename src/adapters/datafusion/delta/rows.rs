@@ -30,7 +30,7 @@ impl StagedTable {
         let plan = aligned(&self.location, input, meta.schema())?;
         let written = write(session, plan, &self.sink(&meta)).await?;
         let mut actions = meta.actions(previous);
-        for file in self.files()? {
+        for file in self.files().await? {
             actions.push(file.removed(true)?);
         }
         for add in written.adds {
@@ -102,7 +102,7 @@ impl StagedTable {
         let plan = aligned(&self.location, kept, meta.schema())?;
         let written = write(session, plan, &self.sink(&meta)).await?;
         let mut actions = Vec::new();
-        for file in self.files()? {
+        for file in self.files().await? {
             actions.push(file.removed(true)?);
         }
         for add in written.adds {

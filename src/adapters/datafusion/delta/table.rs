@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use deltalake_core::DeltaTableError;
-use deltalake_core::kernel::{Add, EagerSnapshot, LogicalFileView};
+use deltalake_core::kernel::{Add, LogicalFileView};
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake_core::table::state::DeltaTableState;
 use futures::TryStreamExt;
@@ -14,13 +14,15 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 use url::Url;
 
+use super::head::{Head, Tally, is_small};
 use super::meta::Meta;
 use super::overlay::{LOG, Overlay, version_of};
 use super::provider::{LakeTable, Scan};
 use super::squash::Step;
-use super::write::{Sink, target_file_size};
+use super::write::Sink;
 use super::{DeltaError, Lake};
 use crate::files::{Files, FilesError, RealFiles};
 
@@ -33,7 +35,10 @@ pub struct StagedTable {
     log_store: LogStoreRef,
     /// The last version that is not ours.
     pub(super) base: Option<u64>,
-    state: Option<DeltaTableState>,
+    /// What the log says, with what was staged; read when somebody asks.
+    state: OnceCell<DeltaTableState>,
+    /// How many files that will be, known as long as nobody has asked.
+    tally: Option<Tally>,
     meta: Option<Meta>,
     /// An old log lies here, but what it describes is gone for this transaction: the first write replaces it.
     replaced: bool,
@@ -51,7 +56,7 @@ pub struct TableStats {
     pub bytes: u64,
     /// Rows, if all files say how many they have.
     pub rows: Option<u64>,
-    /// Files far below the size that files should have.
+    /// Files far below the size that files should have, and that could be written together with others.
     pub small_files: u64,
 }
 
@@ -120,8 +125,26 @@ impl StagedTable {
             return Err(missing());
         }
         table.meta = Some(Meta::of_snapshot(location, state.snapshot())?);
-        table.state = Some(state);
+        table.state = OnceCell::from(state);
         Ok(table)
+    }
+
+    /// The table at a version of which is known already what an append has to know.
+    pub fn resumed(lake: &Lake, location: &str, head: Head) -> Result<Self, DeltaError> {
+        let mut table = Self::at(lake, location, Some(head.version))?;
+        table.tally = Some(head.tally);
+        table.meta = Some(head.meta);
+        Ok(table)
+    }
+
+    /// What an append has to know of the table as it was opened.
+    pub async fn head(&self) -> Result<Head, DeltaError> {
+        let meta = self.meta()?.clone();
+        let mut tally = Tally::default();
+        for file in self.files().await? {
+            tally.add(file.size, &meta);
+        }
+        Ok(Head { version: self.base.unwrap_or_default(), meta, tally })
     }
 
     /// The table at a version of whose log the last entries are missing; they are given. For readers: nothing is written.
@@ -140,7 +163,7 @@ impl StagedTable {
         let state = state.map_err(|error| damaged(location, error))?;
         table.meta = Some(Meta::of_snapshot(location, state.snapshot())?);
         table.base = Some(version);
-        table.state = Some(state);
+        table.state = OnceCell::from(state);
         Ok(table)
     }
 
@@ -182,7 +205,8 @@ impl StagedTable {
             overlay,
             log_store,
             base,
-            state: None,
+            state: OnceCell::new(),
+            tally: base.is_none().then(Tally::default),
             meta: None,
             replaced: false,
             steps: Vec::new(),
@@ -226,37 +250,69 @@ impl StagedTable {
     }
 
     /// What the log says about the data files.
-    pub fn stats(&self) -> Result<TableStats, DeltaError> {
-        let small = self.meta.as_ref().map_or(0, |meta| target_file_size(meta) / 4);
+    pub async fn stats(&self) -> Result<TableStats, DeltaError> {
         let mut stats = TableStats { rows: Some(0), ..TableStats::default() };
-        for file in self.files()? {
+        let mut small: HashMap<String, u64> = HashMap::new();
+        for file in self.files().await? {
             stats.files += 1;
             stats.bytes += file.size;
             stats.rows = stats.rows.and_then(|sum| Some(sum + file.rows?));
-            stats.small_files += u64::from(file.size < small);
+            if self.meta.as_ref().is_some_and(|meta| is_small(file.size, meta)) {
+                *small.entry(file.partition).or_default() += 1;
+            }
         }
+        stats.small_files = small.into_values().filter(|files| *files > 1).sum();
         Ok(stats)
     }
 
     /// Reads the staged state as it is now; a later change is not seen by it.
     pub async fn provider(&self) -> Result<Arc<dyn TableProvider>, DeltaError> {
         let scan = Scan { views: true, ..Scan::default() };
-        Ok(Arc::new(LakeTable::new(self.location.clone(), self.scanned(&scan)?)))
+        Ok(Arc::new(LakeTable::new(self.location.clone(), self.scanned(&scan).await?)))
     }
 
-    pub(super) fn scanned(&self, scan: &Scan) -> Result<Arc<dyn TableProvider>, DeltaError> {
+    pub(super) async fn scanned(&self, scan: &Scan) -> Result<Arc<dyn TableProvider>, DeltaError> {
         if self.replaced {
             return Err(self.missing());
         }
-        scan.provider(self.snapshot()?, &self.url)
+        let state = self.loaded().await?.ok_or_else(|| self.missing())?;
+        scan.provider(state.snapshot(), &self.url)
     }
 
     pub(super) fn missing(&self) -> DeltaError {
         DeltaError::Missing { table: self.location.clone(), version: None }
     }
 
-    pub(super) fn snapshot(&self) -> Result<&EagerSnapshot, DeltaError> {
-        self.state.as_ref().map(DeltaTableState::snapshot).ok_or_else(|| self.missing())
+    /// The log with what was staged, read unless it was before; `None`: there is none.
+    async fn loaded(&self) -> Result<Option<&DeltaTableState>, DeltaError> {
+        let Some(version) = (self.next_version() + self.steps.len() as u64).checked_sub(1) else { return Ok(None) };
+        let load = async || {
+            if self.base.is_none() {
+                self.ensure_folder().await?;
+            }
+            let state = DeltaTableState::try_new(&self.log_store, Some(version)).await?;
+            match &self.tally {
+                Some(tally) => self.refuse_other_count(&state, tally.files).map(|()| state),
+                None => Ok(state),
+            }
+        };
+        self.state.get_or_try_init(load).await.map(Some)
+    }
+
+    /// How many small files there are, if that is known without reading the log.
+    pub(super) fn known_small_files(&self) -> Option<u64> {
+        let tally = self.tally.filter(|_| !self.state.initialized())?;
+        u64::try_from(tally.small).ok()
+    }
+
+    /// A removal that hits no file would double rows; a path written by others may be encoded in an unknown way.
+    fn refuse_other_count(&self, state: &DeltaTableState, expected: i64) -> Result<(), DeltaError> {
+        let found = count_of(state)?;
+        if found == expected {
+            return Ok(());
+        }
+        let reason = format!("{found} data files instead of {expected} after a change");
+        Err(DeltaError::Corrupt { table: self.location.clone(), reason })
     }
 
     /// The description, of a table that is there.
@@ -280,8 +336,8 @@ impl StagedTable {
     }
 
     /// The data files of the staged state.
-    pub(super) fn files(&self) -> Result<Vec<ActiveFile>, DeltaError> {
-        let Some(state) = &self.state else { return Ok(Vec::new()) };
+    pub(super) async fn files(&self) -> Result<Vec<ActiveFile>, DeltaError> {
+        let Some(state) = self.loaded().await? else { return Ok(Vec::new()) };
         let log = state.snapshot().try_log_data()?;
         Ok(log
             .iter()
@@ -302,9 +358,9 @@ impl StagedTable {
 
     /// Paths of the files that hold the table's rows and nothing else, in the table's folder. Refused where reading them as they are
     /// would be wrong: rows that only the log knows as deleted, columns under other names.
-    pub fn plain_files(&self) -> Result<Vec<String>, DeltaError> {
+    pub async fn plain_files(&self) -> Result<Vec<String>, DeltaError> {
         let mapped = self.meta()?.property("delta.columnMapping.mode").is_some_and(|mode| mode != "none");
-        let files = self.files()?;
+        let files = self.files().await?;
         if mapped || files.iter().any(|file| file.view.deletion_vector_descriptor().is_some()) {
             let text = format!(
                 "{}: its files cannot be read as plain Parquet: it has deletion vectors or mapped columns",
@@ -316,8 +372,8 @@ impl StagedTable {
     }
 
     /// The data files by path.
-    pub(super) fn files_by_path(&self) -> Result<HashMap<String, ActiveFile>, DeltaError> {
-        Ok(self.files()?.into_iter().map(|file| (file.path.clone(), file)).collect())
+    pub(super) async fn files_by_path(&self) -> Result<HashMap<String, ActiveFile>, DeltaError> {
+        Ok(self.files().await?.into_iter().map(|file| (file.path.clone(), file)).collect())
     }
 
     /// The library opens only tables whose folder exists; one without rows has written nothing yet.
@@ -331,32 +387,30 @@ impl StagedTable {
     /// Makes a step part of the staged state: its log entry goes into the overlay, the state moves on by one version.
     pub(super) async fn stage(&mut self, step: Step, meta: Meta) -> Result<(), DeltaError> {
         let version = self.next_version() + self.steps.len() as u64;
-        let before = self.files()?.len() as i64;
-        let counted = |kind: &str| step.actions.iter().filter(|action| action.get(kind).is_some()).count() as i64;
-        let expected = before + counted("add") - counted("remove");
+        let change = Tally::of(&step.actions, &meta);
         self.overlay.stage(version, step.entry()).await?;
-        let state = match self.state.take() {
+        match self.state.take() {
             Some(mut state) => {
+                let expected = count_of(&state)? + change.files;
                 state.update(&self.log_store, Some(version)).await?;
-                state
+                self.refuse_other_count(&state, expected)?;
+                self.state = OnceCell::from(state);
             }
             None => {
-                self.ensure_folder().await?;
-                DeltaTableState::try_new(&self.log_store, Some(version)).await?
+                if let Some(tally) = &mut self.tally {
+                    tally.files += change.files;
+                    tally.small += change.small;
+                }
             }
-        };
-        self.state = Some(state);
+        }
         self.meta = Some(meta);
         self.replaced = false;
         self.steps.push(step);
-        let after = self.files()?.len() as i64;
-        if after != expected {
-            // A removal that hits no file would double rows; a path written by others may be encoded in an unknown way.
-            return Err(DeltaError::Corrupt {
-                table: self.location.clone(),
-                reason: format!("{after} data files instead of {expected} after a change"),
-            });
-        }
         Ok(())
     }
+}
+
+/// The data files of a state.
+fn count_of(state: &DeltaTableState) -> Result<i64, DeltaError> {
+    Ok(state.snapshot().try_log_data()?.iter().count() as i64)
 }

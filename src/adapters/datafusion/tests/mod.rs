@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::adapters::{Adapter, AdapterError, Connection, ErrorKind, Fetch, open};
+use crate::adapters::{Adapter, AdapterError, Connection, ErrorKind, Fetch, TableSize, open};
 use crate::base::{Relation, Table, Value};
 
 /// A lake of its own, which goes with it.
@@ -122,10 +122,59 @@ fn what_is_written_is_there_for_the_next_process() {
     let columns = connection.columns(&Relation::new("lake", "main", "v")).expect("columns");
     assert_eq!(columns.iter().map(|c| c.data_type.as_str()).collect::<Vec<_>>(), ["bigint", "varchar"]);
     assert!(connection.columns(&Relation::new("lake", "main", "nothing")).expect("none").is_empty());
-    let estimates = connection.row_estimates(&schemas).expect("estimates");
-    assert_eq!(estimates, [(Relation::new("lake", "raw", "t"), 1)]);
+    let sizes = connection.table_sizes(&schemas).expect("sizes");
+    assert_eq!(sizes, [(Relation::new("lake", "raw", "t"), TableSize { rows: Some(1), small_files: 0 })]);
     let catalog = connection.catalog(&schemas).expect("catalog");
     assert_eq!(catalog.rows.len(), 4);
+}
+
+#[test]
+fn appends_go_on_from_what_others_have_done() {
+    let lake = Lake::new();
+    let (mut one, mut two) = (lake.connect(), lake.connect());
+    run(&mut one, "create table t (id bigint)");
+    for id in 1..=3 {
+        run(&mut one, &format!("insert into t values ({id})"));
+    }
+    run(&mut two, "insert into t values (4)");
+    run(&mut one, "insert into t values (5)");
+    run(&mut two, "alter table t add column note varchar");
+    run(&mut one, "insert into t values (6, 'x')");
+    run(&mut two, "delete from t where id = 1");
+    for id in 7..=60 {
+        run(&mut one, &format!("insert into t values ({id}, 'y')"));
+    }
+    let told = rows(&mut two, "select count(*), sum(id), count(note), count(distinct id) from t");
+    assert_eq!(told, "59 1829 55 59");
+    // What appends knew of the table without reading its log was right: small files were written together in time.
+    let sizes = two.table_sizes(&[("lake".to_owned(), "main".to_owned())]).expect("sizes");
+    assert_eq!(sizes[0].1.rows, Some(59));
+    assert!(sizes[0].1.small_files <= 33, "{sizes:?}");
+    // Two connections of one process, each with a transaction that has begun before the other's commit.
+    let adapter = lake.adapter();
+    let (mut three, mut four) = (adapter.connect().expect("a connection"), adapter.connect().expect("a connection"));
+    for id in 61..=64 {
+        let connection = if id % 2 == 0 { &mut three } else { &mut four };
+        connection.begin().expect("a transaction");
+        run(connection, &format!("insert into t values ({id}, 'z')"));
+        if id % 2 == 0 {
+            three.commit().expect("a commit");
+            four.commit().expect("a commit");
+        }
+    }
+    run(&mut one, "insert into t values (65, 'z')");
+    assert_eq!(rows(&mut one, "select count(*), sum(id) from t"), "64 2144");
+}
+
+#[test]
+fn commits_name_the_invocation() {
+    let lake = Lake::new();
+    let adapter = lake.adapter();
+    adapter.sign("0b9f");
+    run(&mut adapter.connect().expect("a connection"), "create table t as select 1 as id");
+    let relation = Relation::new("lake", "main", "t");
+    let versions = adapter.upkeep().expect("upkeep").history(&relation).expect("versions");
+    assert_eq!(versions[0].invocation_id.as_deref(), Some("0b9f"));
 }
 
 #[test]

@@ -193,7 +193,7 @@ impl StagedTable {
         if repeats {
             self.check_new(session, &merge, &condition, &source, &effect).await?;
         }
-        let (counts, touched, plan) = self.rewritten(&merge, &source, effect)?;
+        let (counts, touched, plan) = self.rewritten(&merge, &source, effect).await?;
         let mut counts = MergeCounts { updated: counts.updated, deleted: counts.deleted, inserted: 0 };
         let before = self.row_count(session, Some(&touched)).await?;
         let written = match plan {
@@ -204,7 +204,7 @@ impl StagedTable {
             table: self.location.clone(),
             reason: format!("{before} rows were to be rewritten, only {} came out", written.rows),
         })?;
-        let actions = self.replacing(&touched, written)?;
+        let actions = self.replacing(&touched, written).await?;
         if actions.is_empty() {
             return Ok(counts);
         }

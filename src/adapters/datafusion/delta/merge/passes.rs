@@ -99,7 +99,7 @@ impl StagedTable {
             rows_by_clause: HashMap::new(),
             several: false,
         };
-        let all = self.scan_of(merge.target(), None, true)?;
+        let all = self.scan_of(merge.target(), None, true).await?;
         if source.rows > 0 && (merge.has(MergeWhen::Matched) || merge.has(MergeWhen::NotMatched)) {
             let mut target = LogicalPlanBuilder::from(all.clone());
             if let Some(range) = source.range(session, merge, condition, &all).await? {
@@ -182,12 +182,12 @@ impl StagedTable {
     }
 
     /// The second pass: the rows that stand in the table in the place of the touched files' rows, and new ones.
-    pub(super) fn rewritten(&self, merge: &Merge, source: &Source, effect: Effect) -> Result<Plan, DeltaError> {
+    pub(super) async fn rewritten(&self, merge: &Merge, source: &Source, effect: Effect) -> Result<Plan, DeltaError> {
         let counts: Counts = effect.counts(merge);
         let touched: Vec<String> = effect.touched.iter().cloned().collect();
         let mut plan = None;
         if !touched.is_empty() {
-            plan = Some(self.changed_files(merge, source, &touched, effect.several)?);
+            plan = Some(self.changed_files(merge, source, &touched, effect.several).await?);
         }
         if merge.has(MergeWhen::NotMatched) && source.rows > 0 {
             let new = self.new_rows(merge, source.unmatched(merge.source(), effect.matched)?)?;
@@ -199,14 +199,14 @@ impl StagedTable {
         Ok((counts, touched, plan))
     }
 
-    fn changed_files(
+    async fn changed_files(
         &self,
         merge: &Merge,
         source: &Source,
         touched: &[String],
         several: bool,
     ) -> Result<LogicalPlan, DeltaError> {
-        let mut target = self.scan_of(merge.target(), Some(touched.to_vec()), false)?;
+        let mut target = self.scan_of(merge.target(), Some(touched.to_vec()), false).await?;
         let several = several && source.rows > 0;
         if several {
             target = LogicalPlanBuilder::from(target).window([row_number().alias(TARGET_ROW)])?.build()?;

@@ -16,7 +16,7 @@ fn what_is_staged_is_seen_by_its_transaction_alone() {
         let table = house.publish(table).await;
         assert_eq!(table.base_version(), Some(0));
         assert_eq!(house.rows(&table).await, ["1|a", "2|NULL", "3|c"]);
-        let stats = table.stats().unwrap();
+        let stats = table.stats().await.unwrap();
         assert_eq!((stats.files, stats.rows, stats.small_files), (2, Some(3), 2));
     });
 }
@@ -201,9 +201,9 @@ fn partition_values_of_all_kinds_come_back() {
         assert!(error.to_string().starts_with("column `p`: an empty text cannot be stored"), "{error}");
         let predicate = house.expr(&table, "p in ('a b', 'x/y%z') or p is null or p = 'ü=1'");
         assert_eq!(table.delete(&house.state(), Some(predicate)).await.unwrap(), 4);
-        assert_eq!(table.stats().unwrap().rows, Some(1));
+        assert_eq!(table.stats().await.unwrap().rows, Some(1));
         let table = house.publish(table).await;
-        assert_eq!(table.stats().unwrap().files, 1);
+        assert_eq!(table.stats().await.unwrap().files, 1);
     });
 }
 
@@ -227,7 +227,7 @@ fn large_results_make_several_files_and_lose_nothing() {
         options.properties.insert("delta.targetFileSize".into(), "2000000".into());
         let sql = "select value as id, md5(cast(value as varchar)) as text from generate_series(1, 600000)";
         let table = house.table_with("main/t", sql, options).await;
-        assert!(table.stats().unwrap().files > 1);
+        assert!(table.stats().await.unwrap().files > 1);
         house.register("big", &table).await;
         let found = house.query("select count(*), count(distinct id), sum(id), count(distinct text) from big").await;
         assert_eq!(found, ["600000|600000|180000300000|600000"]);

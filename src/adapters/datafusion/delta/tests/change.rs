@@ -14,7 +14,7 @@ fn delete_takes_rows_for_which_the_predicate_is_true() {
         assert_eq!(table.delete(&house.state(), None).await.unwrap(), 2);
         assert_eq!(house.rows(&table).await, Vec::<String>::new());
         let table = house.publish(table).await;
-        assert_eq!(table.stats().unwrap().files, 0);
+        assert_eq!(table.stats().await.unwrap().files, 0);
     });
 }
 
@@ -63,13 +63,13 @@ fn update_changes_only_the_rows_and_files_it_must() {
         let mut table = house.table("main/t", FIVE).await;
         house.append(&mut table, "select 6 as id, 'f' as name").await;
         let mut table = house.publish(table).await;
-        let before = active(&table);
+        let before = active(&table).await;
         let value = house.expr(&table, "upper(name) || id");
         let predicate = house.expr(&table, "id < 4");
         let set = vec![("name".to_string(), value)];
         assert_eq!(table.update(&house.state(), set, Some(predicate)).await.unwrap(), 3);
         assert_eq!(house.rows(&table).await, ["1|A1", "2|B2", "3|C3", "4|NULL", "6|f", "NULL|e"]);
-        let after = active(&table);
+        let after = active(&table).await;
         assert_eq!(before.iter().filter(|file| after.contains(file)).count(), 1);
 
         let set = vec![("id".to_string(), house.expr(&table, "coalesce(id, 0) + 1"))];
@@ -142,7 +142,7 @@ fn constraints_refuse_rows_and_nothing_is_staged() {
             ..TableOptions::default()
         };
         let mut table = house.table_with("main/t", "select 1 as id, 5 as amount", options).await;
-        let before = active(&table);
+        let before = active(&table).await;
         let error = refused(&house, &mut table, "select cast(null as int) as id, 5 as amount").await;
         assert_eq!(error, "NOT NULL constraint of column `id` of main/t is violated by 1 row(s)");
         let error = refused(&house, &mut table, "select 2 as id, -5 as amount union all select 3, 0").await;
@@ -150,7 +150,7 @@ fn constraints_refuse_rows_and_nothing_is_staged() {
         let set = vec![("amount".to_string(), house.expr(&table, "0"))];
         assert!(matches!(table.update(&house.state(), set, None).await, Err(DeltaError::Check { .. })));
         assert!(!table.is_changed());
-        assert_eq!(active(&table), before);
+        assert_eq!(active(&table).await, before);
         // NULL is neither true nor false, and passes as in SQL.
         house.append(&mut table, "select 2 as id, cast(null as int) as amount").await;
         let table = house.publish(table).await;

@@ -124,7 +124,7 @@ proptest! {
             let mut expected: Vec<String> = model.iter().map(|(id, n)| format!("{id}|{n}")).collect();
             expected.sort();
             assert_eq!(house.rows(&table).await, expected);
-            let (files, actions) = (active(&table), table.steps.iter().flat_map(|s| s.actions.clone()).collect::<Vec<_>>());
+            let (files, actions) = (active(&table).await, table.steps.iter().flat_map(|s| s.actions.clone()).collect::<Vec<_>>());
             let untouched = StagedTable::open(&house.lake, "main/t", 0).await.unwrap();
             assert_eq!(house.rows(&untouched).await, ["1|10", "2|20", "3|30"]);
             let (once, _) = net(actions.iter());
@@ -132,7 +132,7 @@ proptest! {
             if table.squash().await.unwrap().is_some() {
                 let table = house.publish(table).await;
                 assert_eq!(table.base_version(), Some(1));
-                assert_eq!(active(&table), files);
+                assert_eq!(active(&table).await, files);
                 assert_eq!(house.rows(&table).await, expected);
             }
         });

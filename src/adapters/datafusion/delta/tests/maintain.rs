@@ -13,7 +13,7 @@ fn many_small_appends_compact_themselves() {
             table = house.publish(table).await;
         }
         assert_eq!(table.base_version(), Some(40));
-        let stats = table.stats().unwrap();
+        let stats = table.stats().await.unwrap();
         assert!(stats.files < 12, "{stats:?}");
         assert_eq!(stats.rows, Some(41));
         house.register("t", &table).await;
@@ -43,7 +43,7 @@ fn a_checkpoint_stands_for_the_log_before_it() {
         let mut table = StagedTable::open(&house.lake, "main/t", 6).await.unwrap();
         house.append(&mut table, "select 7 as id").await;
         let table = house.publish(table).await;
-        assert_eq!(table.stats().unwrap().rows, Some(8));
+        assert_eq!(table.stats().await.unwrap().rows, Some(8));
         let told = history(&house.lake, "main/t", None).await.unwrap();
         assert_eq!(
             told.iter().map(|c| (c.version, c.rows)).collect::<Vec<_>>(),
@@ -60,7 +60,7 @@ fn a_compacting_append_is_one_change_and_no_blind_one() {
             house.append(&mut table, &format!("select {id} as id")).await;
         }
         let mut table = house.publish(table).await;
-        assert_eq!(table.compaction().unwrap().removed_files, 32);
+        assert_eq!(table.compaction().await.unwrap().removed_files, 32);
         house.append(&mut table, "select 32 as id").await;
         let commit = table.squash().await.unwrap().unwrap();
         assert!(!commit.blind_append);
@@ -73,7 +73,7 @@ fn a_compacting_append_is_one_change_and_no_blind_one() {
         let before = house.data_files("main/t");
         let table = house.publish(table).await;
         assert_eq!(house.data_files("main/t"), before - 1);
-        assert_eq!(table.stats().unwrap().rows, Some(33));
+        assert_eq!(table.stats().await.unwrap().rows, Some(33));
     });
 }
 
@@ -85,13 +85,13 @@ fn compaction_stays_within_partitions() {
         house.append(&mut table, "select 2 as id, 'a' as p").await;
         let mut table = house.publish(table).await;
         let rows = house.rows(&table).await;
-        let plan = table.compaction().unwrap();
+        let plan = table.compaction().await.unwrap();
         assert_eq!((plan.removed_files, plan.added_files), (2, 0));
         let done = table.compact(&house.state()).await.unwrap();
         assert_eq!((done.removed_files, done.added_files, done.bytes), (2, 1, plan.bytes));
         let table = house.publish(table).await;
         assert_eq!(house.rows(&table).await, rows);
-        assert_eq!(table.stats().unwrap().files, 2);
+        assert_eq!(table.stats().await.unwrap().files, 2);
         assert_eq!(history(&house.lake, "main/t", Some(1)).await.unwrap()[0].operation, "OPTIMIZE");
     });
 }

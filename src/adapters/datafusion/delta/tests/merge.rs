@@ -182,7 +182,7 @@ fn only_files_in_the_range_of_the_keys_are_touched() {
                 .await;
         }
         let mut table = house.publish(table).await;
-        let before = active(&table);
+        let before = active(&table).await;
         let clauses = [
             When(MergeWhen::Matched, None, Do::Update(&[("n", "s.n")])),
             When(MergeWhen::NotMatched, None, Do::Insert(&[("id", "s.id"), ("n", "s.n")])),
@@ -190,7 +190,7 @@ fn only_files_in_the_range_of_the_keys_are_touched() {
         let source = "select value as id, 0 as n from generate_series(2500, 2510) union all select 9000, 1";
         let done = merged(&house, &mut table, source, "s.id = t.id", &clauses).await.unwrap();
         assert_eq!(done, counts(1, 11, 0));
-        let after = active(&table);
+        let after = active(&table).await;
         assert_eq!(before.iter().filter(|file| after.contains(file)).count(), 3);
         house.register("t", &table).await;
         let found = house.query("select count(*), count(distinct id), sum(n) from t").await;
@@ -276,7 +276,7 @@ fn merging_into_partitions() {
         let options = TableOptions { partition_by: vec!["p".into()], ..TableOptions::default() };
         let sql = "select * from (values (1, 'a', 1), (2, 'a', 2), (3, 'b', 3), (4, 'c', 4)) v(id, p, n)";
         let mut table = house.table_with("main/t", sql, options).await;
-        let before = active(&table);
+        let before = active(&table).await;
         let source = "select * from (values (1, 'a', 10), (5, 'd', 50)) v(id, p, n)";
         let clauses = [
             When(MergeWhen::Matched, None, Do::Update(&[("n", "s.n")])),
@@ -284,7 +284,7 @@ fn merging_into_partitions() {
         ];
         let done = merged(&house, &mut table, source, "t.id = s.id and t.p = s.p", &clauses).await.unwrap();
         assert_eq!(done, counts(1, 1, 0));
-        let after = active(&table);
+        let after = active(&table).await;
         assert_eq!(before.iter().filter(|file| after.contains(file)).count(), 2);
         assert_eq!(house.rows(&table).await, ["1|a|10", "2|a|2", "3|b|3", "4|c|4", "5|d|50"]);
     });

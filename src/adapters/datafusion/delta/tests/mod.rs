@@ -135,8 +135,8 @@ fn lines(batches: &[RecordBatch]) -> Vec<String> {
 }
 
 /// The paths of the active files.
-pub fn active(table: &StagedTable) -> Vec<String> {
-    let mut paths: Vec<String> = table.files_by_path().unwrap().into_keys().collect();
+pub async fn active(table: &StagedTable) -> Vec<String> {
+    let mut paths: Vec<String> = table.files_by_path().await.unwrap().into_keys().collect();
     paths.sort();
     paths
 }

@@ -152,7 +152,7 @@ fn predicates_on_timestamps_have_microseconds() {
             let predicate = house.expr(&table, predicate);
             assert_eq!(table.delete(&house.state(), Some(predicate)).await.unwrap(), deleted);
         }
-        assert_eq!(table.stats().unwrap().files, 0);
+        assert_eq!(table.stats().await.unwrap().files, 0);
         let predicate = house.expr(&table, "ts >= timestamp '2024-01-01' and ts < timestamp '2024-01-02'");
         let input = house.plan("select 4 as id, timestamp '2024-01-01 23:59:59.999999' as ts").await;
         assert_eq!(table.replace_where(&house.state(), predicate.clone(), input).await.unwrap(), 1);
