@@ -8,7 +8,7 @@ A Parquet file of ROWS rows and 8 columns is the base. The kinds of work:
     create   a table out of all rows of the base
     last     a merge of a batch: the last 1 % of the rows changed, 1 % new ones
     spread   a merge of a batch: every hundredth row changed, 1 % new ones
-    replace  the rows of one partition of a hundred are replaced (`insert_overwrite`)
+    replace  the rows of one partition of twenty are replaced (`insert_overwrite`)
 
 Each side works in a process of its own: `transform run` of one model over a Parquet file, and a Python process that does the same
 with `deltalake`, which gets the range of the batch's keys or the partition as part of its condition; transform finds them out for
@@ -35,7 +35,7 @@ import tempfile
 import time
 
 GOAL = 1.10
-DAYS = 100
+DAYS = 20
 CONFIGS = {
     "create": "materialized='table'",
     "last": "materialized='incremental', incremental_strategy='merge', unique_key='id'",
@@ -83,7 +83,7 @@ def prepare(home: pathlib.Path, rows: int) -> None:
     for name, changed in (("last", ids(rows - rows // 100, rows)), ("spread", ids(0, rows, 100))):
         pq.write_table(rows_of(pa.concat_arrays([changed, new]), rows, 7), home / f"{name}.parquet")
     day = rows // DAYS
-    pq.write_table(rows_of(ids(day * 40, day * 41), rows, 7), home / "replace.parquet")
+    pq.write_table(rows_of(ids(day * 8, day * 9), rows, 7), home / "replace.parquet")
 
 
 def by_hand(what: str, table: str, file: str) -> None:

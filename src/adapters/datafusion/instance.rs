@@ -127,12 +127,9 @@ impl Instance {
 
     /// What is known of a table at a version: what was known before, and the commits since.
     fn head(&self, location: &str, version: u64) -> Option<Head> {
-        let known = lock(&self.heads).get(location).filter(|head| head.version() <= version)?.clone();
-        let mut head = known;
-        for (version, commit) in self.catalog.remembered(location, version) {
-            if version > head.version() {
-                head = head.after(version, &commit)?;
-            }
+        let mut head = lock(&self.heads).get(location).filter(|head| head.version() <= version)?.clone();
+        for (version, commit) in self.catalog.remembered(location, Some(head.version()), version) {
+            head = head.after(version, &commit)?;
         }
         let head = (head.version() == version).then_some(head)?;
         let mut heads = lock(&self.heads);

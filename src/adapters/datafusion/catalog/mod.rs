@@ -223,19 +223,23 @@ impl Catalog {
         Ok(())
     }
 
-    /// The commits of a table that the catalog remembers, up to a version, oldest first.
-    pub(super) fn remembered(&self, location: &str, version: u64) -> Vec<(u64, String)> {
+    /// The commits of a table after a version and up to another that the catalog remembers, oldest first.
+    pub(super) fn remembered(&self, location: &str, after: Option<u64>, version: u64) -> Vec<(u64, String)> {
         let known = self.known();
         let advances = known.edits.iter().flat_map(|e| &e.tables);
         advances
-            .filter(|a| a.location == location && a.version <= version)
+            .filter(|a| a.location == location && a.version <= version && after.is_none_or(|after| a.version > after))
             .filter_map(|a| Some((a.version, a.commit.clone()?)))
             .collect()
     }
 
     /// The remembered commits from the first on that the log of a table lacks.
     pub(super) async fn unfinished(&self, location: &str, version: u64) -> Result<Vec<(u64, String)>, AdapterError> {
-        let mut commits = self.remembered(location, version);
+        // As a rule the log is complete: the newest commit tells.
+        if self.lake.has(&Lake::log_path(location, version)).await? {
+            return Ok(Vec::new());
+        }
+        let mut commits = self.remembered(location, None, version);
         let mut first_missing = commits.len();
         while let Some((version, _)) = first_missing.checked_sub(1).and_then(|at| commits.get(at)) {
             if self.lake.has(&Lake::log_path(location, *version)).await? {

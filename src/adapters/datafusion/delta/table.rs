@@ -290,7 +290,8 @@ impl StagedTable {
             if self.base.is_none() {
                 self.ensure_folder().await?;
             }
-            let state = DeltaTableState::try_new(&self.log_store, Some(version)).await?;
+            let state = DeltaTableState::try_new(&self.log_store, Some(version)).await;
+            let state = state.map_err(|error| damaged(&self.location, error))?;
             match &self.tally {
                 Some(tally) => self.refuse_other_count(&state, tally.files).map(|()| state),
                 None => Ok(state),

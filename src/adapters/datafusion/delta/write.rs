@@ -196,9 +196,11 @@ async fn run(
         finished(readers).await?;
         return Ok(Written { adds, rows });
     }
+    // A plan of several parts has more partitions than there is work for; each writer makes a file at least.
+    let threads = partitions.min(session.config().target_partitions().max(1));
     let mut writers = JoinSet::new();
-    let mut channels = Vec::with_capacity(partitions);
-    for _ in 0..partitions {
+    let mut channels = Vec::with_capacity(threads);
+    for _ in 0..threads {
         let (sender, mut receiver) = mpsc::channel::<RecordBatch>(IN_FLIGHT);
         let mut writer = writer();
         writers.spawn(async move {
@@ -215,7 +217,7 @@ async fn run(
     }
     let mut failure = None;
     for (partition, batch) in early {
-        if channels[partition].send(batch).await.is_err() {
+        if channels[partition % threads].send(batch).await.is_err() {
             break;
         }
     }
@@ -223,7 +225,7 @@ async fn run(
         match next {
             Ok((partition, batch)) => {
                 rows += batch.num_rows() as u64;
-                if channels[partition].send(batch).await.is_err() {
+                if channels[partition % threads].send(batch).await.is_err() {
                     break;
                 }
             }

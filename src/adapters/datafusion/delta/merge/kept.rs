@@ -38,6 +38,8 @@ type Spilled = Arc<dyn datafusion::execution::spill_file::SpillFile>;
 
 /// Batches of so many bytes go to disk together.
 const A_FILE: usize = 64 << 20;
+/// Sources up to so many bytes go to the target's rows; beyond, the target's rows are sorted out by their keys.
+const SMALL: usize = 128 << 20;
 
 impl Kept {
     pub(super) fn new(session: &SessionState, schema: SchemaRef) -> Self {
@@ -77,6 +79,11 @@ impl Kept {
         drop(batches);
         self.memory.free();
         Ok(())
+    }
+
+    /// Whether all rows are in memory and few enough that each thread of a join may look through them.
+    pub(super) fn is_small(&self) -> bool {
+        self.files.is_empty() && self.memory.size() <= SMALL
     }
 
     /// The rows, or those that are not in a set.

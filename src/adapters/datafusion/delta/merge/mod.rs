@@ -188,6 +188,7 @@ impl StagedTable {
         }
         let condition = merge.condition();
         let source = Source::read(session, &merge).await?;
+        let session = &source.session(session);
         let repeats = condition.by_key && source.repeats(session, &merge, &condition).await?;
         let effect = self.effect(session, &merge, &condition, &source, repeats).await?;
         if repeats {

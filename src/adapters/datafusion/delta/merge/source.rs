@@ -57,6 +57,17 @@ impl Source {
         Ok(Self { kept, rows })
     }
 
+    /// The session in which to join them with the target: the many rows of the target stay where they are, in their order.
+    pub(super) fn session(&self, session: &SessionState) -> SessionState {
+        let mut session = session.clone();
+        if self.kept.is_small() {
+            let optimizer = &mut session.config_mut().options_mut().optimizer;
+            optimizer.hash_join_single_partition_threshold = usize::MAX;
+            optimizer.hash_join_single_partition_threshold_rows = usize::MAX;
+        }
+        session
+    }
+
     /// The rows under the name that the statement gives them.
     pub(super) fn plan(&self, alias: TableReference) -> Result<LogicalPlan, DeltaError> {
         self.scan(alias, None)
