@@ -202,7 +202,7 @@ fn errors_have_kind_place_and_candidates() {
         ("select * from order_", ErrorKind::Catalog, Some(14)),
         ("select * from nowhere.orders", ErrorKind::Catalog, Some(14)),
         ("select * from main.orders as o where o.nope = 1", ErrorKind::Binder, Some(37)),
-        ("select no_such_function(1)", ErrorKind::Binder, Some(7)),
+        ("select no_such_function(1)", ErrorKind::Catalog, Some(7)),
         ("select cast('a' as int) as x", ErrorKind::Conversion, None),
         ("insert into orders values ('a', 1)", ErrorKind::Conversion, None),
         ("select * from '/nowhere.csv'", ErrorKind::Io, Some(15)),
