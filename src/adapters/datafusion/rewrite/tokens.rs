@@ -45,8 +45,12 @@ fn bare_filters(tokens: &[TokenWithSpan]) -> Vec<Location> {
     for (n, token) in solid.iter().enumerate() {
         match token.token {
             Token::LParen => {
-                let before = n.checked_sub(1).map(|n| &solid[n].token);
-                open.push(matches!(before, Some(Token::Word(w)) if !BEFORE_BRACKETS.contains(&w.keyword)));
+                let before = |back| n.checked_sub(back).map(|n| &solid[n]);
+                let is_filter = before(1).is_some_and(|t| word(t) == "filter")
+                    && before(2).is_some_and(|t| t.token == Token::RParen);
+                let named = before(1).map(|t| &t.token);
+                let is_name = matches!(named, Some(Token::Word(w)) if !BEFORE_BRACKETS.contains(&w.keyword));
+                open.push(is_name && !is_filter);
             }
             Token::RParen => {
                 let is_call = open.pop().unwrap_or(false);
