@@ -94,7 +94,6 @@ pub fn run_selected(session: &Session, settings: &Settings, selection: &Selectio
         create_schemas: !freshness,
         batches: batches(session, settings),
         rebuild_from: settings.text("rebuild_from").map(str::to_owned),
-        ..RunSettings::default()
     };
     let request = RunRequest { surroundings: session.surroundings(), graph, settings: run };
     let outcome = execute(&request).map_err(|problem| {

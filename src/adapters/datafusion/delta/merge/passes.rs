@@ -152,17 +152,16 @@ impl StagedTable {
             .sort([column("changing").sort(false, false)])?
             .limit(0, Some(1))?
             .build()?;
-        for batch in collected(session, &plan).await?.iter().filter(|batch| batch.num_rows() > 0) {
-            let rows = batch.column(2).as_primitive::<Int64Type>().value(0);
-            if rows <= 1 {
-                return Ok(true);
-            }
-            return Err(match condition.by_key {
-                true => duplicate(condition, &batch.columns()[3..], rows, &self.location)?,
-                false => DeltaError::SeveralMatches { table: self.location.clone(), rows },
-            });
+        let batches = collected(session, &plan).await?;
+        let Some(worst) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(false) };
+        let rows = worst.column(2).as_primitive::<Int64Type>().value(0);
+        if rows <= 1 {
+            return Ok(true);
         }
-        Ok(false)
+        Err(match condition.by_key {
+            true => duplicate(condition, &worst.columns()[3..], rows, &self.location)?,
+            false => DeltaError::SeveralMatches { table: self.location.clone(), rows },
+        })
     }
 
     /// Refuses several new rows of one key.
