@@ -50,7 +50,7 @@ impl Written<'_> {
     }
 
     fn config_outside(&self, key: &str, node: &YamlNode) -> Diagnostic {
-        let message = format!("`{key}` of the test `{}` stands beside `config`", self.label);
+        let message = format!("`{key}` of the test `{}` is not under `config`", self.label);
         Diagnostic::warning(codes::DEPRECATED, message)
             .named(warnings::PROPERTY_MOVED_TO_CONFIG_DEPRECATION)
             .fact("key", key)
@@ -62,7 +62,7 @@ impl Written<'_> {
 
     fn argument_outside(&self, key: &str) -> Diagnostic {
         let (name, package, path) = (self.target.plain_name(), self.place.package, self.place.path);
-        self.deprecated(format!("the argument `{key}` of the test `{}` stands beside `arguments`", self.label))
+        self.deprecated(format!("the argument `{key}` of the test `{}` is not under `arguments`", self.label))
             .named(warnings::MISSING_ARGUMENTS_PROPERTY_IN_GENERIC_TEST_DEPRECATION)
             .fact("test_name", format!("`{}` defined on '{name}' in package '{package}' ({path})", self.label))
             .help(format!("write it under `arguments:`, as in `arguments: {{{key}: ...}}`"))
