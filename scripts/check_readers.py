@@ -21,28 +21,15 @@ import datetime
 import decimal
 import json
 import math
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
-import venv
+
+import environment
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGES = ["deltalake==1.6.6", "polars==2.1.0", "duckdb==2.0.0", "pyarrow"]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-
-def enter(folder):
-    """Goes on with the interpreter of an environment that has the packages."""
-    python, stamp = folder / "bin" / "python", folder / "installed.txt"
-    if pathlib.Path(sys.prefix).resolve() == folder.resolve():
-        return
-    if not stamp.exists() or stamp.read_text() != "\n".join(PACKAGES):
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        stamp.write_text("\n".join(PACKAGES))
-    os.execv(python, [str(python), *sys.argv])
 
 
 def plain(value):
@@ -163,7 +150,7 @@ def main():
     parser.add_argument("projects", nargs="*", type=pathlib.Path)
     parser.add_argument("--venv", type=pathlib.Path, default=ROOT / "target" / "check_readers")
     given = parser.parse_args()
-    enter(given.venv.absolute())
+    environment.enter(given.venv.absolute(), PACKAGES)
     from compare_engines import copied, projects
 
     binary, wrong = str(pathlib.Path(given.binary).resolve()), 0

@@ -24,7 +24,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import venv
+
+import environment
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGES = ["moto[server]==5.2.5", "boto3", "deltalake==1.6.6", "pyarrow"]
@@ -41,18 +42,6 @@ PROJECT = {
     "snapshots/history.yml": "snapshots:\n  - {name: history, relation: ref('orders'), "
                              "config: {unique_key: id, strategy: check, check_cols: all}}\n",
 }
-
-
-def enter(folder):
-    """Goes on with the interpreter of an environment that has the packages."""
-    python, stamp = folder / "bin" / "python", folder / "installed.txt"
-    if pathlib.Path(sys.prefix).resolve() == folder.resolve():
-        return
-    if not stamp.exists() or stamp.read_text() != "\n".join(PACKAGES):
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *PACKAGES], check=True)
-        stamp.write_text("\n".join(PACKAGES))
-    os.execv(python, [str(python), *sys.argv])
 
 
 class Check:
@@ -159,7 +148,7 @@ def main():
     parser.add_argument("binary")
     parser.add_argument("--venv", type=pathlib.Path, default=ROOT / "target" / "check_s3")
     given = parser.parse_args()
-    enter(given.venv.absolute())
+    environment.enter(given.venv.absolute(), PACKAGES)
     import boto3
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server

@@ -25,33 +25,13 @@
 {%- endmacro %}
 
 
-{#- The earliest moment at which the next version of a key may begin is the last end, or the last beginning, that it has. -#}
+{#- By updates that join. -#}
 {% macro duckdb__snapshot_keep_intervals_in_order(staging, target, strategy) -%}
     {%- set columns = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
     {%- set key = strategy.unique_key -%}
     {%- set starts, ends, id = columns.dbt_valid_from, columns.dbt_valid_to, columns.dbt_scd_id -%}
-    {%- set is_open = snapshot_version_is_open(ends) -%}
-    {%- set names = [] -%}
-    {%- if key | is_list -%}
-        {%- for _ in key -%}{%- do names.append('dbt_unique_key_' ~ loop.index) -%}{%- endfor -%}
-    {%- else -%}
-        {%- do names.append('dbt_unique_key') -%}
-    {%- endif -%}
-    {%- set floors %}
-        select
-            {{ names | join(', ') }},
-            max(case when dbt_is_open then {{ starts }} else {{ ends }} end) as dbt_floor,
-            bool_or(dbt_is_open) as dbt_is_open
-        from (
-            select {{ unique_key_fields(key) }}, {{ starts }}, {{ ends }}, {{ is_open }} as dbt_is_open from {{ target }}
-        ) as versions
-        group by {{ names | join(', ') }}
-    {%- endset -%}
-    {%- set early = run_query(
-        'select count(*), count(*) filter (where floors.dbt_is_open) from ' ~ staging ~ ' as staged join (' ~ floors
-        ~ ') as floors on ' ~ unique_key_join_on(key, 'staged', 'floors')
-        ~ " where staged.dbt_change_type = 'insert' and staged." ~ starts ~ ' < floors.dbt_floor'
-    ).rows[0] -%}
+    {%- set floors = snapshot_floors(target, strategy) -%}
+    {%- set early = snapshot_early_starts(staging, floors, strategy) -%}
     {%- if early[0] -%}
         {%- call statement('snapshot_starts_in_order') %}
             update {{ staging }} as staged set {{ starts }} = floors.dbt_floor

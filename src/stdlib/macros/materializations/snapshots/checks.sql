@@ -60,29 +60,17 @@
 {%- endmacro %}
 
 
-{#-
-  Keeps the intervals of one key in order. A new version may not begin before the last one ended (a row that came back) or
-  began (an updated_at that went backwards), and none may end before it began.
--#}
-{% macro snapshot_keep_intervals_in_order(staging, target, strategy) -%}
-    {{ return(adapter.dispatch('snapshot_keep_intervals_in_order', 'dbt')(staging, target, strategy)) }}
-{%- endmacro %}
-
-{#-
-  In SQL that every engine knows, without an update that joins: it looks first, for there is rarely anything to mend. The earliest
-  moment at which the next version of a key may begin is the last end, or the last beginning, that it has.
--#}
-{% macro default__snapshot_keep_intervals_in_order(staging, target, strategy) -%}
+{#- Of each key the earliest moment at which its next version may begin: the last end, or the last beginning, that it has. -#}
+{% macro snapshot_floors(target, strategy) -%}
     {%- set columns = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
     {%- set key = strategy.unique_key -%}
-    {%- set starts, ends, id = columns.dbt_valid_from, columns.dbt_valid_to, columns.dbt_scd_id -%}
+    {%- set starts, ends = columns.dbt_valid_from, columns.dbt_valid_to -%}
     {%- set names = [] -%}
     {%- if key | is_list -%}
         {%- for _ in key -%}{%- do names.append('dbt_unique_key_' ~ loop.index) -%}{%- endfor -%}
     {%- else -%}
         {%- do names.append('dbt_unique_key') -%}
     {%- endif -%}
-    {%- set floors %}
         select
             {{ names | join(', ') }},
             max(case when dbt_open = 1 then {{ starts }} else {{ ends }} end) as dbt_floor,
@@ -93,12 +81,36 @@
             from {{ target }}
         ) as versions
         group by {{ names | join(', ') }}
-    {%- endset -%}
-    {%- set early = run_query(
-        'select count(*), sum(floors.dbt_open) from ' ~ staging ~ ' as staged join (' ~ floors
-        ~ ') as floors on ' ~ unique_key_join_on(key, 'staged', 'floors')
-        ~ " where staged.dbt_change_type = 'insert' and staged." ~ starts ~ ' < floors.dbt_floor'
-    ).rows[0] -%}
+{%- endmacro %}
+
+{#- How many new versions begin before that, and how many of these although one is current. -#}
+{% macro snapshot_early_starts(staging, floors, strategy) -%}
+    {%- set columns = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
+    {{ return(run_query(
+        'select count(*), count(case when floors.dbt_open = 1 then 1 end) from ' ~ staging ~ ' as staged join (' ~ floors
+        ~ ') as floors on ' ~ unique_key_join_on(strategy.unique_key, 'staged', 'floors')
+        ~ " where staged.dbt_change_type = 'insert' and staged." ~ columns.dbt_valid_from ~ ' < floors.dbt_floor'
+    ).rows[0]) }}
+{%- endmacro %}
+
+
+{#-
+  Keeps the intervals of one key in order. A new version may not begin before the last one ended (a row that came back) or
+  began (an updated_at that went backwards), and none may end before it began.
+-#}
+{% macro snapshot_keep_intervals_in_order(staging, target, strategy) -%}
+    {{ return(adapter.dispatch('snapshot_keep_intervals_in_order', 'dbt')(staging, target, strategy)) }}
+{%- endmacro %}
+
+{#-
+  In SQL that every engine knows, without an update that joins: it looks first, for there is rarely anything to mend.
+-#}
+{% macro default__snapshot_keep_intervals_in_order(staging, target, strategy) -%}
+    {%- set columns = config.get('snapshot_table_column_names') or get_snapshot_table_column_names() -%}
+    {%- set key = strategy.unique_key -%}
+    {%- set starts, ends, id = columns.dbt_valid_from, columns.dbt_valid_to, columns.dbt_scd_id -%}
+    {%- set floors = snapshot_floors(target, strategy) -%}
+    {%- set early = snapshot_early_starts(staging, floors, strategy) -%}
     {%- if early[0] -%}
         {%- set floor = '(select max(floors.dbt_floor) from (' ~ floors ~ ') as floors where '
                         ~ unique_key_join_on(key, 'floors', 'staged') ~ ')' -%}
