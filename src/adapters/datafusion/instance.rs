@@ -25,6 +25,7 @@ pub(super) struct Pinned {
     pub(super) stats: TableStats,
     /// Its columns, with what must not be NULL.
     pub(super) schema: SchemaRef,
+    table: StagedTable,
 }
 
 /// The open lake.
@@ -79,19 +80,23 @@ impl Instance {
 
     /// A table at a version of the catalog.
     pub(super) async fn pinned(&self, location: &str, version: u64) -> Result<Arc<Pinned>, AdapterError> {
-        if let Some((known, pinned)) = lock(&self.pinned).get(location)
-            && *known == version
-        {
-            return Ok(Arc::clone(pinned));
+        if let Some(pinned) = self.known(location, version) {
+            return Ok(pinned);
         }
         let table = self.open_table(location, version).await?;
         let pinned = Arc::new(Pinned {
             provider: table.provider().await.map_err(|e| errors::delta(&e))?,
             stats: table.stats().await.map_err(|e| errors::delta(&e))?,
             schema: table.schema().map_err(|e| errors::delta(&e))?,
+            table,
         });
         lock(&self.pinned).insert(location.to_owned(), (version, Arc::clone(&pinned)));
         Ok(pinned)
+    }
+
+    /// A table that was opened at that version before.
+    fn known(&self, location: &str, version: u64) -> Option<Arc<Pinned>> {
+        lock(&self.pinned).get(location).filter(|(known, _)| *known == version).map(|(_, pinned)| Arc::clone(pinned))
     }
 
     /// A table at a version. A log that a crash has cut off is completed first; by readers in memory alone.
@@ -119,7 +124,10 @@ impl Instance {
             self.catalog.heal(location, version).await?;
             return StagedTable::resumed(&self.lake, location, head).map_err(|e| errors::delta(&e));
         }
-        let table = self.open_table(location, version).await?;
+        let table = match self.known(location, version) {
+            Some(pinned) => pinned.table.reopened().map_err(|e| errors::delta(&e))?,
+            None => self.open_table(location, version).await?,
+        };
         let head = table.head().await.map_err(|e| errors::delta(&e))?;
         lock(&self.heads).insert(location.to_owned(), head);
         Ok(table)

@@ -22,8 +22,6 @@ use crate::adapters::{AdapterError, ErrorKind};
 
 /// Versions of a table between two checkpoints of its log.
 const CHECKPOINT_EVERY: u64 = 16;
-/// The same for the lake's own tables: they are added to by every node, and read once in a run.
-const OWN_CHECKPOINT_EVERY: u64 = 64;
 
 /// Versions of the lake's own tables whose log is kept. A transaction that is open for longer than so many others fails.
 const KEPT_VERSIONS: u64 = 256;
@@ -324,7 +322,7 @@ impl Transaction {
         instance.catalog.checkpoint_if_due(edit.version).await;
         for advance in edit.tables.iter().filter(|a| a.version > 0) {
             let own = advance.location.starts_with(OWN_FOLDER);
-            if !advance.version.is_multiple_of(if own { OWN_CHECKPOINT_EVERY } else { CHECKPOINT_EVERY }) {
+            if !advance.version.is_multiple_of(CHECKPOINT_EVERY) {
                 continue;
             }
             // Without it readers go through a longer log.
@@ -450,10 +448,9 @@ fn signature(instance: &Instance) -> Vec<(String, Value)> {
 async fn forget_log(instance: &Instance, location: &str, version: u64) {
     let Some(oldest) = version.checked_sub(KEPT_VERSIONS) else { return };
     // One step further than last time, and a little more for those that failed.
-    for gone in oldest.saturating_sub(2 * OWN_CHECKPOINT_EVERY)..oldest {
+    for gone in oldest.saturating_sub(2 * CHECKPOINT_EVERY)..oldest {
         let entry = Lake::log_path(location, gone);
         let _ = instance.lake.store.delete(&entry).await;
-        // Those of earlier releases are closer together.
         if gone.is_multiple_of(CHECKPOINT_EVERY) {
             let checkpoint = format!("{location}/_delta_log/{gone:020}.checkpoint.parquet");
             let _ = instance.lake.store.delete(&StorePath::from(checkpoint)).await;

@@ -1,13 +1,14 @@
 //! DELETE and UPDATE. In: any predicate the engine can run, with subqueries too. Out: a staged step that rewrites only files with
 //! rows to change, and drops files of which nothing stays.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use datafusion::arrow::array::{AsArray, RecordBatch};
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, TableReference};
-use datafusion::datasource::provider_as_source;
+use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::SessionState;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit, when};
@@ -216,6 +217,9 @@ impl StagedTable {
 
     /// How many rows of each file satisfy a predicate, for files with any.
     async fn matches(&self, session: &SessionState, predicate: &Expr) -> Result<HashMap<String, u64>, DeltaError> {
+        if let Some(found) = self.matching_partitions(session, predicate).await? {
+            return Ok(found);
+        }
         let rows = self.scan_of(name_in(std::iter::once(predicate)), None, true).await?;
         let plan = LogicalPlanBuilder::from(rows)
             .filter(predicate.clone())?
@@ -232,6 +236,56 @@ impl StagedTable {
             }
         }
         Ok(found)
+    }
+
+    /// The same where partition columns alone decide: the log knows them and how many rows a file has. `None`: it takes the rows.
+    async fn matching_partitions(
+        &self,
+        session: &SessionState,
+        predicate: &Expr,
+    ) -> Result<Option<HashMap<String, u64>>, DeltaError> {
+        let keys = self.meta()?.partition_columns();
+        let decisive = predicate.column_refs();
+        if !decisive.iter().all(|column| keys.contains(&column.name))
+            || has_subquery(predicate)
+            || predicate.is_volatile()
+        {
+            return Ok(None);
+        }
+        let schema = self.meta()?.schema();
+        let at = keys.iter().map(|key| schema.index_of(key)).collect::<Result<Vec<_>, _>>()?;
+        let schema = Arc::new(schema.project(&at)?);
+        // Files of the same partition, with their rows.
+        let mut partitions: BTreeMap<String, Vec<(String, u64)>> = BTreeMap::new();
+        let mut batches = Vec::new();
+        for file in self.files().await? {
+            let Some(rows) = file.rows else { return Ok(None) };
+            if !partitions.contains_key(&file.partition) {
+                let Some(values) = file.partition_values(&schema) else { return Ok(None) };
+                let key: ArrayRef = Arc::new(StringArray::from(vec![file.partition.as_str()]));
+                batches.push((values, key));
+            }
+            partitions.entry(file.partition).or_default().push((file.path, rows));
+        }
+        let mut fields: Vec<FieldRef> = schema.fields().iter().cloned().collect();
+        fields.push(Arc::new(Field::new(FILE, DataType::Utf8, false)));
+        let schema = Arc::new(Schema::new(fields));
+        let batches = batches
+            .into_iter()
+            .map(|(values, key)| RecordBatch::try_new(schema.clone(), values.into_iter().chain([key]).collect()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let known = Arc::new(MemTable::try_new(schema, vec![batches])?);
+        let plan = LogicalPlanBuilder::scan(name_in(std::iter::once(predicate)), provider_as_source(known), None)?
+            .filter(predicate.clone())?
+            .project([file_column()])?
+            .build()?;
+        let mut found = HashMap::new();
+        for batch in collected(session, &plan).await? {
+            for key in batch.column(0).as_string::<i32>().iter().flatten() {
+                found.extend(partitions.remove(key).into_iter().flatten());
+            }
+        }
+        Ok(Some(found))
     }
 
     /// The rows of the table, or of some of its files: from the log if it says, else counted.

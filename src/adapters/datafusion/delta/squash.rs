@@ -45,6 +45,11 @@ impl Step {
         self
     }
 
+    /// Whether it brings files and nothing else.
+    pub(super) fn only_adds(&self) -> bool {
+        self.actions.iter().all(|action| action.get("add").is_some())
+    }
+
     /// The step as a log entry of its own, for the overlay.
     pub(super) fn entry(&self) -> String {
         lines(&self.actions)

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::{Add, LogicalFileView};
@@ -37,6 +38,8 @@ pub struct StagedTable {
     pub(super) base: Option<u64>,
     /// What the log says, with what was staged; read when somebody asks.
     state: OnceCell<DeltaTableState>,
+    /// What it said some steps ago, to go on from.
+    former: Option<DeltaTableState>,
     /// How many files that will be, known as long as nobody has asked.
     tally: Option<Tally>,
     meta: Option<Meta>,
@@ -72,6 +75,17 @@ pub(super) struct ActiveFile {
 }
 
 impl ActiveFile {
+    /// The values of partition columns that all its rows have, as arrays of one value; `None` where the log does not tell.
+    pub(super) fn partition_values(&self, columns: &Schema) -> Option<Vec<ArrayRef>> {
+        let told = self.view.partition_values()?;
+        let value = |column: &FieldRef| {
+            let at = told.fields().iter().position(|field| field.name() == column.name())?;
+            let array = told.values()[at].to_array(1).ok()?;
+            (array.data_type() == column.data_type()).then_some(array)
+        };
+        columns.fields().iter().map(value).collect()
+    }
+
     /// The `remove` action for it. Compaction changes no data.
     pub(super) fn removed(&self, data_change: bool) -> Result<Value, DeltaError> {
         Ok(json!({ "remove": serde_json::to_value(self.view.remove_action(data_change))? }))
@@ -140,11 +154,22 @@ impl StagedTable {
     /// What an append has to know of the table as it was opened.
     pub async fn head(&self) -> Result<Head, DeltaError> {
         let meta = self.meta()?.clone();
-        let mut tally = Tally::default();
-        for file in self.files().await? {
-            tally.add(file.size, &meta);
-        }
+        let tally = match self.loaded().await? {
+            Some(state) => tally_of(state, &meta)?,
+            None => Tally::default(),
+        };
         Ok(Head { version: self.base.unwrap_or_default(), meta, tally })
+    }
+
+    /// The table once more, as it was opened, with a state of its own to stage changes on. The log is not read again.
+    pub fn reopened(&self) -> Result<Self, DeltaError> {
+        let mut table = Self::at(&self.lake, &self.location, self.base)?;
+        if let Some(state) = self.state.get().filter(|_| self.steps.is_empty() && !self.replaced) {
+            table.meta = self.meta.clone();
+            table.state = OnceCell::from(state.clone());
+            return Ok(table);
+        }
+        Err(self.missing())
     }
 
     /// The table at a version of whose log the last entries are missing; they are given. For readers: nothing is written.
@@ -206,6 +231,7 @@ impl StagedTable {
             log_store,
             base,
             state: OnceCell::new(),
+            former: None,
             tally: base.is_none().then(Tally::default),
             meta: None,
             replaced: false,
@@ -290,7 +316,10 @@ impl StagedTable {
             if self.base.is_none() {
                 self.ensure_folder().await?;
             }
-            let state = DeltaTableState::try_new(&self.log_store, Some(version)).await;
+            let state = match self.former.clone() {
+                Some(mut state) => state.update(&self.log_store, Some(version)).await.map(|()| state),
+                None => DeltaTableState::try_new(&self.log_store, Some(version)).await,
+            };
             let state = state.map_err(|error| damaged(&self.location, error))?;
             match &self.tally {
                 Some(tally) => self.refuse_other_count(&state, tally.files).map(|()| state),
@@ -390,25 +419,37 @@ impl StagedTable {
         let version = self.next_version() + self.steps.len() as u64;
         let change = Tally::of(&step.actions, &meta);
         self.overlay.stage(version, step.entry()).await?;
-        match self.state.take() {
-            Some(mut state) => {
+        if let Some(mut state) = self.state.take() {
+            if step.only_adds() {
+                // Often nobody asks for the state with them any more.
+                self.tally = Some(tally_of(&state, self.meta.as_ref().unwrap_or(&meta))?);
+                self.former = Some(state);
+            } else {
                 let expected = count_of(&state)? + change.files;
                 state.update(&self.log_store, Some(version)).await?;
                 self.refuse_other_count(&state, expected)?;
                 self.state = OnceCell::from(state);
+                self.tally = None;
             }
-            None => {
-                if let Some(tally) = &mut self.tally {
-                    tally.files += change.files;
-                    tally.small += change.small;
-                }
-            }
+        }
+        if let Some(tally) = &mut self.tally {
+            tally.files += change.files;
+            tally.small += change.small;
         }
         self.meta = Some(meta);
         self.replaced = false;
         self.steps.push(step);
         Ok(())
     }
+}
+
+/// The data files of a state, and those that are small.
+fn tally_of(state: &DeltaTableState, meta: &Meta) -> Result<Tally, DeltaError> {
+    let mut tally = Tally::default();
+    for file in state.snapshot().try_log_data()?.iter() {
+        tally.add(file.size().max(0) as u64, meta);
+    }
+    Ok(tally)
 }
 
 /// The data files of a state.

@@ -34,11 +34,18 @@
     {%- for column in adapter.get_columns_in_relation(target) -%}
         {%- do types.update({column.name | lower: column.dtype}) -%}
     {%- endfor -%}
-    {%- set selected = [] -%}
+    {%- set names, values, texts = [], [], [] -%}
     {%- for expression in partitions -%}
-        {%- do selected.append('cast(' ~ expression ~ ' as varchar) as partition_' ~ loop.index) -%}
+        {%- set name = 'partition_' ~ loop.index -%}
+        {%- do names.append(name) -%}
+        {%- do values.append(expression ~ ' as ' ~ name) -%}
+        {%- do texts.append('cast(' ~ name ~ ' as varchar) as ' ~ name) -%}
     {%- endfor -%}
-    {%- set found = run_query('select distinct ' ~ selected | join(', ') ~ ' from ' ~ source ~ ' order by 1') -%}
+    {#- Few values become text, not those of all rows. -#}
+    {%- set found = run_query(
+        'select ' ~ texts | join(', ') ~ ' from (select distinct ' ~ values | join(', ') ~ ' from ' ~ source
+        ~ ') as partitions order by ' ~ names | join(', ')
+    ) -%}
     {%- set conditions = [] -%}
     {%- for row in found.rows -%}
         {%- set parts = [] -%}
