@@ -107,9 +107,9 @@ pub trait Upkeep: Send {
     /// Does a step of the plan. What has changed since is looked at again: nothing that a reader may need is deleted.
     fn apply(&mut self, scope: &UpkeepScope, step: &UpkeepStep) -> Result<UpkeepDone, AdapterError>;
 
-    /// The versions of a table that can still be read, newest first.
-    fn history(&mut self, relation: &Relation) -> Result<Vec<TableVersion>, AdapterError>;
+    /// The versions of a table that can still be read, newest first; `None` of a view, which keeps none.
+    fn history(&mut self, relation: &Relation) -> Result<Option<Vec<TableVersion>>, AdapterError>;
 
-    /// Makes a former state of a table its newest version.
-    fn restore(&mut self, relation: &Relation, to: AsOf) -> Result<Restored, AdapterError>;
+    /// Makes a former state of tables their newest version: of all of them at once, or of none. `None` for views among them.
+    fn restore(&mut self, relations: &[Relation], to: AsOf) -> Result<Vec<Option<Restored>>, AdapterError>;
 }

@@ -86,9 +86,11 @@ pub fn history_as_json(histories: &[(Relation, Vec<TableVersion>)]) -> String {
     pretty(&json!({"form": "transform/history/v1", "tables": histories.iter().map(table).collect::<Vec<_>>()}))
 }
 
-/// One line about a table that was set back.
-pub fn restored(relation: &Relation, to: AsOf, restored: Restored) -> String {
-    let Restored { from, version } = restored;
+/// One line about a table that was set back, or about a view, which keeps no versions.
+pub fn restored(relation: &Relation, to: AsOf, restored: Option<Restored>) -> String {
+    let Some(Restored { from, version }) = restored else {
+        return format!("{}: left out, views keep no versions", name(relation));
+    };
     let asked = if matches!(to, AsOf::Version(_)) { String::new() } else { format!(" (as of {to})") };
     if from == version {
         return format!("{}: version {version}{asked} is the current one", name(relation));
@@ -96,7 +98,8 @@ pub fn restored(relation: &Relation, to: AsOf, restored: Restored) -> String {
     format!("{}: version {from}{asked} is current again, as version {version}", name(relation))
 }
 
-fn name(relation: &Relation) -> String {
+/// A relation in messages: its schema and name.
+pub fn name(relation: &Relation) -> String {
     let part = |part: &Option<String>| part.clone().unwrap_or_default();
     format!("{}.{}", part(&relation.schema), part(&relation.identifier))
 }

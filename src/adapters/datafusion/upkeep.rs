@@ -77,17 +77,14 @@ impl LakeUpkeep {
         state.relations().filter_map(place).filter(|place| wanted(&place.key)).collect()
     }
 
-    /// The table of a name in messages, or of a relation.
-    fn place_of(&self, state: &State, relation: &Relation) -> Result<Place, AdapterError> {
+    /// The table of a relation; `None` of a view.
+    fn place_of(&self, state: &State, relation: &Relation) -> Result<Option<Place>, AdapterError> {
         let part = |part: &Option<String>| part.clone().unwrap_or_default();
         let found = state.find(&part(&relation.schema), &part(&relation.identifier));
         let (key, entry) = found.ok_or_else(|| no_relation(relation))?;
-        let Some(location) = entry.location().map(str::to_owned) else {
-            let text = format!("{}.{} is a view: views keep no versions", key.0, key.1);
-            return Err(errors::told(ErrorKind::Unsupported, text));
-        };
+        let Some(location) = entry.location().map(str::to_owned) else { return Ok(None) };
         let version = state.tables.get(&location).copied().ok_or_else(|| no_relation(relation))?;
-        Ok(Place { key, location, version })
+        Ok(Some(Place { key, location, version }))
     }
 
     async fn open(&self, place: &Place) -> Result<StagedTable, AdapterError> {
@@ -310,7 +307,11 @@ impl LakeUpkeep {
         match kind {
             UpkeepKind::Compact => {
                 let session = &self.instance.engine.session;
-                let done = self.change(place, async |table: &mut StagedTable| table.compact(session).await).await?;
+                let compact = async |transaction: &mut Transaction| {
+                    let table = transaction.table(&self.instance, &place.key, &place.location).await?;
+                    table.compact(session).await.map_err(|e| errors::delta(&e))
+                };
+                let done = self.change(std::slice::from_ref(&place.key), compact).await?;
                 Ok(UpkeepDone { files_added: done.added_files, files_removed: done.removed_files, bytes_freed: 0 })
             }
             UpkeepKind::Vacuum => {
@@ -330,16 +331,11 @@ impl LakeUpkeep {
     /// Changes one table in a transaction of its own.
     async fn change<T>(
         &self,
-        place: &Place,
-        work: impl AsyncFnOnce(&mut StagedTable) -> Result<T, delta::DeltaError>,
+        keys: &[Key],
+        work: impl AsyncFnOnce(&mut Transaction) -> Result<T, AdapterError>,
     ) -> Result<T, AdapterError> {
-        let key = std::slice::from_ref(&place.key);
-        let mut transaction = Transaction::begin_with(&self.instance, no_temporaries(), true, key).await?;
-        let staged = async {
-            let table = transaction.table(&self.instance, &place.key, &place.location).await?;
-            work(table).await.map_err(|e| errors::delta(&e))
-        };
-        match staged.await {
+        let mut transaction = Transaction::begin_with(&self.instance, no_temporaries(), true, keys).await?;
+        match work(&mut transaction).await {
             Ok(result) => transaction.commit(&self.instance).await.map(|()| result),
             Err(error) => {
                 transaction.rollback().await;
@@ -348,9 +344,9 @@ impl LakeUpkeep {
         }
     }
 
-    async fn versions(&self, relation: &Relation) -> Result<Vec<TableVersion>, AdapterError> {
+    async fn versions(&self, relation: &Relation) -> Result<Option<Vec<TableVersion>>, AdapterError> {
         let state = self.instance.catalog.refresh().await?;
-        let place = self.place_of(&state, relation)?;
+        let Some(place) = self.place_of(&state, relation)? else { return Ok(None) };
         let log = delta::history(&self.instance.lake, &place.location, None).await.map_err(|e| errors::delta(&e))?;
         let mut versions = Vec::with_capacity(log.len());
         for entry in log.into_iter().filter(|entry| entry.version <= place.version) {
@@ -370,19 +366,37 @@ impl LakeUpkeep {
                 current: entry.version == place.version,
             });
         }
-        Ok(versions)
+        Ok(Some(versions))
     }
 
-    async fn restored(&self, relation: &Relation, to: AsOf) -> Result<Restored, AdapterError> {
+    async fn restored(&self, relations: &[Relation], to: AsOf) -> Result<Vec<Option<Restored>>, AdapterError> {
         let state = self.instance.catalog.refresh().await?;
-        let place = self.place_of(&state, relation)?;
-        let from = version_as_of(&self.instance, &place.name(), &place.location, place.version, to).await?;
-        if from == place.version {
-            return Ok(Restored { from, version: from });
+        let mut places = Vec::with_capacity(relations.len());
+        for relation in relations {
+            places.push(match self.place_of(&state, relation)? {
+                Some(place) => {
+                    let name = place.name();
+                    let from = version_as_of(&self.instance, &name, &place.location, place.version, to).await?;
+                    Some((place, from))
+                }
+                None => None,
+            });
         }
-        self.change(&place, async |table: &mut StagedTable| table.restore(from).await).await?;
+        let keys: Vec<Key> = places.iter().flatten().map(|(place, _)| place.key.clone()).collect();
+        self.change(&keys, async |transaction: &mut Transaction| {
+            for (place, from) in places.iter().flatten().filter(|(place, from)| *from != place.version) {
+                let table = transaction.table(&self.instance, &place.key, &place.location).await?;
+                table.restore(*from).await.map_err(|e| errors::delta(&e))?;
+            }
+            Ok(())
+        })
+        .await?;
         let state = self.instance.catalog.refresh().await?;
-        Ok(Restored { from, version: state.tables.get(&place.location).copied().unwrap_or(place.version) })
+        let restored = |(place, from): (Place, u64)| {
+            let changed = state.tables.get(&place.location).copied().filter(|_| from != place.version);
+            Restored { from, version: changed.unwrap_or(place.version) }
+        };
+        Ok(places.into_iter().map(|place| place.map(restored)).collect())
     }
 }
 
@@ -395,12 +409,12 @@ impl Upkeep for LakeUpkeep {
         self.run(self.applied(scope, step))
     }
 
-    fn history(&mut self, relation: &Relation) -> Result<Vec<TableVersion>, AdapterError> {
+    fn history(&mut self, relation: &Relation) -> Result<Option<Vec<TableVersion>>, AdapterError> {
         self.run(self.versions(relation))
     }
 
-    fn restore(&mut self, relation: &Relation, to: AsOf) -> Result<Restored, AdapterError> {
-        self.run(self.restored(relation, to))
+    fn restore(&mut self, relations: &[Relation], to: AsOf) -> Result<Vec<Option<Restored>>, AdapterError> {
+        self.run(self.restored(relations, to))
     }
 }
 

@@ -25,8 +25,8 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     }
     let request = settings.selection_request().ok_or(Stop(2))?;
     let selection = session.select(&request)?;
-    let relations: Vec<Relation> =
-        selection.iter().filter_map(|id| Some(session.project.nodes.get(id)?.relation.clone())).collect();
+    let nodes = selection.iter().filter_map(|id| session.project.nodes.get(id));
+    let relations: Vec<Relation> = nodes.filter(|node| node.is_relational()).map(|node| node.relation.clone()).collect();
     if relations.is_empty() {
         return Err(refuse(Diagnostic::error(codes::SELECTION_EMPTY, "the selection holds no table")));
     }
@@ -34,21 +34,39 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let failed = |error: AdapterError| refuse(adapter_problem(&error));
     let mut upkeep = session.adapter.upkeep().map_err(failed)?;
     let Some(to) = settings.as_of("to") else { return list(session, settings, &mut *upkeep, &relations) };
-    for relation in &relations {
-        let restored = upkeep.restore(relation, to).map_err(failed)?;
+    let restored = upkeep.restore(&relations, to).map_err(failed)?;
+    if restored.iter().all(Option::is_none) {
+        return Err(refuse(only_views(&relations)));
+    }
+    for (relation, restored) in relations.iter().zip(restored) {
         let message = render::restored(relation, to, restored);
         session.inputs.sink.emit(&Event::Note { level: NoteLevel::Info, message: &message });
     }
     Ok(0)
 }
 
+fn only_views(relations: &[Relation]) -> Diagnostic {
+    let which = match relations {
+        [only] => format!("{} is a view", render::name(only)),
+        _ => "the selection holds only views".to_owned(),
+    };
+    Diagnostic::error(codes::SELECTION_EMPTY, format!("{which}: views keep no versions"))
+        .help("select the tables that it reads, for example with `+` before its name")
+}
+
 fn list(session: &Session, settings: &Settings, upkeep: &mut dyn Upkeep, relations: &[Relation]) -> Step<u8> {
-    let histories: Result<Vec<_>, AdapterError> =
-        relations.iter().map(|relation| Ok((relation.clone(), upkeep.history(relation)?))).collect();
-    let histories = histories.map_err(|error| {
-        session.inputs.sink.emit(&Event::Problem(&adapter_problem(&error)));
+    let refuse = |problem: Diagnostic| {
+        session.inputs.sink.emit(&Event::Problem(&problem));
         Stop(2)
-    })?;
+    };
+    let mut histories = Vec::new();
+    for relation in relations {
+        let history = upkeep.history(relation).map_err(|error| refuse(adapter_problem(&error)))?;
+        histories.extend(history.map(|history| (relation.clone(), history)));
+    }
+    if histories.is_empty() {
+        return Err(refuse(only_views(relations)));
+    }
     let json = settings.text("output") == Some("json");
     let text = if json { render::history_as_json(&histories) } else { render::history_as_text(&histories) };
     session.inputs.sink.emit(&Event::Printed { message: text.trim_end() });

@@ -173,7 +173,7 @@ fn commits_name_the_invocation() {
     adapter.sign("0b9f");
     run(&mut adapter.connect().expect("a connection"), "create table t as select 1 as id");
     let relation = Relation::new("lake", "main", "t");
-    let versions = adapter.upkeep().expect("upkeep").history(&relation).expect("versions");
+    let versions = adapter.upkeep().expect("upkeep").history(&relation).expect("versions").expect("a table");
     assert_eq!(versions[0].invocation_id.as_deref(), Some("0b9f"));
 }
 
