@@ -11,7 +11,7 @@ use crate::node::previous::{PreviousResult, RetryScope};
 use super::args::{Invocation, OPTIONS, Scope, Which};
 use super::context::CommandContext;
 use super::earlier::{run_results, unfinished};
-use super::settings::Settings;
+use super::settings::{OWN_COMMAND, Settings};
 
 /// What is done again.
 pub struct Again {
@@ -28,9 +28,10 @@ const OWN: [&str; 7] =
     ["log_path", "output_path", "profiles_dir", "project_dir", "defer_state", "target_path", "warn_error"];
 /// Options of `retry` that win over the former command's, if they stand on the command line.
 const OVERRIDES: [&str; 2] = ["vars", "threads"];
-const COMMANDS: [Which; 8] = [
+const COMMANDS: [Which; 9] = [
     Which::Build,
     Which::Run,
+    Which::Backfill,
     Which::Test,
     Which::Seed,
     Which::Snapshot,
@@ -53,7 +54,8 @@ pub fn again(cx: &CommandContext<'_>, root: &RootConfig) -> Result<Again, Box<Di
                 .help("name the folder of its run_results.json with --state"),
         ));
     };
-    let name = run.args.get("which").and_then(Value::as_str).unwrap_or_default();
+    let named = |key: &str| run.args.get(key).and_then(Value::as_str);
+    let name = named(OWN_COMMAND).or_else(|| named("which")).unwrap_or_default();
     let Some(which) = COMMANDS.into_iter().find(|which| which.as_str() == name) else {
         let message = format!("the former command '{name}' cannot be retried");
         return Err(Box::new(Diagnostic::error(codes::UNSUPPORTED, message).help("run it again by itself")));

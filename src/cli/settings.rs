@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::base::{AsOf, BatchKey, Clock as _, Dict, Interval, SystemClock, Value};
+use crate::base::{AsOf, BatchKey, Clock as _, Dict, Fingerprint, Interval, SystemClock, Value};
 use crate::diag::{self, Diagnostic, Diagnostics, SourceFile, WarningPolicy, codes};
 use crate::execute::BatchRequest;
 use crate::files::{Env, Files};
@@ -42,6 +42,9 @@ enum Origin {
     Environment,
     CommandLine,
 }
+
+/// In the arguments of a command that tells macros and tools that it is another one: its own name.
+pub const OWN_COMMAND: &str = "transform_command";
 
 /// Former names of environment variables, without `DBT_`.
 const OLD_NAMES: [(&str, &str); 3] =
@@ -173,7 +176,8 @@ impl Settings {
         let window = self.key("event_time_start").zip(self.key("event_time_end"));
         let window = self.sample().or(window.map(|(start, end)| Interval { start, end }));
         let wish = if self.which == Which::Backfill {
-            BatchWish::Backfill { start: self.key("start"), end: self.key("end"), restate: self.bool("restate") }
+            let restate = self.bool("restate").then(|| Fingerprint::of(self.value("vars").to_string()));
+            BatchWish::Backfill { start: self.key("start"), end: self.key("end"), restate }
         } else {
             BatchWish::Run(window)
         };
@@ -394,6 +398,9 @@ impl Settings {
             which => which,
         };
         named.insert("which".to_owned(), which.as_str().into());
+        if which != self.which {
+            named.insert(OWN_COMMAND.to_owned(), self.which.as_str().into());
+        }
         named.insert("invocation_command".to_owned(), self.invocation.line.as_str().into());
         named
     }

@@ -13,7 +13,7 @@ use crate::jinja::context::host::Database as _;
 use crate::jinja::names_used;
 use crate::node::{Microbatch, Node};
 use crate::plan::{BatchFacts, BatchPlan, BatchWish, PlannedBatch, Why, adds_to, full_refresh, plan_batches};
-use crate::state::{EntryKind, EntryStatus, LedgerTable, Recorded, fingerprint};
+use crate::state::{Entry, EntryKind, EntryStatus, LedgerTable, Recorded, fingerprint};
 
 use super::batch_set::BatchSet;
 use super::event::{Event, NoteLevel, plural};
@@ -131,8 +131,10 @@ impl Worker<'_> {
         if let (Some(ledger), Some(_)) = (&self.ledger, &table) {
             let row = |kind, interval: Interval, status| ledger.row(node, kind, Some(interval), status);
             let adopted = plan.adopt.map(|interval| row(EntryKind::Batch, interval, EntryStatus::Adopted));
-            let begun = plan.restate.filter(|restate| restate.since.is_none());
-            let begun = begun.map(|restate| row(EntryKind::Restate, restate.interval, EntryStatus::Running));
+            let begun = plan.restate.as_ref().filter(|restate| restate.since.is_none()).map(|restate| Entry {
+                fingerprint: restate.fingerprint.clone(),
+                ..row(EntryKind::Restate, restate.interval, EntryStatus::Running)
+            });
             self.write_down(node, |table, _| adopted.iter().chain(&begun).map(|entry| table.insert(entry)).collect())?;
         }
         Ok(plan)
@@ -156,7 +158,7 @@ impl Worker<'_> {
             let name = &node.name;
             say(format!("{name}: {kept} of earlier code stay; `backfill -s {name} --restate` rewrites them"));
         }
-        if let Some(since) = plan.restate.and_then(|restate| restate.since) {
+        if let Some(since) = plan.restate.as_ref().and_then(|restate| restate.since) {
             let at = since.format("%Y-%m-%d %H:%M:%S");
             say(format!("{}: goes on with the restatement begun at {at} UTC", node.name));
         }

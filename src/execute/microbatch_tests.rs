@@ -9,7 +9,7 @@ use super::event::{Event, EventSink};
 use super::outcome::Status;
 use super::tests::{House, house_on, node};
 use super::*;
-use crate::base::{BatchKey, Interval, Value};
+use crate::base::{BatchKey, Fingerprint, Interval, Value};
 use crate::node::ResourceType;
 use crate::plan::BatchWish;
 
@@ -108,7 +108,7 @@ proptest! {
             let key = BatchKey::Number;
             let wish = match step {
                 Step::Window(start, end) if exists == 1 => BatchWish::Run(Some(Interval::new(key(start), key(end)))),
-                Step::Restate(end) => BatchWish::Backfill { start: None, end: Some(key(end)), restate: true },
+                Step::Restate(end) => BatchWish::Backfill { start: None, end: Some(key(end)), restate: Some(Fingerprint::of("")) },
                 Step::Run | Step::Window(..) => BatchWish::Run(None),
             };
             house.batches(wish, threads, survive);

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::base::{BatchKey, Interval};
+use crate::base::{BatchKey, Fingerprint, Interval};
 use crate::node::Microbatch;
 
 use super::coverage::Coverage;
@@ -31,8 +31,9 @@ pub enum BatchWish {
         start: Option<BatchKey>,
         /// First key after the window.
         end: Option<BatchKey>,
-        /// Whether batches that are there are built again.
-        restate: bool,
+        /// Batches that are there are built again. What decides about their rows beside the code, the vars: a restatement that was
+        /// killed is continued by one with the same, and by no other.
+        restate: Option<Fingerprint>,
     },
 }
 
@@ -88,10 +89,12 @@ pub struct PlannedBatch {
 }
 
 /// A rewriting of an interval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restate {
     /// The interval.
     pub interval: Interval,
+    /// Hash of what decides about the new rows.
+    pub fingerprint: String,
     /// When the one that is continued began; none for a new one.
     pub since: Option<DateTime<Utc>>,
 }
@@ -136,7 +139,8 @@ pub fn plan_batches(facts: &BatchFacts<'_>, wish: BatchWish) -> BatchPlan {
     }
     let visited_from = |end: BatchKey| {
         let whole = i64::from(grid.truncate(end) == end);
-        grid.offset(end, -(facts.config.lookback + whole))
+        // What lies before `begin` is not the model's.
+        grid.offset(end, -(facts.config.lookback + whole)).max(begin)
     };
     let mut plan = BatchPlan::default();
     if facts.recorded.is_some_and(|rows| !rows.iter().any(|row| row.kind == EntryKind::Batch)) {
@@ -157,20 +161,23 @@ pub fn plan_batches(facts: &BatchFacts<'_>, wish: BatchWish) -> BatchPlan {
             batches.retain(|b| b.why == Why::Lookback || !covered.contains(b.interval));
             batches
         }
-        BatchWish::Backfill { restate: false, .. } => {
+        BatchWish::Backfill { restate: None, .. } => {
             let covered = coverage(facts, |row| settled(facts, row));
             let mut batches = all(start.unwrap_or(begin), end, Why::Missing);
             batches.retain(|b| !covered.contains(b.interval));
             batches
         }
-        BatchWish::Backfill { restate: true, .. } => {
+        BatchWish::Backfill { restate: Some(vars), .. } => {
             let interval = Interval { start: start.unwrap_or(begin), end };
+            let vars = vars.to_hex();
+            let fingerprint = Fingerprint::of_parts([facts.fingerprint.as_bytes(), vars.as_bytes()]).to_hex();
+            let fingerprint = fingerprint[..32].to_owned();
             let since = rows.iter().rfind(|row| {
-                let same = row.interval == interval && row.fingerprint == facts.fingerprint;
+                let same = row.interval == interval && row.fingerprint == fingerprint;
                 row.kind == EntryKind::Restate && row.status == EntryStatus::Running && same
             });
             let since = since.map(|row| row.started_at);
-            plan.restate = Some(Restate { interval, since });
+            plan.restate = Some(Restate { interval, fingerprint, since });
             let covered =
                 coverage(facts, |row| since.is_some_and(|since| row.started_at >= since) && settled(facts, row));
             let mut batches = all(interval.start, interval.end, Why::Asked);
@@ -195,14 +202,14 @@ fn coverage(facts: &BatchFacts<'_>, counts: impl Fn(&Recorded) -> bool) -> Cover
     covered
 }
 
-/// Whether a batch was built when no visit of it was due any more. A model without lookback is visited once.
+/// Whether a batch was built when no visit of it was due any more: when it was over at least, or later if rows may come late.
 fn settled(facts: &BatchFacts<'_>, row: &Recorded) -> bool {
     if row.status != EntryStatus::Success {
         return false;
     }
-    match (row.interval.end, facts.config.lookback) {
-        (BatchKey::Number(_), _) | (_, 0) => true,
-        (end, lookback) => BatchKey::Time(row.started_at) >= facts.config.grid.offset(end, lookback - 1),
+    match row.interval.end {
+        BatchKey::Number(_) => true,
+        end => BatchKey::Time(row.started_at) >= facts.config.grid.offset(end, (facts.config.lookback - 1).max(0)),
     }
 }
 

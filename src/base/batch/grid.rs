@@ -78,14 +78,19 @@ impl BatchGrid {
         if start == key { key } else { self.offset(key, 1) }
     }
 
-    /// The batches from `start` to `end`; the last one ends with `end`. There is one at least, as in dbt.
+    /// The batches from `start` to `end`; the last one ends with `end`. There is one at least, as in dbt; it is empty where an
+    /// input of numbers has none.
     pub fn batches(self, start: BatchKey, end: BatchKey) -> Vec<Interval> {
         let mut from = start;
         let mut found = Vec::new();
         loop {
             let to = self.offset(from, 1);
             if to >= end || to <= from {
-                let last = if end > from { end } else { to };
+                let last = match from {
+                    _ if end > from => end,
+                    BatchKey::Number(_) => from,
+                    BatchKey::Time(_) => to,
+                };
                 found.push(Interval { start: from, end: last });
                 return found;
             }
@@ -199,7 +204,7 @@ mod tests {
         };
         assert_eq!(shown("10", "0", "25"), "0 to 10, 10 to 20, 20 to 25");
         assert_eq!(shown("10", "0", "10"), "0 to 10");
-        assert_eq!(shown("10", "10", "0"), "10 to 20");
+        assert_eq!(shown("10", "10", "0"), "10 to 10");
         for bad in ["days", "3 fortnights", "0 days", "-1 day", "", "three days"] {
             assert_eq!(BatchSize::of(&Value::from(bad)), None, "{bad}");
         }

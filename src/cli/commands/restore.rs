@@ -26,7 +26,8 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let request = settings.selection_request().ok_or(Stop(2))?;
     let selection = session.select(&request)?;
     let nodes = selection.iter().filter_map(|id| session.project.nodes.get(id));
-    let relations: Vec<Relation> = nodes.filter(|node| node.is_relational()).map(|node| node.relation.clone()).collect();
+    let relations: Vec<Relation> =
+        nodes.filter(|node| node.is_relational()).map(|node| node.relation.clone()).collect();
     if relations.is_empty() {
         return Err(refuse(Diagnostic::error(codes::SELECTION_EMPTY, "the selection holds no table")));
     }
