@@ -4,6 +4,7 @@
 //! [`deferral`]. Missing files are told with the way out.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::artifacts::{read_manifest, read_run_results, read_sources, semantic_entry};
@@ -13,7 +14,7 @@ use crate::files::Files;
 use crate::graph::{StateFacts, StateKind};
 use crate::jinja::context::host::{AdapterFacts, ConstraintSupport};
 use crate::node::Project;
-use crate::node::previous::{Deferral, PreviousFreshness, PreviousManifest, PreviousRun};
+use crate::node::previous::{Deferral, Difference, PreviousFreshness, PreviousManifest, PreviousRun};
 use crate::state::{Aspect, Comparison, ComparisonRules};
 
 use super::args::Which;
@@ -203,6 +204,14 @@ impl Earlier<'_> {
         let rules = self.rules();
         let aspects: Vec<Aspect> = kinds.iter().map(|kind| aspect(*kind)).collect();
         Comparison::new(self.project, self.manifest()?, &rules).find_any(&aspects)
+    }
+
+    /// What is different about members that were there, beside what their SQL gives.
+    pub fn differences(&self, ids: &HashSet<NodeId>) -> Read<HashMap<NodeId, Vec<Difference>>> {
+        let rules = self.rules();
+        let comparison = Comparison::new(self.project, self.manifest()?, &rules);
+        let of_member = |id: &NodeId| (id.clone(), comparison.differences(id));
+        Ok(ids.iter().map(of_member).filter(|(_, found)| !found.is_empty()).collect())
     }
 }
 

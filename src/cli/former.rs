@@ -13,13 +13,13 @@ use crate::adapters::shadow::ShadowColumn;
 use crate::artifacts::read_catalog_columns;
 use crate::base::{Dict, NodeId, Relation, Value};
 use crate::compile::Compiler;
-use crate::diag::{Diagnostic, SourceFile, Span};
+use crate::diag::{SourceFile, Span};
 use crate::execute::event::Event;
 use crate::execute::{Surroundings, compile_code};
 use crate::graph::Graph;
 use crate::jinja::{DefinitionKind, Engine, MacroEntry, Registry, extract_only};
-use crate::lineage::{CheckRequest, Checked};
-use crate::node::previous::PreviousManifest;
+use crate::lineage::{CheckRequest, Checked, Schemas};
+use crate::node::previous::{Difference, PreviousManifest};
 use crate::node::{
     Config, Detail, FunctionDetail, Language, ModelDetail, Node, Project, RefCall, ResourceType, Source, Template,
 };
@@ -33,22 +33,38 @@ pub struct Former {
     pub project: Arc<Project>,
     /// What binding them gave.
     pub checked: Checked,
-    /// Changed seeds of which the former columns are not known: the present ones stand in.
-    pub unsure: Vec<NodeId>,
+    /// Changed seeds and sources of which the former columns are not known, with the reason: the present ones stand in.
+    pub unsure: HashMap<NodeId, String>,
 }
 
-/// Renders and binds what the manifest holds; `modified` are the nodes that somebody changed since.
-pub fn former(
-    session: &Session,
-    manifest: &PreviousManifest,
-    now: &Inspected,
-    modified: &HashSet<NodeId>,
-) -> Step<Former> {
-    let project = Arc::new(former_project(&session.project, manifest, modified));
+/// What somebody changed.
+#[derive(Clone, Copy)]
+pub struct Changes<'a> {
+    /// The project as it was.
+    pub manifest: &'a PreviousManifest,
+    /// Nodes and sources that are not as they were.
+    pub modified: &'a HashSet<NodeId>,
+    /// What is different about them beside their SQL.
+    pub differences: &'a HashMap<NodeId, Vec<Difference>>,
+}
+
+impl Changes<'_> {
+    /// The former table of a source that now has another, as SQL text.
+    fn former_table(&self, id: &NodeId) -> Option<&str> {
+        self.differences.get(id)?.iter().find_map(|difference| match difference {
+            Difference::Table { was, .. } => Some(was.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// Renders and binds what the manifest holds.
+pub fn former(session: &Session, now: &Inspected, changes: &Changes<'_>) -> Step<Former> {
+    let project = Arc::new(former_project(&session.project, changes));
     let (graph, _) = Graph::build(&project);
     let order: Vec<NodeId> = graph.topological_order().cloned().collect();
-    let around = surroundings(session, &project, manifest);
-    let again = rendered_again(&project, &session.project, &order, modified);
+    let around = surroundings(session, &project, changes.manifest);
+    let again = rendered_again(&project, &session.project, &order, changes);
     let unchanged = now.code.iter().filter(|(id, _)| project.nodes.contains_key(*id) && !again.contains(*id));
     let mut code: HashMap<NodeId, _> = unchanged.map(|(id, code)| (id.clone(), code.clone())).collect();
     let again: Vec<NodeId> = order.iter().filter(|id| again.contains(*id)).cloned().collect();
@@ -57,7 +73,8 @@ pub fn former(
         Stop(2)
     })?;
     code.extend(rendered.into_iter().map(|(id, code)| (id, (code.first, None))));
-    let (known, unsure) = known(session, manifest, now, modified, &project);
+    let mut binding = Binding::after(session, &around, order.len(), now)?;
+    let (known, unsure) = known(session, now, changes, &project, &mut binding);
     let request = CheckRequest {
         project: &project,
         order: &order,
@@ -67,35 +84,39 @@ pub fn former(
         leaves: &|_, _| None,
         home: &home(session),
     };
-    let mut binding = Binding::after(session, &around, order.len(), now)?;
     let checked = binding.check(&request, Checked::default());
     binding.keep(session);
     Ok(Former { project, checked, unsure })
 }
 
-/// Nodes whose code may be another: what was changed, what is gone, and what has a changed ephemeral model in its code.
-fn rendered_again(project: &Project, now: &Project, order: &[NodeId], modified: &HashSet<NodeId>) -> HashSet<NodeId> {
+/// Nodes whose code may be another: what was changed, what is gone, and what has a changed ephemeral model or the former
+/// table of a source in its code.
+fn rendered_again(project: &Project, now: &Project, order: &[NodeId], changes: &Changes<'_>) -> HashSet<NodeId> {
     let mut again: HashSet<NodeId> = HashSet::new();
     for id in order {
         let Some(node) = project.nodes.get(id) else { continue };
-        let inlines = |p: &NodeId| again.contains(p) && project.nodes.get(p).is_some_and(|n| n.is_ephemeral());
-        if modified.contains(id) || !now.nodes.contains_key(id) || node.depends_on.iter().any(inlines) {
+        let inlines = |p: &NodeId| {
+            let ephemeral = again.contains(p) && project.nodes.get(p).is_some_and(|n| n.is_ephemeral());
+            ephemeral || changes.former_table(p).is_some()
+        };
+        if changes.modified.contains(id) || !now.nodes.contains_key(id) || node.depends_on.iter().any(inlines) {
             again.insert(id.clone());
         }
     }
     again
 }
 
-/// Columns outside as they are now; those of changed seeds and of Python models as the state's catalog.json has them.
+/// Columns outside as they are now; those of changed seeds and of Python models as the state's catalog.json has them, those
+/// of a source's former table as the warehouse has them.
 fn known(
     session: &Session,
-    manifest: &PreviousManifest,
     now: &Inspected,
-    modified: &HashSet<NodeId>,
+    changes: &Changes<'_>,
     project: &Project,
-) -> (crate::lineage::Schemas, Vec<NodeId>) {
+    binding: &mut Binding,
+) -> (Schemas, HashMap<NodeId, String>) {
     let mut known = now.known.clone();
-    let path = session.inputs.earlier.project_dir.join(&manifest.folder).join("catalog.json");
+    let path = session.inputs.earlier.project_dir.join(&changes.manifest.folder).join("catalog.json");
     let bytes = session.inputs.files.read(&path).unwrap_or_default();
     let catalog: HashMap<NodeId, Vec<ShadowColumn>> = read_catalog_columns(&bytes)
         .into_iter()
@@ -104,20 +125,49 @@ fn known(
             (id, columns.into_iter().map(column).collect())
         })
         .collect();
-    let mut unsure = Vec::new();
+    let mut unsure = HashMap::new();
     for (id, node) in &project.nodes {
         let is_seed = node.resource_type == ResourceType::Seed;
-        let changed = modified.contains(id) || !session.project.nodes.contains_key(id);
+        let changed = changes.modified.contains(id) || !session.project.nodes.contains_key(id);
         if !changed || !(is_seed || node.language == Language::Python) {
             continue;
         }
         match catalog.get(id) {
             Some(columns) => known.foresee(&node.relation, columns.clone()),
-            None if is_seed => unsure.push(id.clone()),
+            None if is_seed => {
+                let why = "its former columns are not known, the present ones stand in: `docs generate` writes the \
+                           catalog.json that has them, to lie beside the state's manifest.json";
+                unsure.insert(id.clone(), why.to_owned());
+            }
             None => {}
         }
     }
+    for source in project.sources.values() {
+        let Some(table) = changes.former_table(&source.id) else { continue };
+        if known.get(&source.relation).is_none() {
+            let columns = former_columns(session, source, binding).or_else(|| catalog.get(&source.id).cloned());
+            if columns.is_none() {
+                let why =
+                    format!("the columns of its former table {table} are not known, those of the present one stand in");
+                unsure.insert(source.id.clone(), why);
+            }
+            let present = || session.project.sources.get(&source.id).and_then(|s| now.known.get(&s.relation));
+            if let Some(columns) = columns.or_else(|| present().map(<[_]>::to_vec)) {
+                known.foresee(&source.relation, columns);
+            }
+        }
+    }
     (known, unsure)
+}
+
+/// What a source's former table or files have.
+fn former_columns(session: &Session, source: &Source, binding: &mut Binding) -> Option<Vec<ShadowColumn>> {
+    if let Some(reader) = &source.reader {
+        return binding.columns(&format!("select * from {reader}"));
+    }
+    let place = (source.relation.database.clone()?, source.relation.schema.clone()?);
+    let found = session.adapter.connect().and_then(|mut c| c.catalog(&[place])).ok()?;
+    Schemas::of_catalog(&found).get(&source.relation).map(<[_]>::to_vec)
 }
 
 fn surroundings(session: &Session, project: &Arc<Project>, manifest: &PreviousManifest) -> Surroundings {
@@ -154,7 +204,8 @@ fn former_macros(now: &Registry, manifest: &PreviousManifest) -> Registry {
     Registry::new(now.root(), now.internal_packages().to_vec(), now.installed_packages().to_vec(), entries).0
 }
 
-fn former_project(now: &Project, manifest: &PreviousManifest, modified: &HashSet<NodeId>) -> Project {
+fn former_project(now: &Project, changes: &Changes<'_>) -> Project {
+    let (manifest, modified) = (changes.manifest, changes.modified);
     let mut nodes: IndexMap<NodeId, Arc<Node>> = IndexMap::new();
     let mut sources: IndexMap<NodeId, Arc<Source>> = IndexMap::new();
     for (id, member) in &manifest.members {
@@ -167,7 +218,11 @@ fn former_project(now: &Project, manifest: &PreviousManifest, modified: &HashSet
                 nodes.insert(id.clone(), node);
             }
             "source" => {
-                let source = now.sources.get(id).cloned().unwrap_or_else(|| Arc::new(former_source(id, member)));
+                let source = match (now.sources.get(id), changes.former_table(id)) {
+                    (Some(source), Some(table)) => Arc::new(moved_back(source, member, table)),
+                    (Some(source), None) => Arc::clone(source),
+                    (None, _) => Arc::new(former_source(id, member)),
+                };
                 sources.insert(id.clone(), source);
             }
             _ => {}
@@ -271,13 +326,23 @@ fn former_source(id: &NodeId, member: &Dict) -> Source {
     }
 }
 
-/// What is to be said of seeds whose former columns are not known.
-pub fn doubt(session: &Session, unsure: &[NodeId]) -> Option<Diagnostic> {
-    let names = unsure.iter().filter_map(|id| session.project.nodes.get(id)).map(|n| n.name.as_str());
-    let names: Vec<&str> = names.collect();
-    (!names.is_empty()).then(|| {
-        let message = format!("the former columns of {} are not known: the present ones stand in", names.join(", "));
-        Diagnostic::warning(crate::diag::codes::STATE_MISSING, message)
-            .help("put the catalog.json of `docs generate` beside the manifest.json of the state")
-    })
+/// A source over its former table. Parts of the name that are written as they were are today's: the state may be of another
+/// target.
+fn moved_back(now: &Source, member: &Dict, table: &str) -> Source {
+    let former = relation_of(member, "identifier");
+    let part = |key: &str, written: &Option<String>, former: &Option<String>, present: &Option<String>| {
+        let same = text(member, key) == written.as_deref().unwrap_or_default();
+        if same { present.clone() } else { former.clone() }
+    };
+    let relation = Relation {
+        database: part("unrendered_database", &now.unrendered_database, &former.database, &now.relation.database),
+        schema: part("unrendered_schema", &now.unrendered_schema, &former.schema, &now.relation.schema),
+        identifier: former.identifier,
+    };
+    let parts = relation_of(member, "identifier");
+    let parts = [parts.database, parts.schema, parts.identifier].into_iter().flatten().collect::<Vec<_>>();
+    // Else it is a text that reads files.
+    let is_name = table.replace('"', "") == parts.join(".");
+    let reader = (!is_name).then(|| table.to_owned());
+    Source { reader, relation, relation_name: table.to_owned(), ..now.clone() }
 }

@@ -210,7 +210,7 @@ impl Binding {
     }
 
     /// The columns of a query over what lies outside; none if the engine cannot say.
-    fn columns(&mut self, sql: &str) -> Option<Vec<ShadowColumn>> {
+    pub fn columns(&mut self, sql: &str) -> Option<Vec<ShadowColumn>> {
         self.shadows.first_mut()?.bind(sql).ok().map(|bound| bound.columns)
     }
 

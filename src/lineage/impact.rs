@@ -8,12 +8,13 @@
 //! name, a type that holds other values, SQL that the engine no longer accepts. Other values in a column that stays are
 //! not: they are told, because only people can say whether they were meant.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::adapters::shadow::{Influence, ShadowColumn};
 use crate::base::NodeId;
 use crate::diag::Diagnostic;
 use crate::graph::Graph;
+use crate::node::previous::Difference;
 use crate::node::{Project, ResourceType};
 
 use super::check::{Checked, NodeCheck, Verdict};
@@ -43,6 +44,10 @@ pub struct ImpactRequest<'a> {
     pub graph: &'a Graph,
     /// Nodes of which the code, the config or a macro changed; others change through their parents only.
     pub modified: &'a HashSet<NodeId>,
+    /// What is different about nodes and sources beside what their SQL gives.
+    pub differences: &'a HashMap<NodeId, Vec<Difference>>,
+    /// Of these the former columns are not known, for this reason: the present ones stand in.
+    pub unsure: &'a HashMap<NodeId, String>,
 }
 
 /// Everything that changed, parents before children; what is gone comes first.
@@ -91,6 +96,10 @@ pub struct NodeImpact {
     pub columns: Vec<ColumnImpact>,
     /// What is different about its rows.
     pub rows: Option<RowsImpact>,
+    /// What else is different.
+    pub differences: Vec<Difference>,
+    /// Nodes downstream of the differences.
+    pub reaches: BTreeSet<NodeId>,
     /// Why columns cannot be compared.
     pub unknown: Option<String>,
     /// Exposures, metrics and their like that read the node.
@@ -190,10 +199,17 @@ impl NodeImpact {
             Some((was, None)) => reasons.push(format!("its relation {was} is no longer made")),
             None => {}
         }
+        let moved = self.differences.iter().filter_map(Difference::moves).filter(|_| !self.inside);
+        reasons.extend(moved.map(|key| format!("its relation is in another {key}")));
         if self.fate == Fate::Changed {
             reasons.extend(self.columns.iter().filter_map(|c| self.breaks(c)));
         }
         reasons
+    }
+
+    /// Whether readers may look for a column that is gone.
+    fn may_lack_columns(&self) -> bool {
+        !self.columns.is_empty() || self.failure.is_some() || self.unknown.is_some()
     }
 
     /// Why a column's change breaks readers. What cannot be read from outside shows in the readers that fail.
@@ -216,6 +232,11 @@ impl Impact {
     pub fn breaking(&self) -> usize {
         self.nodes.iter().filter(|n| !n.breaking().is_empty()).count()
     }
+
+    /// Of how many nodes it cannot be said what is different.
+    pub fn unsure(&self) -> usize {
+        self.nodes.iter().filter(|n| n.unknown.is_some()).count()
+    }
 }
 
 /// Compares.
@@ -227,11 +248,11 @@ pub fn impact(request: &ImpactRequest<'_>) -> Impact {
         before.checked.nodes.keys().filter(|id| is_data(before.project, id) && !now.project.nodes.contains_key(*id));
     let mut nodes: Vec<NodeImpact> = gone.map(|id| comparing.removed(id)).collect();
     for (id, check) in &now.checked.nodes {
-        if is_data(now.project, id) {
+        if is_data(now.project, id) || request.differences.contains_key(id) {
             nodes.extend(comparing.node(id, check));
         } else if let Verdict::Failed(problem) = &check.verdict {
             let parents = now.project.parents(id);
-            let touched = |p: &NodeId| nodes.iter().any(|n| n.id == *p && !n.columns.is_empty());
+            let touched = |p: &NodeId| nodes.iter().any(|n| n.id == *p && n.may_lack_columns());
             if request.modified.contains(id) || parents.iter().any(touched) {
                 nodes.push(NodeImpact { failure: Some(problem.clone()), inside: true, ..comparing.plain(id) });
             }
@@ -255,10 +276,26 @@ impl Comparing<'_, '_> {
             renamed: None,
             columns: Vec::new(),
             rows: None,
+            differences: Vec::new(),
+            reaches: BTreeSet::new(),
             unknown: None,
             outlets: self.outlets(id),
-            inside: self.request.now.project.nodes.get(id).is_some_and(|n| n.is_ephemeral()),
+            // What becomes of a source shows in the nodes that read it.
+            inside: self.request.now.project.nodes.get(id).is_none_or(|n| n.is_ephemeral()),
         }
+    }
+
+    /// Data nodes downstream.
+    fn below(&self, id: &NodeId) -> BTreeSet<NodeId> {
+        let below = self.request.graph.descendants(id, None).into_iter();
+        let project = self.request.now.project;
+        below.filter(|id| project.nodes.get(*id).is_some_and(|n| n.is_refable())).cloned().collect()
+    }
+
+    /// Whether the node reads what it did not read before: then that it failed over that says nothing about the past.
+    fn rests_on_unsure(&self, id: &NodeId) -> bool {
+        let above = self.request.graph.ancestors(id, None);
+        above.into_iter().any(|id| self.request.unsure.contains_key(id))
     }
 
     fn removed(&self, id: &NodeId) -> NodeImpact {
@@ -287,7 +324,7 @@ impl Comparing<'_, '_> {
             made.failure = failure(now);
             return Some(NodeImpact { fate: Fate::Added, own: true, ..made });
         };
-        if before.verdict == Verdict::Good || made.own {
+        if before.verdict == Verdict::Good || made.own || self.rests_on_unsure(id) {
             made.failure = failure(now);
         }
         let (old, new) = (request.before.project.nodes.get(id), project.nodes.get(id));
@@ -310,8 +347,13 @@ impl Comparing<'_, '_> {
             }
             _ => {}
         }
+        if let Some(differences) = request.differences.get(id) {
+            made.differences.clone_from(differences);
+            made.reaches = self.below(id);
+        }
+        made.unknown = request.unsure.get(id).cloned().or(made.unknown);
         let changed = made.failure.is_some() || made.renamed.is_some() || made.rows.is_some() || made.unknown.is_some();
-        (changed || !made.columns.is_empty()).then_some(made)
+        (changed || !made.columns.is_empty() || !made.differences.is_empty()).then_some(made)
     }
 
     fn columns(
@@ -360,13 +402,10 @@ impl Comparing<'_, '_> {
         }
         match exact {
             Some((a, b)) if a.rows_print != b.rows_print => {
-                let below = self.request.graph.descendants(&made.id, None);
-                let project = self.request.now.project;
-                let is_data = |id: &&NodeId| project.nodes.get(*id).is_some_and(|n| n.is_refable());
                 made.rows = Some(RowsImpact {
                     new: b.influence.difference(&a.influence).cloned().collect(),
                     gone: a.influence.difference(&b.influence).cloned().collect(),
-                    readers: below.into_iter().filter(is_data).cloned().collect(),
+                    readers: self.below(&made.id),
                 });
             }
             None if self.is_query(&made.id) => {

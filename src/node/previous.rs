@@ -39,6 +39,41 @@ pub struct PreviousBatches {
     pub failed: Vec<Interval>,
 }
 
+/// In what a node or a source differs from the earlier one, beside what its SQL gives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Difference {
+    /// A config; none where it was or is not set.
+    Config {
+        /// Its key; hooks under `pre-hook` and `post-hook`.
+        key: String,
+        /// What was written.
+        was: Option<Value>,
+        /// What is written.
+        is: Option<Value>,
+    },
+    /// The rows of a seed's file.
+    File,
+    /// The table or the files behind a source.
+    Table {
+        /// As SQL text.
+        was: String,
+        /// As SQL text.
+        is: String,
+    },
+    /// These macros, which a hook or the materialization calls.
+    Macros(Vec<String>),
+}
+
+impl Difference {
+    /// In which part of its name the relation is elsewhere.
+    pub fn moves(&self) -> Option<&str> {
+        match self {
+            Self::Config { key, .. } if key == "schema" || key == "database" => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// An earlier run.
 #[derive(Clone, Debug, Default)]
 pub struct PreviousRun {

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 
-use crate::base::NodeId;
+use crate::base::{NodeId, Value};
 use crate::lineage::{Change, ColumnId, ColumnImpact, Fate, Impact, Influence, NodeImpact, Readers, RowsImpact};
 use crate::node::Project;
+use crate::node::previous::Difference;
 
 /// Names that a line shows before it counts the rest.
 const SHOWN: usize = 6;
@@ -85,6 +86,9 @@ impl ImpactReport<'_> {
             1 => write!(text, "; 1 breaks its readers"),
             n => write!(text, "; {n} break their readers"),
         };
+        if self.impact.unsure() > 0 {
+            let _ = write!(text, "; {} cannot be judged in full", self.impact.unsure());
+        }
         text
     }
 
@@ -129,6 +133,12 @@ impl ImpactReport<'_> {
             if let Some(rows) = &node.rows {
                 let _ = write!(out, "\n  ~ rows: {}", self.rows(rows));
             }
+            for difference in &node.differences {
+                let _ = write!(out, "\n  ~ {}", different(difference));
+            }
+            if !node.reaches.is_empty() && node.rows.is_none() {
+                let _ = write!(out, "\n      reaches {}", self.reaches(node));
+            }
             if let Some(why) = &node.unknown {
                 let _ = write!(out, "\n  ? {why}");
             }
@@ -145,19 +155,23 @@ impl ImpactReport<'_> {
     }
 
     fn readers(&self, readers: &Readers, former: bool) -> Vec<String> {
-        let was = if former { "was " } else { "" };
+        let (read, decides) = if former { ("was read by", "decided") } else { ("read by", "decides") };
         let mut lines = Vec::new();
         if !readers.columns.is_empty() {
-            lines.push(format!("{was}read by {}", Self::some(readers.columns.iter().map(|c| self.column(c)))));
+            lines.push(format!("{read} {}", Self::some(readers.columns.iter().map(|c| self.column(c)))));
         }
         if !readers.deciding.is_empty() {
             let names = Self::some(readers.deciding.iter().map(|id| self.node(id)));
-            lines.push(format!("{was}decides about rows of {names}"));
+            lines.push(format!("{decides} about rows of {names}"));
         }
         if !readers.tests.is_empty() {
             lines.push(format!("tested by {}", Self::some(readers.tests.iter().map(|id| self.node(id)))));
         }
         lines
+    }
+
+    fn reaches(&self, node: &NodeImpact) -> String {
+        Self::some(node.reaches.iter().map(|id| self.node(id)))
     }
 
     fn rows(&self, rows: &RowsImpact) -> String {
@@ -167,7 +181,8 @@ impl ImpactReport<'_> {
             parts.push(format!("now decided by {}", Self::some(rows.new.iter().map(decided))));
         }
         if !rows.gone.is_empty() {
-            parts.push(format!("no longer by {}", Self::some(rows.gone.iter().map(decided))));
+            let verb = if rows.new.is_empty() { "no longer decided by" } else { "no longer by" };
+            parts.push(format!("{verb} {}", Self::some(rows.gone.iter().map(decided))));
         }
         if parts.is_empty() {
             parts.push("other ones come out, or in another order".to_owned());
@@ -180,8 +195,12 @@ impl ImpactReport<'_> {
 
     /// A table with a line for each change, those that break first.
     fn as_markdown(&self) -> String {
-        let broken = self.impact.breaking() > 0;
-        let mut out = format!("### {} {}\n", if broken { "🔴" } else { "🟢" }, escaped(&self.summary()));
+        let mark = match (self.impact.breaking(), self.impact.unsure()) {
+            (0, 0) => "🟢",
+            (0, _) => "🟡",
+            _ => "🔴",
+        };
+        let mut out = format!("### {mark} {}\n", escaped(&self.summary()));
         if self.impact.nodes.is_empty() {
             return out;
         }
@@ -216,8 +235,18 @@ impl ImpactReport<'_> {
             if let Some(rows) = &node.rows {
                 add(false, node, "rows".to_owned(), escaped(&self.rows(rows)));
             }
+            for difference in &node.differences {
+                let reaches = self.reaches(node);
+                let readers = if reaches.is_empty() { String::new() } else { format!("reaches {reaches}") };
+                add(
+                    difference.moves().is_some() && !node.inside,
+                    node,
+                    escaped(&different(difference)),
+                    escaped(&readers),
+                );
+            }
             if let Some(why) = &node.unknown {
-                add(false, node, escaped(why), String::new());
+                add(false, node, format!("🟡 {}", escaped(why)), String::new());
             }
         }
         lines.sort_by_key(|(order, _)| *order);
@@ -227,7 +256,8 @@ impl ImpactReport<'_> {
 
     fn as_json(&self) -> Json {
         let nodes: Vec<Json> = self.impact.nodes.iter().map(node_json).collect();
-        json!({"state": self.state, "breaking": self.impact.breaking() > 0, "nodes": nodes})
+        let (breaking, unsure) = (self.impact.breaking() > 0, self.impact.unsure() > 0);
+        json!({"state": self.state, "breaking": breaking, "unsure": unsure, "nodes": nodes})
     }
 }
 
@@ -278,10 +308,53 @@ fn node_json(node: &NodeImpact) -> Json {
             "readers": ids(&mut rows.readers.iter()),
         });
     }
+    if !node.differences.is_empty() {
+        entry["differences"] = node.differences.iter().map(difference_json).collect();
+        entry["reaches"] = ids(&mut node.reaches.iter()).into();
+    }
     if let Some(why) = &node.unknown {
         entry["not_compared"] = why.as_str().into();
     }
     entry
+}
+
+fn difference_json(difference: &Difference) -> Json {
+    let value = |value: &Option<Value>| value.as_ref().map_or(Json::Null, Value::to_json);
+    match difference {
+        Difference::Config { key, was, is } => {
+            json!({"kind": "config", "key": key, "was": value(was), "is": value(is)})
+        }
+        Difference::File => json!({"kind": "file"}),
+        Difference::Table { was, is } => json!({"kind": "table", "was": was, "is": is}),
+        Difference::Macros(names) => json!({"kind": "macros", "names": names}),
+    }
+}
+
+/// `unique_key: was id, is n`.
+fn different(difference: &Difference) -> String {
+    match difference {
+        Difference::Config { key, was, is } => match (was, is) {
+            (Some(was), Some(is)) => format!("{key}: was {}, is {}", brief(was), brief(is)),
+            (None, Some(is)) => format!("{key}: is {}, was not set", brief(is)),
+            (Some(was), None) => format!("{key}: was {}, is not set", brief(was)),
+            (None, None) => format!("{key}: is another"),
+        },
+        Difference::File => "rows: those of its file are others".to_owned(),
+        Difference::Table { was, is } => format!("its table was {was}, is {is}"),
+        Difference::Macros(names) => {
+            format!("what runs beside its SQL is another: {} changed", names.join(", "))
+        }
+    }
+}
+
+/// A value in one line that is not too long.
+fn brief(value: &Value) -> String {
+    const MOST: usize = 80;
+    let text = value.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 fn sign(change: &Change) -> char {

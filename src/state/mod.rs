@@ -5,6 +5,7 @@
 //! and what differs from an earlier state, [`Comparison`]. Nothing here talks to a database.
 
 mod contract;
+mod differences;
 mod ledger;
 mod modified;
 mod seed;

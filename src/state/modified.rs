@@ -57,10 +57,10 @@ pub struct ComparisonRules {
 
 /// A project beside an earlier manifest.
 pub struct Comparison<'a> {
-    project: &'a Project,
-    previous: &'a PreviousManifest,
+    pub(super) project: &'a Project,
+    pub(super) previous: &'a PreviousManifest,
     rules: &'a ComparisonRules,
-    macros: OnceCell<HashSet<String>>,
+    pub(super) macros: OnceCell<HashSet<String>>,
     warnings: RefCell<Vec<Diagnostic>>,
 }
 
@@ -147,7 +147,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// A member's dict as a manifest shows it.
-    fn current(&self, id: &NodeId) -> Dict {
+    pub(super) fn current(&self, id: &NodeId) -> Dict {
         let created = self.project.info.created_at;
         if let Some(node) = self.project.nodes.get(id) {
             dict::node(node, None)
@@ -228,7 +228,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn same_body(&self, new: &Dict, old: &Dict) -> bool {
+    pub(super) fn same_body(&self, new: &Dict, old: &Dict) -> bool {
         if text(new, "resource_type") != "seed" {
             return text(new, "raw_code") == text(old, "raw_code");
         }
@@ -372,7 +372,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Macros that are new, gone or have another text. Built-in ones are ours on one side and perhaps dbt's on the other.
-    fn changed_macros(&self) -> HashSet<String> {
+    pub(super) fn changed_macros(&self) -> HashSet<String> {
         let (new, old) = (&self.project.macros, &self.previous.macros);
         let different =
             new.iter().filter(|(id, m)| old.get(*id).is_none_or(|text| text.trim() != m.span.text().trim()));
@@ -390,7 +390,7 @@ fn said(new: &Dict, old: &Dict, key: &str) -> bool {
 }
 
 /// The config before rendering, hooks under one spelling.
-fn unrendered(member: &Dict) -> Dict {
+pub(super) fn unrendered(member: &Dict) -> Dict {
     let config = member.get("unrendered_config").and_then(Value::as_map).cloned().unwrap_or_default();
     let spelled = |key: String| match key.as_str() {
         "pre_hook" => "pre-hook".to_owned(),

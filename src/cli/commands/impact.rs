@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::base::NodeId;
-use crate::cli::former::{doubt, former};
+use crate::cli::former::{Changes, former};
 use crate::cli::inspect::{Scope, inspect_these};
 use crate::cli::session::{Session, Step, Stop, tell};
 use crate::cli::settings::Settings;
@@ -33,22 +33,23 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
         _ => None,
     };
     let manifest = earlier.manifest().map_err(stop)?;
-    let kinds = [StateKind::ModifiedBody, StateKind::ModifiedConfigs, StateKind::ModifiedMacros];
+    let kinds =
+        [StateKind::ModifiedBody, StateKind::ModifiedConfigs, StateKind::ModifiedMacros, StateKind::ModifiedRelation];
     let modified: HashSet<NodeId> = earlier.any_state(&kinds).map_err(stop)?.into_iter().collect();
+    let differences = earlier.differences(&modified).map_err(stop)?;
     tell(&session.inputs, earlier.warnings())?;
     let all = session.project.nodes.keys().chain(session.project.sources.keys()).cloned().collect();
     let first_runs = Scope { adds: &|_| Some(false), reloads: &|id| modified.contains(id), ..Scope::default() };
     let now = inspect_these(session, &all, &first_runs)?;
-    let before = former(session, manifest, &now, &modified)?;
-    if let Some(problem) = doubt(session, &before.unsure) {
-        tell(&session.inputs, problem.into())?;
-    }
+    let before = former(session, &now, &Changes { manifest, modified: &modified, differences: &differences })?;
     let graphs = [ColumnGraph::new(&before.checked), ColumnGraph::new(&now.checked)];
     let mut found = impact(&ImpactRequest {
         before: Side { project: &before.project, checked: &before.checked, columns: &graphs[0] },
         now: Side { project: &session.project, checked: &now.checked, columns: &graphs[1] },
         graph: &session.graph,
         modified: &modified,
+        differences: &differences,
+        unsure: &before.unsure,
     });
     if let Some(selection) = selection {
         found = Impact { nodes: found.nodes.into_iter().filter(|n| selection.contains(&n.id)).collect() };
