@@ -109,17 +109,17 @@ pub struct SchemaChange {
 }
 
 impl SchemaChange {
-    /// Compares. Names and types are compared as the macros do, letter by letter.
+    /// Compares. Names and types are compared as the macros do: `Id` is `id`, types go letter by letter.
     pub fn between(mode: SchemaMode, query: &[ShadowColumn], table: &[ShadowColumn], written: Written) -> Self {
-        let has = |columns: &[ShadowColumn], name: &str| columns.iter().any(|c| c.name == name);
+        let has = |columns: &[ShadowColumn], name: &str| columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
         let added: Vec<_> = query.iter().filter(|c| !has(table, &c.name)).cloned().collect();
         let removed: Vec<_> = table.iter().filter(|c| !has(query, &c.name)).cloned().collect();
         let retyped: Vec<_> = query
             .iter()
             .filter_map(|new| {
-                let old = table.iter().find(|old| old.name == new.name && old.data_type != new.data_type)?;
-                let (name, old, new) = (new.name.clone(), old.data_type.clone(), new.data_type.clone());
-                Some(Retyped { name, old, new })
+                let old = table.iter().find(|old| old.name.eq_ignore_ascii_case(&new.name))?;
+                let (name, old, new) = (old.name.clone(), old.data_type.clone(), new.data_type.clone());
+                (old != new).then_some(Retyped { name, old, new })
             })
             .collect();
         let mut change = Self { mode, added, removed, retyped, outcome: Outcome::Same };

@@ -92,6 +92,24 @@ impl Missing {
     }
 
     fn replace(&self, statement: &mut Parsed) -> bool {
+        if let Some(meant) = &self.meant {
+            let mut spelling = Spelling {
+                missing: self,
+                meant,
+                scopes: Vec::new(),
+                seen: 0,
+                found: None,
+                replaces: false,
+                done: false,
+            };
+            let _ = visit_mut(statement, &mut spelling);
+            (spelling.scopes, spelling.seen) = (Vec::new(), 0);
+            if spelling.found.is_some() {
+                spelling.replaces = true;
+                let _ = visit_mut(statement, &mut spelling);
+            }
+            return spelling.done;
+        }
         let mut replacing = Replacing { missing: self, done: false };
         let _ = visit_mut(statement, &mut replacing);
         replacing.done
@@ -126,7 +144,7 @@ impl VisitorMut for Replacing<'_> {
 
     /// Aliases of a list, for what stands after them and in WHERE.
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        if self.missing.meant.is_some() || self.missing.column.relation.is_some() {
+        if self.missing.column.relation.is_some() {
             return ControlFlow::Continue(());
         }
         if !find(select, self.missing).meant {
@@ -157,18 +175,78 @@ impl VisitorMut for Replacing<'_> {
         self.done |= done;
         ControlFlow::Continue(())
     }
+}
+
+/// Puts the exact name of a column in the SELECT where it was not found. Other SELECTs have other columns: the same name may stand
+/// there for another one. First it looks for the SELECT, then it replaces.
+struct Spelling<'a> {
+    missing: &'a Missing,
+    meant: &'a str,
+    /// The queries and SELECTs around, by the order in which they are met.
+    scopes: Vec<usize>,
+    seen: usize,
+    /// The one where the name was not found, with how deep it stands; 0 is the statement itself. Where the planner does not say
+    /// the place, it is the outermost with the name: clauses such as ORDER BY have no places.
+    found: Option<(usize, usize)>,
+    replaces: bool,
+    done: bool,
+}
+
+impl Spelling<'_> {
+    fn enter(&mut self) -> ControlFlow<()> {
+        self.seen += 1;
+        self.scopes.push(self.seen);
+        ControlFlow::Continue(())
+    }
+
+    fn leave(&mut self) -> ControlFlow<()> {
+        self.scopes.pop();
+        ControlFlow::Continue(())
+    }
+}
+
+impl VisitorMut for Spelling<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.enter()
+    }
+
+    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        self.leave()
+    }
+
+    fn pre_visit_select(&mut self, _select: &mut Select) -> ControlFlow<()> {
+        self.enter()
+    }
+
+    fn post_visit_select(&mut self, _select: &mut Select) -> ControlFlow<()> {
+        self.leave()
+    }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let Some(meant) = &self.missing.meant else { return ControlFlow::Continue(()) };
-        let name = match expr {
-            Expr::Identifier(name) => Some(name),
-            Expr::CompoundIdentifier(parts) => parts.last_mut(),
-            _ => None,
+        let parts = match expr {
+            Expr::Identifier(name) => std::slice::from_mut(name),
+            Expr::CompoundIdentifier(parts) => parts.as_mut_slice(),
+            _ => return ControlFlow::Continue(()),
         };
-        if let Some(name) = name
-            && self.missing.named(name)
-        {
-            *name = Ident { value: meant.clone(), quote_style: Some('"'), span: name.span };
+        let here = parts.first().is_some_and(|first| self.missing.stands_at(first));
+        let [before @ .., name] = parts else { return ControlFlow::Continue(()) };
+        let of_it = match (&self.missing.column.relation, before.last()) {
+            (Some(relation), Some(table)) => relation.table().eq_ignore_ascii_case(&table.value),
+            (relation, table) => relation.is_none() && table.is_none(),
+        };
+        if !of_it || !self.missing.named(name) {
+            return ControlFlow::Continue(());
+        }
+        let scope = self.scopes.last().copied().unwrap_or_default();
+        if !self.replaces {
+            let found = (self.scopes.len(), scope);
+            if here && self.found.is_none_or(|known| found.0 < known.0) {
+                self.found = Some(found);
+            }
+        } else if self.found.is_some_and(|(_, found)| found == scope) {
+            *name = Ident { value: self.meant.to_owned(), quote_style: Some('"'), span: name.span };
             self.done = true;
         }
         ControlFlow::Continue(())

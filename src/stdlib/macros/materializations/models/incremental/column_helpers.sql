@@ -8,9 +8,14 @@
 {%- endmacro %}
 
 
-{#- The columns of the first list whose names the second lacks. Types are not looked at. -#}
+{#- The columns of the first list whose names the second lacks, however they are written: no table has `Id` beside `id`. Types are not looked at. -#}
 {% macro diff_columns(source_columns, target_columns) -%}
-    {{ return(source_columns | rejectattr('name', 'in', target_columns | map(attribute='column') | list) | list) }}
+    {%- set known = target_columns | map(attribute='column') | map('lower') | list -%}
+    {%- set missing = [] -%}
+    {%- for column in source_columns if column.name | lower not in known -%}
+        {%- do missing.append(column) -%}
+    {%- endfor -%}
+    {{ return(missing) }}
 {%- endmacro %}
 
 
@@ -22,7 +27,7 @@
 {% macro default__diff_column_data_types(source_columns, target_columns) -%}
     {%- set changed = [] -%}
     {%- for source in source_columns -%}
-        {%- for target in target_columns if target.name == source.name -%}
+        {%- for target in target_columns if target.name | lower == source.name | lower -%}
             {%- if source.expanded_data_type != target.expanded_data_type and not source.can_expand_to(other_column=target) -%}
                 {%- do changed.append({'column_name': target.name, 'new_type': source.expanded_data_type}) -%}
             {%- endif -%}
