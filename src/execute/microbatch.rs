@@ -13,7 +13,7 @@ use crate::jinja::context::host::Database as _;
 use crate::jinja::names_used;
 use crate::node::{Microbatch, Node};
 use crate::plan::{BatchFacts, BatchPlan, BatchWish, PlannedBatch, Why, adds_to, full_refresh, plan_batches};
-use crate::state::{Entry, EntryKind, EntryStatus, LedgerTable, Recorded, fingerprint};
+use crate::state::{Entry, EntryKind, EntryStatus, LedgerTable, Recorded, fingerprint, fingerprint_around};
 
 use super::batch_set::BatchSet;
 use super::event::{Event, NoteLevel, plural};
@@ -73,8 +73,14 @@ impl Worker<'_> {
             self.point_to_latest(node)?;
             self.database.commit().map_err(|error| error.into_diagnostic())?;
         }
-        if let Some(restate) = plan.restate.filter(|_| outcome.status == Status::Success) {
-            self.write_down(node, |table, relation| vec![table.restated(relation, restate.interval)])?;
+        if let Some(restate) = plan.restate {
+            let done = outcome.status == Status::Success;
+            let status = if done { EntryStatus::Success } else { EntryStatus::Stopped };
+            let written =
+                self.write_down(node, |table, relation| vec![table.restated(relation, restate.interval, status)]);
+            if done {
+                written?;
+            }
         }
         Ok(())
     }
@@ -125,7 +131,9 @@ impl Worker<'_> {
             BatchSize::Numbers(_) => self.end_of_input(node, config)?,
         };
         let fingerprint = fingerprint(node);
-        let facts = BatchFacts { config, incremental, now, recorded: recorded.as_deref(), fingerprint: &fingerprint };
+        let around = fingerprint_around(&self.around.project, node);
+        let recorded = recorded.as_deref();
+        let facts = BatchFacts { config, incremental, now, recorded, fingerprint: &fingerprint, around };
         let plan = plan_batches(&facts, wish);
         self.tell_plan(node, &plan);
         if let (Some(ledger), Some(_)) = (&self.ledger, &table) {

@@ -44,7 +44,17 @@ fn shown(plan: &BatchPlan) -> String {
 }
 
 fn plan(config: &Microbatch, incremental: bool, now: &str, rows: Option<&[Recorded]>, wish: BatchWish) -> BatchPlan {
-    plan_batches(&BatchFacts { config, incremental, now: key(now), recorded: rows, fingerprint: "new" }, wish)
+    plan_batches(
+        &BatchFacts {
+            config,
+            incremental,
+            now: key(now),
+            recorded: rows,
+            fingerprint: "new",
+            around: Fingerprint::of(""),
+        },
+        wish,
+    )
 }
 
 const RUN: BatchWish = BatchWish::Run(None);
@@ -174,6 +184,7 @@ impl Warehouse {
             now: BatchKey::Time(now),
             recorded: Some(&self.rows),
             fingerprint: "new",
+            around: Fingerprint::of(""),
         };
         let mut batches = plan_batches(&facts, wish).batches;
         // The first batch runs first; then any order will do.
@@ -239,6 +250,7 @@ proptest! {
             now: BatchKey::Time(now),
             recorded: Some(&house.rows),
             fingerprint: "new",
+            around: Fingerprint::of(""),
         };
         prop_assert_eq!(plan_batches(&facts, RUN).count(Why::Missing), 0);
     }

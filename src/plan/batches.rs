@@ -8,7 +8,8 @@
 //! * A plain run: dbt's lookback from now, and what is missing since the first recorded batch. A batch that dbt's daily visits
 //!   would have built again, had there been any, is missing too.
 //! * A table without records was built by another tool: its past is adopted as it is, and dbt's lookback runs.
-//! * A backfill: what is missing in its window (adopted batches are), or all of it for a rewriting.
+//! * A backfill: what is missing in its window (adopted batches are), or all of it for a rewriting. A rewriting that was killed goes
+//!   on if all that decides about its rows is the same; one that somebody stopped begins anew, for they may have mended the data.
 
 use std::collections::HashMap;
 
@@ -64,6 +65,8 @@ pub struct BatchFacts<'a> {
     pub recorded: Option<&'a [Recorded]>,
     /// Hash of the model as it is now.
     pub fingerprint: &'a str,
+    /// Hash of the code beside it: macros, ephemeral parents.
+    pub around: Fingerprint,
 }
 
 /// Why a batch runs.
@@ -169,8 +172,9 @@ pub fn plan_batches(facts: &BatchFacts<'_>, wish: BatchWish) -> BatchPlan {
         }
         BatchWish::Backfill { restate: Some(vars), .. } => {
             let interval = Interval { start: start.unwrap_or(begin), end };
-            let vars = vars.to_hex();
-            let fingerprint = Fingerprint::of_parts([facts.fingerprint.as_bytes(), vars.as_bytes()]).to_hex();
+            let beside = [facts.around, vars].map(Fingerprint::to_hex);
+            let parts = [facts.fingerprint, &beside[0], &beside[1]].map(str::as_bytes);
+            let fingerprint = Fingerprint::of_parts(parts).to_hex();
             let fingerprint = fingerprint[..32].to_owned();
             let since = rows.iter().rfind(|row| {
                 let same = row.interval == interval && row.fingerprint == fingerprint;

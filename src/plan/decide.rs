@@ -10,7 +10,7 @@ use crate::adapters::shadow::ShadowColumn;
 use crate::base::{BatchKey, BatchSize, NodeId, Relation, RelationKind, Value};
 use crate::graph::{ExecutionGraph, Selection};
 use crate::node::{Language, Microbatch, Node, Project, ResourceType};
-use crate::state::{LedgerTable, fingerprint, seed_is_unchanged};
+use crate::state::{LedgerTable, fingerprint, fingerprint_around, seed_is_unchanged};
 
 use super::action::{Action, Plan, Step};
 use super::batches::{BatchFacts, BatchPlan, BatchWish, Why, plan_batches};
@@ -523,7 +523,8 @@ impl PlanRequest<'_> {
         let recorded = self.facts.recorded.get(&node.id).map(Vec::as_slice);
         let fingerprint = fingerprint(node);
         let plan = now.map(|now| {
-            let facts = BatchFacts { config: &config, incremental, now, recorded, fingerprint: &fingerprint };
+            let around = fingerprint_around(self.project, node);
+            let facts = BatchFacts { config: &config, incremental, now, recorded, fingerprint: &fingerprint, around };
             plan_batches(&facts, self.settings.batches)
         });
         let why = match kind {

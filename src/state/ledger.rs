@@ -5,12 +5,12 @@
 //! A row is written in the transaction of the change that it records: both are there, or neither. Rows are never deleted; those
 //! of a table that was rebuilt get the status `replaced`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::base::{BatchKey, Fingerprint, Interval, Relation, Table, Value};
-use crate::node::{Node, ResourceType};
+use crate::node::{Node, Project, ResourceType};
 
 /// The schema of the ledger.
 pub const LEDGER_SCHEMA: &str = "_transform";
@@ -57,14 +57,16 @@ pub enum EntryStatus {
     Adopted,
     /// It was built from a part of its input: `--sample`, `--empty`.
     Partial,
-    /// It has begun.
+    /// It has begun, and the run that began it is at work or was killed.
     Running,
+    /// It ended before all was done: by an error, or because somebody stopped it.
+    Stopped,
     /// The table was built anew since.
     Replaced,
 }
 
 impl EntryStatus {
-    const ALL: [Self; 5] = [Self::Success, Self::Adopted, Self::Partial, Self::Running, Self::Replaced];
+    const ALL: [Self; 6] = [Self::Success, Self::Adopted, Self::Partial, Self::Running, Self::Stopped, Self::Replaced];
 
     /// The word in the table.
     pub fn as_str(self) -> &'static str {
@@ -73,6 +75,7 @@ impl EntryStatus {
             Self::Adopted => "adopted",
             Self::Partial => "partial",
             Self::Running => "running",
+            Self::Stopped => "stopped",
             Self::Replaced => "replaced",
         }
     }
@@ -196,12 +199,13 @@ impl LedgerTable {
         )
     }
 
-    /// A rewriting has ended.
-    pub fn restated(&self, relation: &str, interval: Interval) -> String {
+    /// A rewriting has ended, well or not.
+    pub fn restated(&self, relation: &str, interval: Interval, status: EntryStatus) -> String {
         format!(
-            "update {} set status = 'success' where relation = {} and kind = 'restate' and status = 'running' \
+            "update {} set status = '{}' where relation = {} and kind = 'restate' and status = 'running' \
              and interval_start = {} and interval_end = {}",
             self.table,
+            status.as_str(),
             text(relation),
             text(&interval.start.to_string()),
             text(&interval.end.to_string())
@@ -256,6 +260,29 @@ pub fn fingerprint(node: &Node) -> String {
     let config: Vec<String> = keys.iter().map(|key| node.config.get(key).unwrap_or(&Value::Null).to_string()).collect();
     let parts = config.iter().map(String::as_bytes).chain([node.checksum.checksum.as_bytes()]);
     Fingerprint::of_parts(parts).to_hex()[..32].to_owned()
+}
+
+/// Hash of the code beside a node's own that decides what its table holds: the macros that it calls and the ephemeral models that
+/// it reads, all the way.
+pub fn fingerprint_around(project: &Project, node: &Node) -> Fingerprint {
+    let mut texts: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut nodes = vec![node];
+    let mut macros: Vec<&str> = Vec::new();
+    while let Some(node) = nodes.pop() {
+        macros.extend(node.depends_on_macros.iter().map(String::as_str));
+        for parent in node.depends_on.iter().filter_map(|id| project.nodes.get(id)).filter(|n| n.is_ephemeral()) {
+            if texts.insert(parent.id.as_str(), parent.checksum.checksum.as_str()).is_none() {
+                nodes.push(parent);
+            }
+        }
+    }
+    while let Some(id) = macros.pop() {
+        let Some(found) = project.macros.get(id) else { continue };
+        if texts.insert(id, found.span.text()).is_none() {
+            macros.extend(found.depends_on.iter().map(String::as_str));
+        }
+    }
+    Fingerprint::of_parts(texts.into_iter().flat_map(|(id, text)| [id.as_bytes(), text.as_bytes()]))
 }
 
 fn recorded(row: &[Value]) -> Option<Recorded> {

@@ -11,6 +11,8 @@ mod modified;
 mod seed;
 mod values;
 
-pub use ledger::{Entry, EntryKind, EntryStatus, LEDGER_SCHEMA, LedgerTable, Recorded, fingerprint};
+pub use ledger::{
+    Entry, EntryKind, EntryStatus, LEDGER_SCHEMA, LedgerTable, Recorded, fingerprint, fingerprint_around,
+};
 pub use modified::{Aspect, Comparison, ComparisonRules};
 pub use seed::seed_is_unchanged;

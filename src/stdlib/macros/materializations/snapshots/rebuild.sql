@@ -26,13 +26,27 @@
     {%- endif -%}
     {%- set deletes = 'dbt_is_deleted' in log_columns -%}
     {%- set keys = strategy.unique_key if strategy.unique_key | is_list else [strategy.unique_key] -%}
+    {%- set wanted = snapshot_checked_names() -%}
+    {%- set unknown = wanted | reject('in', columns | map(attribute='column') | map('lower') | list) | list -%}
+    {%- if unknown -%}
+        {{ exceptions.raise_compiler_error(
+            'check_cols names ' ~ unknown | join(', ') ~ ', which the snapshot does not have'
+        ) }}
+    {%- endif -%}
     {%- do snapshot_refuse_duplicate_keys(target_relation, change_log, keys + ['dbt_changed_at']) -%}
+    {%- set timeless = run_query('select count(*) from (\n' ~ change_log ~ '\n) as change_log where dbt_changed_at is null').rows[0][0] -%}
+    {%- if timeless -%}
+        {{ exceptions.raise_compiler_error(
+            'In the change log, ' ~ timeless ~ ' rows have no dbt_changed_at: when they took their values is not known. '
+            ~ 'Nothing was changed. Give them a time or leave them out.'
+        ) }}
+    {%- endif -%}
 
     {%- call statement('main') -%}
         {{ create_table_as(False, intermediate_relation, snapshot_rebuild_sql(strategy, change_log, columns, deletes, source_sql)) }}
     {%- endcall -%}
 
-    {%- set changes = run_query('select count(*) from (' ~ change_log ~ ') as change_log').rows[0][0] -%}
+    {%- set changes = run_query('select count(*) from (\n' ~ change_log ~ '\n) as change_log').rows[0][0] -%}
     {%- set told = run_query('select count(*) from ' ~ intermediate_relation).rows[0][0] -%}
     {%- set before = run_query('select count(*) from ' ~ target_relation).rows[0][0] if target_exists else none -%}
     {%- do log(
@@ -41,6 +55,17 @@
     ) -%}
     {%- do snapshot_put_rebuilt(intermediate_relation, target_relation, target_exists) -%}
     {%- do create_indexes(target_relation) -%}
+{%- endmacro %}
+
+
+{#- The columns that a list in check_cols names, in lower case and without the quotes that they may have there. -#}
+{% macro snapshot_checked_names() -%}
+    {%- set wanted = config.get('check_cols') if config.get('strategy') == 'check' else none -%}
+    {%- set names = [] -%}
+    {%- for name in wanted if wanted is iterable and wanted is not string -%}
+        {%- do names.append(name | trim | replace('"', '') | lower) -%}
+    {%- endfor -%}
+    {{ return(names) }}
 {%- endmacro %}
 
 
@@ -75,11 +100,10 @@
         'select ' ~ strategy.updated_at ~ ' as dbt_updated_at from (' ~ source_sql ~ ') as sbq') -%}
     {%- set quoted = [] -%}
     {%- set checked = [] -%}
-    {%- set wanted = config.get('check_cols') -%}
-    {%- set wanted_names = wanted | map('lower') | list if wanted is iterable and wanted is not string else [] -%}
+    {%- set wanted = snapshot_checked_names() -%}
     {%- for column in columns -%}
         {%- do quoted.append(adapter.quote(column.column)) -%}
-        {%- if config.get('strategy') == 'check' and (wanted == 'all' or column.column | lower in wanted_names) -%}
+        {%- if config.get('strategy') == 'check' and (config.get('check_cols') == 'all' or column.column | lower in wanted) -%}
             {%- do checked.append(adapter.quote(column.column)) -%}
         {%- endif -%}
     {%- endfor %}
