@@ -78,7 +78,8 @@ impl Publication {
         let started = Instant::now();
         let fail = |problem: Diagnostic| {
             session.inputs.sink.emit(&Event::Problem(&problem));
-            Stop(2)
+            // The models are built; the former file stays.
+            Stop(1)
         };
         let files = &*session.inputs.files;
         let unwritable = |e: &FilesError| Diagnostic::error(codes::TARGET_UNWRITABLE, e.to_string());
@@ -88,6 +89,7 @@ impl Publication {
             let problem = adapter_problem(&e);
             let message = format!("{} is not published: {}", self.shown, problem.message);
             let help = problem.help.or(e.help);
+            let _ = self.clear(files, &staged);
             fail(Diagnostic { message, help, ..problem }.at(session.tree.profile.span.clone()))
         })?;
         let placed =

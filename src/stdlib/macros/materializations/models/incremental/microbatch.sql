@@ -23,6 +23,15 @@
     {%- set from = batch.get('start_sql') or "'" ~ start ~ "'" -%}
     {%- set to = batch.get('end_sql') or "'" ~ end ~ "'" -%}
     {%- set in_batch = event_time ~ ' >= ' ~ from ~ ' and ' ~ event_time ~ ' < ' ~ to -%}
+    {%- set outside = run_query(
+        'select count(*) from ' ~ arg_dict['temp_relation'] ~ ' where not coalesce(' ~ in_batch ~ ', 1 = 0)'
+    ).rows[0][0] if execute else 0 -%}
+    {%- if outside -%}
+        {%- do exceptions.warn(
+            'In ' ~ this ~ ', ' ~ outside ~ (' rows' if outside > 1 else ' row') ~ ' of the batch from ' ~ start ~ ' to ' ~ end
+            ~ (' are' if outside > 1 else ' is') ~ ' left out: the ' ~ event_time ~ ' lies outside of it. The event_time of a model has to be the one that its inputs are filtered by.'
+        ) -%}
+    {%- endif -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) %}
     delete from {{ arg_dict['target_relation'] }}
     where {{ in_batch }}
