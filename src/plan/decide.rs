@@ -452,11 +452,7 @@ impl PlanRequest<'_> {
                 };
             }
             Outcome::Kept => notes.push(format!("the table keeps its columns ({})", change.difference())),
-            _ if change.depends_on_values() && change.mode == SchemaMode::FullRefresh => {
-                notes.push("built anew if a value does not fit".to_owned());
-            }
-            _ if change.depends_on_values() => notes.push("fails if a value does not fit".to_owned()),
-            _ => {}
+            _ => notes.extend(misfit_note(&change)),
         }
         if self.settings.full_refresh && node.config.bool("full_refresh") == Some(false) {
             notes.push("full_refresh: false keeps the table".to_owned());
@@ -548,11 +544,18 @@ impl PlanRequest<'_> {
             }
         }
         let schema = schema.filter(|_| incremental);
-        if let Some(alterations) = schema.as_ref().and_then(SchemaChange::alterations) {
-            notes.push(alterations);
+        if let Some(schema) = &schema {
+            notes.extend(schema.alterations());
+            notes.extend(misfit_note(schema));
         }
         Decision { notes, ..decided(Action::Batches { plan, creates: !incremental, schema }, reason) }
     }
+}
+
+/// What happens if a value in the table does not fit into a new type.
+fn misfit_note(change: &SchemaChange) -> Option<String> {
+    let what = if change.mode == SchemaMode::FullRefresh { "built anew" } else { "fails" };
+    change.depends_on_values().then(|| format!("{what} if a value does not fit"))
 }
 
 fn unknown_note(change: &SchemaChange) -> Option<String> {

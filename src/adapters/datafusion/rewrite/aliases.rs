@@ -10,7 +10,9 @@ use datafusion::common::{Column, DataFusionError, Diagnostic, Result, SchemaErro
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{CopyToSource, CopyToStatement, Statement as Parsed};
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, Visit, VisitMut, Visitor, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Query, Select, SelectItem, SetExpr, Visit, VisitMut, Visitor, VisitorMut,
+};
 
 /// How many names are replaced before giving up.
 const ROUNDS: usize = 200;
@@ -182,8 +184,9 @@ impl VisitorMut for Replacing<'_> {
 struct Spelling<'a> {
     missing: &'a Missing,
     meant: &'a str,
-    /// The queries and SELECTs around, by the order in which they are met.
-    scopes: Vec<usize>,
+    /// The queries and SELECTs around, by the order in which they are met, and whether a SELECT in there is the query itself: its
+    /// ORDER BY sees the same tables.
+    scopes: Vec<(usize, bool)>,
     seen: usize,
     /// The one where the name was not found, with how deep it stands; 0 is the statement itself. Where the planner does not say
     /// the place, it is the outermost with the name: clauses such as ORDER BY have no places.
@@ -193,9 +196,9 @@ struct Spelling<'a> {
 }
 
 impl Spelling<'_> {
-    fn enter(&mut self) -> ControlFlow<()> {
+    fn enter(&mut self, is_select: bool) -> ControlFlow<()> {
         self.seen += 1;
-        self.scopes.push(self.seen);
+        self.scopes.push((self.seen, is_select));
         ControlFlow::Continue(())
     }
 
@@ -208,8 +211,8 @@ impl Spelling<'_> {
 impl VisitorMut for Spelling<'_> {
     type Break = ();
 
-    fn pre_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
-        self.enter()
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        self.enter(matches!(*query.body, SetExpr::Select(_)))
     }
 
     fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
@@ -217,7 +220,13 @@ impl VisitorMut for Spelling<'_> {
     }
 
     fn pre_visit_select(&mut self, _select: &mut Select) -> ControlFlow<()> {
-        self.enter()
+        match self.scopes.last() {
+            Some(&(query, true)) => {
+                self.scopes.push((query, false));
+                ControlFlow::Continue(())
+            }
+            _ => self.enter(false),
+        }
     }
 
     fn post_visit_select(&mut self, _select: &mut Select) -> ControlFlow<()> {
@@ -239,7 +248,7 @@ impl VisitorMut for Spelling<'_> {
         if !of_it || !self.missing.named(name) {
             return ControlFlow::Continue(());
         }
-        let scope = self.scopes.last().copied().unwrap_or_default();
+        let scope = self.scopes.last().map_or(0, |(scope, _)| *scope);
         if !self.replaces {
             let found = (self.scopes.len(), scope);
             if here && self.found.is_none_or(|known| found.0 < known.0) {
