@@ -42,8 +42,8 @@ const MAX_VIEWS: usize = 200;
 pub(super) struct Temporary {
     /// What queries read.
     pub(super) provider: Arc<dyn TableProvider>,
-    /// Whether it is a view.
-    pub(super) is_view: bool,
+    /// How many rows it has; none of a view.
+    pub(super) rows: Option<u64>,
 }
 
 /// Where the names of a statement are looked up.

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
     Update, UpdateTableFromKind,
 };
 
-use super::insert::{cast_to, location_of};
+use super::insert::location_of;
 use super::merge::Sides;
 use super::names::{Target, column};
 use super::{Work, done, rows_of, unsupported, wants_sorted_joins, with_sorted_joins};
@@ -63,7 +63,7 @@ impl Work<'_> {
         };
         let rows = match target {
             Target::Temporary(name) => {
-                let before = self.count_temporary(&name).await?;
+                let before = self.count_temporary(&name);
                 let sql = format!("select * from {} where ({condition}) is not true", table.text);
                 let after = self.rewrite_temporary(&name, &sql).await?;
                 before.saturating_sub(after)
@@ -81,9 +81,9 @@ impl Work<'_> {
     pub(super) async fn delete_all(&mut self, target: Target) -> Result<u64, AdapterError> {
         match target {
             Target::Temporary(name) => {
-                let rows = self.count_temporary(&name).await?;
+                let rows = self.count_temporary(&name);
                 let schema = self.target_schema(&Target::Temporary(name.clone())).await?;
-                self.put_temporary(&name, &schema, Vec::new())?;
+                self.put_temporary(&name, &schema, &[]).await?;
                 Ok(rows)
             }
             Target::Lake(key, entry) => {
@@ -196,7 +196,7 @@ impl Work<'_> {
         };
         let columns: Vec<String> = schema.fields().iter().map(column).collect();
         let changed = match condition {
-            None => self.count_temporary(name).await?,
+            None => self.count_temporary(name),
             Some(condition) => {
                 let (plan, session) =
                     self.plan_here(&format!("select 1 as one from {} where {condition}", table.text)).await?;
@@ -205,20 +205,6 @@ impl Work<'_> {
         };
         self.rewrite_temporary(name, &format!("select {} from {}", columns.join(", "), table.text)).await?;
         Ok(done(Some(changed)))
-    }
-
-    async fn count_temporary(&self, name: &str) -> Result<u64, AdapterError> {
-        Ok(self.temporary_rows(name).await?.iter().map(|b| b.num_rows() as u64).sum())
-    }
-
-    /// A temporary table becomes the result of a query over itself.
-    async fn rewrite_temporary(&mut self, name: &str, sql: &str) -> Result<u64, AdapterError> {
-        let schema = self.target_schema(&Target::Temporary(name.to_owned())).await?;
-        let (plan, session) = self.plan_here(sql).await?;
-        let (_, batches) = rows_of(&cast_to(plan, &schema)?, &session).await?;
-        let rows = batches.iter().map(|b| b.num_rows() as u64).sum();
-        self.put_temporary(name, &schema, batches)?;
-        Ok(rows)
     }
 }
 

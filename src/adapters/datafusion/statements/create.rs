@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Field, Schema};
-use datafusion::catalog::MemTable;
 use datafusion::common::DFSchema;
 use datafusion::datasource::ViewTable;
 use datafusion::execution::context::SessionState;
@@ -16,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::names::{Name, column_of, folded, parts};
-use super::{Work, done, rows_of, types, unsupported, wants_sorted_joins, with_sorted_joins};
+use super::{Work, done, types, unsupported, wants_sorted_joins, with_sorted_joins};
 use crate::adapters::datafusion::catalog::{Entry, Key, Kind, ViewColumn};
 use crate::adapters::datafusion::delta::{DeltaError, StagedTable, TableOptions};
 use crate::adapters::datafusion::errors;
@@ -140,52 +138,6 @@ impl Work<'_> {
         }
     }
 
-    async fn create_temporary(
-        &mut self,
-        name: &Name,
-        plan: LogicalPlan,
-        session: &SessionState,
-        or_replace: bool,
-        if_not_exists: bool,
-    ) -> Result<Execution, AdapterError> {
-        if self.temporaries.contains_key(&name.key.1) && !or_replace {
-            return if if_not_exists { Ok(done(None)) } else { Err(self.taken(name, "Temporary table")) };
-        }
-        let (_, batches) = rows_of(&plan, session).await?;
-        let rows = batches.iter().map(|b| b.num_rows() as u64).sum();
-        self.put_temporary(&name.key.1, &super::schema_of(&plan), batches)?;
-        Ok(done(Some(rows)))
-    }
-
-    /// Makes or replaces a temporary table.
-    pub(super) fn put_temporary(
-        &mut self,
-        name: &str,
-        schema: &Arc<Schema>,
-        batches: Vec<RecordBatch>,
-    ) -> Result<(), AdapterError> {
-        // Every column may be NULL, whatever the first rows say.
-        let fields: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
-        let schema = Arc::new(Schema::new(fields));
-        let batches = batches
-            .into_iter()
-            .map(|batch| {
-                let columns = batch
-                    .columns()
-                    .iter()
-                    .zip(schema.fields())
-                    .map(|(c, f)| datafusion::arrow::compute::cast(c, f.data_type()))
-                    .collect::<Result<Vec<_>, _>>()?;
-                RecordBatch::try_new(Arc::clone(&schema), columns)
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| errors::running(&e.into()))?;
-        let table = MemTable::try_new(schema, vec![batches]).map_err(|e| errors::running(&e))?;
-        let temporary = Temporary { provider: Arc::new(table), is_view: false };
-        Arc::make_mut(self.temporaries).insert(name.to_owned(), temporary);
-        Ok(())
-    }
-
     /// CREATE VIEW.
     pub(super) async fn create_view(&mut self, create: CreateView) -> Result<Execution, AdapterError> {
         if create.materialized {
@@ -207,7 +159,7 @@ impl Work<'_> {
                 return if create.if_not_exists { Ok(done(None)) } else { Err(self.taken(&name, "Temporary view")) };
             }
             let provider = Arc::new(ViewTable::new(plan, Some(sql)));
-            Arc::make_mut(self.temporaries).insert(name.key.1, Temporary { provider, is_view: true });
+            Arc::make_mut(self.temporaries).insert(name.key.1, Temporary { provider, rows: None });
             return Ok(done(None));
         }
         let existing = self.transaction.state().find(&name.key.0, &name.key.1).map(|(key, e)| (key, Arc::clone(e)));

@@ -14,7 +14,7 @@ use super::names::{Target, column};
 use super::{Work, done, rows_of, schema_of, unsupported, wants_sorted_joins, with_sorted_joins};
 use crate::adapters::datafusion::catalog::{Entry, Key};
 use crate::adapters::datafusion::delta::StagedTable;
-use crate::adapters::datafusion::{errors, space};
+use crate::adapters::datafusion::errors;
 use crate::adapters::{AdapterError, ErrorKind, Execution};
 
 impl Work<'_> {
@@ -59,7 +59,7 @@ impl Work<'_> {
     ) -> Result<SchemaRef, AdapterError> {
         match target {
             Target::Temporary(name) => {
-                let found = self.temporaries.get(name).filter(|t| !t.is_view).map(|t| t.provider.schema());
+                let found = self.temporaries.get(name).filter(|t| t.rows.is_some()).map(|t| t.provider.schema());
                 found.ok_or_else(|| errors::told(ErrorKind::Catalog, format!("\"{name}\" is a view")))
             }
             Target::Lake(key, entry) => {
@@ -86,32 +86,6 @@ impl Work<'_> {
             }
             other => other,
         }
-    }
-
-    async fn insert_temporary(
-        &mut self,
-        name: &str,
-        schema: &SchemaRef,
-        plan: LogicalPlan,
-        session: &SessionState,
-        overwrite: bool,
-    ) -> Result<Execution, AdapterError> {
-        let (_, added) = rows_of(&cast_to(plan, schema)?, session).await?;
-        let rows = added.iter().map(|b| b.num_rows() as u64).sum();
-        let mut all = if overwrite { Vec::new() } else { self.temporary_rows(name).await? };
-        all.extend(added);
-        self.put_temporary(name, schema, all)?;
-        Ok(done(Some(rows)))
-    }
-
-    /// The rows of a temporary table.
-    pub(super) async fn temporary_rows(
-        &self,
-        name: &str,
-    ) -> Result<Vec<datafusion::arrow::array::RecordBatch>, AdapterError> {
-        let Some(temporary) = self.temporaries.get(name) else { return Ok(Vec::new()) };
-        let plan = space::scan(name, Arc::clone(&temporary.provider))?.build().map_err(|e| errors::running(&e))?;
-        Ok(rows_of(&plan, self.session).await?.1)
     }
 
     /// Replaces the partitions that the query has rows of; without partitions, everything.

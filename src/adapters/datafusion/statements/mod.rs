@@ -3,7 +3,7 @@
 //! * [`parse`]: text -> statements; [`types`]: names of types; [`names`]: what a statement names, and what that is
 //! * [`query`]: anything that gives rows
 //! * [`create`], [`drop`], [`alter`]: relations and schemas
-//! * [`insert`], [`change`], [`merge`]: rows
+//! * [`insert`], [`change`], [`merge`]: rows; [`temporary`]: those of a connection alone
 
 mod alter;
 mod change;
@@ -15,6 +15,7 @@ pub(super) mod names;
 pub(super) mod parse;
 mod query;
 mod setting;
+mod temporary;
 pub(super) mod types;
 
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use crate::adapters::{AdapterError, Execution, Fetch};
 use crate::base::Table;
 
 /// Runs a plan; `each` gets the batches until it wants no more. Gives the result's columns.
-async fn stream(
+pub(super) async fn each_batch(
     plan: &LogicalPlan,
     session: &SessionState,
     each: &mut (dyn FnMut(RecordBatch) -> bool + Send),
@@ -39,7 +39,7 @@ pub(in crate::adapters::datafusion) async fn rows_of(
     session: &SessionState,
 ) -> Result<(SchemaRef, Vec<RecordBatch>), AdapterError> {
     let mut batches = Vec::new();
-    let first = stream(plan, session, &mut |batch| {
+    let first = each_batch(plan, session, &mut |batch| {
         batches.push(batch);
         true
     })
@@ -48,7 +48,7 @@ pub(in crate::adapters::datafusion) async fn rows_of(
         Ok(schema) => Ok((schema, batches)),
         Err(error) if wants_sorted_joins(&error) => {
             batches.clear();
-            let schema = stream(plan, &with_sorted_joins(session), &mut |batch| {
+            let schema = each_batch(plan, &with_sorted_joins(session), &mut |batch| {
                 batches.push(batch);
                 true
             })
@@ -96,7 +96,7 @@ impl Work<'_> {
         drain: bool,
     ) -> Result<(SchemaRef, Vec<Vec<crate::base::Value>>), AdapterError> {
         let mut rows = Vec::new();
-        let schema = stream(plan, session, &mut |batch| {
+        let schema = each_batch(plan, session, &mut |batch| {
             types::append_rows(&batch, &mut rows, limit);
             // A statement whose rows nobody wants still runs to its end.
             drain || rows.len() < limit

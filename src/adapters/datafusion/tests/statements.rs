@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{Lake, query, refused, rows, run};
-use crate::adapters::{CsvFormat, ErrorKind, Fetch};
+use crate::adapters::{CsvFormat, ErrorKind, Fetch, open};
 use crate::base::{Relation, TableColumn, Value};
 
 fn column(name: &str) -> TableColumn {
@@ -326,4 +326,35 @@ fn rows_are_sorted_by_functions_of_functions() {
     let sql = "select i, rank() over (partition by k order by abs(date_diff('day', d, date '2024-01-01' + i))) from t \
                order by abs(i - 3), i";
     assert_eq!(rows(&mut c, sql), "3 1, 2 1, 4 1, 1 2, 0 3");
+}
+
+#[test]
+fn large_temporary_tables_lie_on_disk() {
+    let lake = Lake::new();
+    let spill = lake.folder.path().join("spill");
+    let json = serde_json::json!({
+        "type": "datafusion", "path": lake.path().to_str(), "memory_limit": "128MB", "temp_directory": spill.to_str(),
+    });
+    let Value::Map(options) = Value::from_json(&json) else { panic!("a mapping") };
+    let adapter = open(&options, std::path::Path::new("/")).expect("settings");
+    let mut connection = adapter.connect().expect("a connection");
+    let on_disk = || -> u64 {
+        let files = walkdir::WalkDir::new(&spill).into_iter().filter_map(Result::ok);
+        files.filter_map(|e| e.metadata().ok()).filter(std::fs::Metadata::is_file).map(|m| m.len()).sum()
+    };
+    let many = "select i, 'the text of row ' || i as t from range(0, 1000000) r(i)";
+    assert_eq!(run(&mut connection, &format!("create temporary table many as {many}")), Some(1_000_000));
+    assert!(on_disk() > 20_000_000, "{}", on_disk());
+    let sums = "select count(*), sum(i), min(t), max(t) from many where i % 2 = 0";
+    let half = "500000 249999500000 the text of row 0 the text of row 999998";
+    assert_eq!(rows(&mut connection, sums), half);
+    assert_eq!(run(&mut connection, "insert into many select i + 1000000, t from many where i < 10"), Some(10));
+    assert_eq!(run(&mut connection, "delete from many where i % 2 = 1"), Some(500_005));
+    assert_eq!(rows(&mut connection, "select count(*), max(i) from many"), "500005 1000008");
+    // From there into a table of the lake, and joined with itself.
+    run(&mut connection, "create table kept as select a.* from many a join many b on a.i = b.i where a.i < 1000000");
+    assert_eq!(rows(&mut connection, &sums.replace("many", "kept")), half);
+    run(&mut connection, "create or replace temporary table many as select 1 as i");
+    assert_eq!(rows(&mut connection, "select * from many"), "1");
+    assert!(on_disk() < 1_000_000, "{}", on_disk());
 }
