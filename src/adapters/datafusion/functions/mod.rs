@@ -5,7 +5,7 @@
 //! it: the dialect, decimals for `1.1`, nulls last, spans in errors. SQL goes through `super::rewrite` first.
 //!
 //! * [`scalar`]: the shape of all scalar functions; [`aggregates`], [`sums`]: aggregates
-//! * [`dates`], [`parts`], [`strftime`], [`strings`], [`regex`], [`printf`], [`json`], [`lists`], [`numbers`], [`first_of`],
+//! * [`dates`], [`parts`], [`strftime`], [`strings`], [`regex`], [`printf`], [`json`], [`lists`], [`numbers`], [`first_of`], [`hash`],
 //!   [`failing`]: the functions
 //! * [`operators`]: `/`, `//`, dates and intervals, `->`; [`types`]: names of types; [`casts`], [`moments`]: rounding,
 //!   writing and reading
@@ -19,6 +19,7 @@ mod dates;
 mod display;
 mod failing;
 mod first_of;
+mod hash;
 mod json;
 mod lists;
 mod moments;
@@ -76,5 +77,6 @@ fn scalars() -> Vec<Arc<ScalarUDF>> {
     all.extend(first_of::functions());
     all.extend(moments::functions());
     all.push(failing::function());
+    all.push(hash::function());
     all
 }

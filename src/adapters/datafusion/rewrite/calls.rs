@@ -49,7 +49,6 @@ const RENAMED: &[(&str, &str)] = &[
 
 /// Functions that are not there, and what to write instead.
 const REFUSED: &[(&str, &str)] = &[
-    ("hash", "its numbers are DuckDB's own; md5(...) gives a text that is the same on every engine"),
     ("list_reduce", "a list can be summed, counted, joined: list_sum, list_count, list_string_agg"),
     ("reduce", "a list can be summed, counted, joined: list_sum, list_count, list_string_agg"),
     ("array_reduce", "a list can be summed, counted, joined: list_sum, list_count, list_string_agg"),

@@ -49,9 +49,9 @@ async fn value(session: &SessionContext, expression: &str) -> Result<(String, St
     Ok((display::type_name(column.data_type()), shown.to_owned()))
 }
 
-/// Whole numbers are bigint here, whatever their size; sums of them too.
+/// Whole numbers are bigint here, whatever their size; sums of them too. What may need 64 bits and a sign is a decimal.
 fn family(name: &str) -> String {
-    let mut out = name.to_owned();
+    let mut out = name.replace("DECIMAL(20,0)", "BIGINT");
     for whole in ["UBIGINT", "UINTEGER", "HUGEINT", "TINYINT", "SMALLINT", "INTEGER"] {
         out = out.replace(whole, "BIGINT");
     }

@@ -99,7 +99,7 @@ const REFUSED: &[(&str, Option<usize>, &str)] = &[
     ("with p as (pivot t on grp using sum(x)) select * from p", Some(11), "PIVOT (sum(x) FOR"),
     ("select * from t using sample 10%", Some(16), "TABLESAMPLE"),
     ("select * from t tablesample (10 percent) repeatable (1)", None, "seed"),
-    ("select\n  hash(id) from t", Some(9), "md5"),
+    ("select\n  sha1(id) from t", Some(9), "md5"),
     ("select * from t pivot (sum(x) for grp in (any))", None, "list"),
     ("select sum(x) over (w) from t", Some(20), "WINDOW w AS"),
     ("select sum(x) over (w order by x) from t window w as (order by id)", Some(20), "ORDER BY"),
