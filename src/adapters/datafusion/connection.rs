@@ -142,7 +142,7 @@ impl Inner {
             session: &mut self.session,
             text,
         };
-        let result = work(&mut place).await;
+        let result = work(&mut place).await.map_err(|error| self.instance.engine.spill.named(error));
         if let Err(error) = &result {
             let leased = self.transaction.as_ref().map(Transaction::leased).unwrap_or_default();
             self.remember(error, leased);

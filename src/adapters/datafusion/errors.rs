@@ -46,7 +46,7 @@ fn way_out(text: &str) -> Option<&'static str> {
         Some(
             "this user cannot write to the lake; `show` and `docs generate` only read, and so does a target with `read_only: true`",
         )
-    } else if says(&["No space left on device", "Disk quota exceeded"]) {
+    } else if is_full(text) {
         Some("nothing was changed; make room (`maintain` deletes files that no version needs) and run again")
     } else if says(&["404 Not Found"]) {
         Some("`path` of the target names a bucket that has to be there; `storage_options` say how to reach it")
@@ -112,11 +112,35 @@ pub(super) fn running(error: &DataFusionError) -> AdapterError {
         if let Some((file, what)) = damaged_file(&told.message) {
             told.message = format!("the data file {file} cannot be read: {what}");
             told.help = Some(REBUILD.to_owned());
+        } else if is_full(&told.message) && is_spill(root) {
+            told.help = Some(FULL_SPILL.to_owned());
         } else {
             told.help = way_out(&told.message).map(str::to_owned);
         }
     }
     told
+}
+
+/// The way out where queries have no room left to spill.
+const FULL_SPILL: &str = "nothing was changed; make room, or name a folder of a larger disk as `temp_directory` of the target; with a larger \
+     `memory_limit` less is spilled";
+
+/// Whether an error says that there was no room left to spill.
+pub(super) fn is_full_spill(error: &AdapterError) -> bool {
+    error.help.as_deref() == Some(FULL_SPILL)
+}
+
+/// Spill files are written without a store, which all else is written through.
+fn is_spill(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::IoError(_) => true,
+        DataFusionError::ArrowError(inner, _) => matches!(&**inner, ArrowError::IoError(..)),
+        _ => false,
+    }
+}
+
+fn is_full(text: &str) -> bool {
+    ["No space left on device", "Disk quota exceeded"].iter().any(|sign| text.contains(sign))
 }
 
 /// The file of a table that the engine did not find, or whose form is wrong, and what is wrong with it.

@@ -47,7 +47,7 @@ pub(super) fn is_over(text: &str) -> bool {
 }
 
 /// Whether a process of this machine runs. Where nobody can tell, it does.
-fn is_running(pid: u32) -> bool {
+pub(super) fn is_running(pid: u32) -> bool {
     let processes = std::path::Path::new("/proc");
     !processes.join("self").exists() || processes.join(pid.to_string()).exists()
 }

@@ -4,7 +4,7 @@
 //! version of which table is current. This adapter makes a transactional SQL database of it.
 //!
 //! * [`settings`]: profile options -> where the lake is; [`store`]: its storage; [`session`], [`optimizer`], [`cooperative`]: DataFusion
-//!   itself
+//!   itself; [`spill`]: where it spills
 //! * [`rewrite`], [`functions`]: what users write daily and the engine's SQL lacks
 //! * [`delta`]: one table: staged writes, squashed into one commit
 //! * [`catalog`]: which relations there are, at which version; what is published at once; [`lease`]: who works on what
@@ -33,6 +33,7 @@ mod session;
 mod settings;
 mod shadow;
 mod space;
+mod spill;
 mod statements;
 mod store;
 #[cfg(test)]

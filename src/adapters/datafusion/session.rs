@@ -20,6 +20,8 @@ use url::Url;
 
 use super::cooperative::Cooperative;
 use super::settings::{Place, Settings};
+use super::space::files::Seen;
+use super::spill::Spill;
 use super::{errors, functions, optimizer};
 use crate::adapters::{AdapterError, ErrorKind};
 use crate::files::{Files, RealFiles};
@@ -36,6 +38,8 @@ pub(super) struct Engine {
     pub(super) runtime: Runtime,
     /// Where connections start from.
     pub(super) session: SessionState,
+    /// Where queries spill.
+    pub(super) spill: Spill,
 }
 
 impl Engine {
@@ -50,16 +54,18 @@ impl Engine {
             .thread_stack_size(16 << 20)
             .build()
             .map_err(|e| failed("the runtime", &e))?;
-        let session = session(settings)?;
-        Ok(Self { runtime, session })
+        let spill = Spill::open(settings.spill.as_deref())?;
+        let session = session(settings, &spill)?;
+        Ok(Self { runtime, session, spill })
     }
 }
 
-fn session(settings: &Settings) -> Result<SessionState, AdapterError> {
+fn session(settings: &Settings, spill: &Spill) -> Result<SessionState, AdapterError> {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .with_create_default_catalog_and_schema(false)
-        .with_default_catalog_and_schema(&settings.database, &settings.schema);
+        .with_default_catalog_and_schema(&settings.database, &settings.schema)
+        .with_extension(Arc::new(Seen::default()));
     let options = config.options_mut();
     options.sql_parser.dialect = Dialect::DuckDB;
     options.sql_parser.collect_spans = true;
@@ -72,14 +78,8 @@ fn session(settings: &Settings) -> Result<SessionState, AdapterError> {
     let tracked = std::num::NonZeroUsize::new(5).unwrap_or(std::num::NonZeroUsize::MIN);
     let pool = TrackConsumersPool::new(FairSpillPool::new(memory), tracked);
     let mut disk = DiskManagerBuilder::default().with_max_temp_directory_size(SPILL_LIMIT);
-    if let Some(folder) = &settings.spill {
-        RealFiles.create_dir(folder).map_err(|e| {
-            let text = format!("queries cannot spill to {}: {e}", folder.display());
-            AdapterError::new(ErrorKind::Settings, text)
-                .about_option("temp_directory")
-                .with_help("name another folder as `temp_directory` of the target")
-        })?;
-        disk = disk.with_mode(DiskManagerMode::Directories(vec![folder.clone()]));
+    if let Some(folder) = spill.folder() {
+        disk = disk.with_mode(DiskManagerMode::Directories(vec![folder.to_owned()]));
     }
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(pool))

@@ -1,32 +1,40 @@
 //! Files in place of tables: `from 'orders/*.parquet'`, `read_csv('x.csv', delim = ';')`, `delta_scan('folder')`. In: a parsed
 //! statement. Out: the statement with names in their place, and what to open under those names.
+//!
+//! * [`options`]: what a call says; [`glob`]: patterns -> files; [`hive`]: columns out of the files' paths; [`types`]: one type for
+//!   columns of several files
+//! * [`parquet`]: Parquet files; [`text`]: the scan of text files, [`bytes`]: their bytes, [`csv`] and [`json`]: what is in them
+//! * [`guess`]: types of values that are written as text
+
+mod bytes;
+mod csv;
+mod glob;
+mod guess;
+mod hive;
+mod json;
+mod options;
+mod parquet;
+mod seen;
+mod text;
+mod types;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::catalog::TableProvider;
-use datafusion::common::parsers::CompressionTypeVariant;
-use datafusion::datasource::file_format::FileFormat;
-use datafusion::datasource::file_format::csv::CsvFormat;
-use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
-use datafusion::datasource::file_format::json::JsonFormat;
-use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::execution::context::SessionState;
 use datafusion::sql::sqlparser::ast::{
-    DictionaryField, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Statement, TableAlias,
-    TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Statement, TableAlias, TableFactor, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
-
 use object_store::prefix::PrefixStore;
 
+use self::options::Options;
+pub(in crate::adapters::datafusion) use self::seen::Seen;
 use crate::adapters::datafusion::delta::{Lake, StagedTable};
-use crate::adapters::datafusion::{errors, statements};
+use crate::adapters::datafusion::errors;
 use crate::adapters::{AdapterError, ErrorKind};
-
-/// Rows that are looked at to find the types of a text file.
-const SAMPLE: usize = 100_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
@@ -45,6 +53,16 @@ impl Format {
             "delta_scan" => Self::Delta,
             _ => return None,
         })
+    }
+
+    /// The endings of files that a folder is searched for.
+    fn endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Parquet => &["parquet"],
+            Self::Csv => &["csv"],
+            Self::Json => &["json"],
+            Self::Delta => &[],
+        }
     }
 
     fn of_file(path: &str) -> Option<Self> {
@@ -193,14 +211,6 @@ fn text(value: &Expr) -> Option<String> {
     }
 }
 
-fn truth(value: &Expr) -> Option<bool> {
-    match value {
-        Expr::Value(ValueWithSpan { value: Value::Boolean(b), .. }) => Some(*b),
-        Expr::Value(ValueWithSpan { value: Value::Number(n, _), .. }) => Some(n != "0"),
-        _ => text(value).and_then(|t| t.to_ascii_lowercase().parse().ok()),
-    }
-}
-
 impl FileCall {
     /// The name in the statement.
     pub(in crate::adapters::datafusion) fn name(&self) -> &str {
@@ -231,67 +241,25 @@ impl FileCall {
         &self,
         session: &SessionState,
     ) -> Result<Arc<dyn TableProvider>, AdapterError> {
+        let options = Options::read(self.format, self.function.as_deref().unwrap_or_default(), &self.options, session)?;
         if self.format == Format::Delta {
-            return self.open_delta(session).await;
+            return self.open_delta(session, options.version).await;
         }
-        let urls = self.paths.iter().map(ListingTableUrl::parse).collect::<Result<Vec<_>, _>>();
-        let urls = urls.map_err(|e| errors::running(&e))?;
-        let compression = self.compression()?;
-        let format: Arc<dyn FileFormat> = match self.format {
-            Format::Csv => Arc::new(self.csv()?.with_file_compression_type(compression)),
-            Format::Json => Arc::new(
-                JsonFormat::default().with_file_compression_type(compression).with_schema_infer_max_rec(SAMPLE),
-            ),
-            _ => Arc::new(ParquetFormat::default()),
-        };
-        let mut options = ListingOptions::new(format).with_file_extension("");
-        if self.hive_partitioned() {
-            let names = options.infer_partitions(session, &urls[0]).await.map_err(|e| errors::running(&e))?;
-            let columns = names.into_iter().map(|name| (name, DataType::Utf8)).collect();
-            options = options.with_table_partition_cols(columns);
+        let found = glob::find(session, &self.paths, self.format.endings()).await?;
+        match self.format {
+            Format::Csv => csv::open(session, found, options).await,
+            Format::Json => json::open(session, found, options).await,
+            _ => parquet::open(session, found, &options).await,
         }
-        let schema = match self.declared(session)? {
-            Some(schema) => Arc::new(schema),
-            None => self.inferred(&options, &urls, session).await?,
-        };
-        let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(schema);
-        Ok(Arc::new(ListingTable::try_new(config).map_err(|e| errors::running(&e))?))
     }
 
-    async fn inferred(
+    async fn open_delta(
         &self,
-        options: &ListingOptions,
-        urls: &[ListingTableUrl],
         session: &SessionState,
-    ) -> Result<Arc<Schema>, AdapterError> {
-        let mut schemas = Vec::new();
-        for (url, path) in urls.iter().zip(&self.paths) {
-            let none = || errors::told(ErrorKind::Io, format!("No files found that match \"{path}\""));
-            let schema = options.infer_schema(session, url).await.map_err(|e| match errors::running(&e) {
-                error if error.message.starts_with("No files found") => none(),
-                error => error,
-            })?;
-            if schema.fields().is_empty() {
-                return Err(none());
-            }
-            schemas.push(schema.as_ref().clone());
-        }
-        let merged = Schema::try_merge(schemas).map_err(|e| errors::told(ErrorKind::Binder, e.to_string()))?;
-        Ok(Arc::new(merged))
-    }
-
-    async fn open_delta(&self, session: &SessionState) -> Result<Arc<dyn TableProvider>, AdapterError> {
+        version: Option<u64>,
+    ) -> Result<Arc<dyn TableProvider>, AdapterError> {
         let path = self.sought();
         let no_table = || errors::told(ErrorKind::Io, format!("\"{path}\" is no Delta table"));
-        let mut version = None;
-        for (name, value) in &self.options {
-            match (name.as_str(), value) {
-                ("version", Expr::Value(ValueWithSpan { value: Value::Number(n, _), .. })) => {
-                    version = n.to_string().parse::<u64>().ok();
-                }
-                _ => return Err(self.no_option(name)),
-            }
-        }
         let listing = ListingTableUrl::parse(path).map_err(|e| errors::running(&e))?;
         let url: &url::Url = listing.get_url();
         let (parent, name) = split_last(url).ok_or_else(no_table)?;
@@ -308,107 +276,6 @@ impl FileCall {
         let table = StagedTable::open(&lake, &name, version).await.map_err(|e| errors::delta(&e))?;
         table.provider().await.map_err(|e| errors::delta(&e))
     }
-
-    fn no_option(&self, name: &str) -> AdapterError {
-        let words = match self.format {
-            Format::Parquet => "parquet",
-            Format::Csv => "csv",
-            Format::Json => "json",
-            Format::Delta => "delta",
-        };
-        errors::told(ErrorKind::Unsupported, format!("reading {words}: the option `{name}` is not known here"))
-    }
-
-    fn option(&self, names: &[&str]) -> Option<&Expr> {
-        self.options.iter().find(|(n, _)| names.contains(&n.as_str())).map(|(_, value)| value)
-    }
-
-    fn hive_partitioned(&self) -> bool {
-        match self.option(&["hive_partitioning"]).and_then(truth) {
-            Some(said) => said,
-            None => self.paths.iter().any(|p| p.split('/').rev().skip(1).any(|part| part.contains('='))),
-        }
-    }
-
-    fn compression(&self) -> Result<FileCompressionType, AdapterError> {
-        let said = self.option(&["compression"]).and_then(text).filter(|c| c != "auto");
-        let lower = self.sought().to_ascii_lowercase();
-        let ending = lower.rsplit('.').next().unwrap_or_default();
-        let variant = match said.as_deref().unwrap_or(ending) {
-            "gzip" | "gz" => CompressionTypeVariant::GZIP,
-            "zstd" | "zst" => CompressionTypeVariant::ZSTD,
-            "bz2" | "bzip2" => CompressionTypeVariant::BZIP2,
-            "xz" => CompressionTypeVariant::XZ,
-            _ => CompressionTypeVariant::UNCOMPRESSED,
-        };
-        Ok(FileCompressionType::from(variant))
-    }
-
-    fn csv(&self) -> Result<CsvFormat, AdapterError> {
-        let tabs = self.sought().to_ascii_lowercase().contains(".tsv");
-        let mut format = CsvFormat::default()
-            .with_has_header(true)
-            .with_schema_infer_max_rec(SAMPLE)
-            // Line breaks within quotes are part of the value.
-            .with_newlines_in_values(true)
-            .with_delimiter(if tabs { b'\t' } else { b',' });
-        let byte = |value: &Expr| match text(value)?.as_bytes() {
-            [one] => Some(*one),
-            b"\\t" => Some(b'\t'),
-            _ => None,
-        };
-        for (name, value) in &self.options {
-            let refused = || {
-                let text = format!("reading csv: {value} is no value for the option `{name}`");
-                errors::told(ErrorKind::Binder, text)
-            };
-            match name.as_str() {
-                "header" => format = format.with_has_header(truth(value).ok_or_else(refused)?),
-                "delim" | "sep" | "delimiter" => format = format.with_delimiter(byte(value).ok_or_else(refused)?),
-                "quote" => format = format.with_quote(byte(value).ok_or_else(refused)?),
-                "escape" => match byte(value).ok_or_else(refused)? {
-                    b'"' => {}
-                    other => format = format.with_escape(Some(other)),
-                },
-                "comment" => format = format.with_comment(byte(value)),
-                "nullstr" => {
-                    let pattern = format!("^{}$", escaped(&text(value).ok_or_else(refused)?));
-                    format = format.with_null_regex(Some(pattern));
-                }
-                "new_line" | "auto_detect" | "sample_size" | "columns" | "types" | "dtypes" | "hive_partitioning"
-                | "compression" | "all_varchar" | "union_by_name" => {}
-                _ => return Err(self.no_option(name)),
-            }
-        }
-        Ok(format)
-    }
-
-    /// The columns that the call names with their types.
-    fn declared(&self, session: &SessionState) -> Result<Option<Schema>, AdapterError> {
-        let Some(Expr::Dictionary(fields)) = self.option(&["columns"]) else { return Ok(None) };
-        let field = |DictionaryField { key, value }: &DictionaryField| {
-            let named = text(value).ok_or_else(|| {
-                let text = format!("the type of the column {key} must be a text, not {value}");
-                errors::told(ErrorKind::Binder, text)
-            })?;
-            let data_type = statements::types::parse(&named, session)?;
-            Ok(Field::new(key.value.clone(), data_type, true))
-        };
-        let fields = fields.iter().map(field).collect::<Result<Vec<_>, AdapterError>>()?;
-        Ok(Some(Schema::new(fields)))
-    }
-}
-
-/// A text that means itself in a regular expression.
-fn escaped(text: &str) -> String {
-    let special = |c: char| !c.is_alphanumeric() && !c.is_whitespace();
-    text.chars().fold(String::new(), |mut out, c| {
-        if special(c) {
-            out.push('\\');
-        }
-        out.push(c);
-        out
-    })
 }
 
 /// The URL of the folder around a folder, and the folder's name in it.
