@@ -252,8 +252,8 @@ mod tests {
             ("id;v\n1;1,5\n2;2,5\n", (';', Some('"'), 0, 2)),
             ("a;b\n1,5;x\n2,25;y\n", (';', Some('"'), 0, 2)),
             ("id;name\n1;a\n2;b,c\n", (';', Some('"'), 0, 2)),
-            ("text\nhello, world\nfoo\na, b, c\n", (',', Some('"'), 0, 1)),
-            ("text\nhello, world\nfoo\nbar\n", (',', Some('"'), 0, 1)),
+            ("text\nhello, world\nfoo\na, b, c\n", ('|', Some('"'), 0, 1)),
+            ("text\nhello, world\nfoo\nbar\n", ('|', Some('"'), 0, 1)),
             ("a\n1\n", (',', Some('"'), 0, 1)),
             ("", (',', Some('"'), 0, 1)),
         ] {
