@@ -24,7 +24,7 @@ use crate::node::{
     Config, Detail, FunctionDetail, Language, ModelDetail, Node, Project, RefCall, ResourceType, Source, Template,
 };
 
-use super::inspect::{Binding, Inspected, function_definitions, home};
+use super::inspect::{Binding, Inspected, beside, function_definitions, home};
 use super::session::{Session, Step, Stop};
 
 /// The project at the earlier time.
@@ -72,8 +72,9 @@ pub fn former(session: &Session, now: &Inspected, changes: &Changes<'_>) -> Step
         session.inputs.sink.emit(&Event::Problem(&problem));
         Stop(2)
     })?;
-    code.extend(rendered.into_iter().map(|(id, code)| (id, (code.first, None))));
+    code.extend(rendered.into_iter().map(|(id, code)| (id, (code.first, code.later))));
     let mut binding = Binding::after(session, &around, order.len(), now)?;
+    let start = std::mem::take(&mut binding.start);
     let (known, unsure) = known(session, now, changes, &project, &mut binding);
     let request = CheckRequest {
         project: &project,
@@ -82,6 +83,8 @@ pub fn former(session: &Session, now: &Inspected, changes: &Changes<'_>) -> Step
         functions: &function_definitions(&around, &code),
         known: &known,
         leaves: &|_, _| None,
+        beside: &beside(&around),
+        start: &start,
         home: &home(session),
     };
     let checked = binding.check(&request, Checked::default());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::adapters::shadow::{Shadow, ShadowColumn};
 use crate::adapters::{AdapterError, Connection};
 use crate::base::{NodeId, Relation};
-use crate::compile::Compiled;
+use crate::compile::{Compiled, Deed};
 use crate::diag::{Diagnostic, codes};
 use crate::execute::event::Event;
 use crate::execute::{ForeseenColumns, NodeCode, Surroundings, compile_code, compile_code_over, connection_diagnostic};
@@ -109,6 +109,8 @@ pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_
     code.extend(there.map(|(id, compiled)| (id, (Ok(compiled), None))));
     let functions = function_definitions(&around, &code);
     let home = home(session);
+    let beside = beside(&around);
+    let start = std::mem::take(&mut binding.start);
     let request = CheckRequest {
         project: &session.project,
         order: &order,
@@ -116,6 +118,8 @@ pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_
         functions: &functions,
         known: &known,
         leaves: scope.leaves,
+        beside: &beside,
+        start: &start,
         home: &home,
     };
     let mut checked = binding.check(&request, Checked::default());
@@ -129,6 +133,11 @@ pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_
     code.extend(of_tests);
     binding.keep(session);
     Ok(Inspected { checked, sources, known, code, remembered: binding.remembered })
+}
+
+/// What runs beside the queries of nodes.
+pub fn beside(around: &Surroundings) -> impl Fn(&NodeId) -> Vec<Deed> + Sync + '_ {
+    |id| around.project.nodes.get(id).map(|node| around.compiler.beside(node)).unwrap_or_default()
 }
 
 /// The statements that make the functions among the nodes. What cannot be spelled is missed by those who call it.
@@ -164,33 +173,36 @@ pub fn home(session: &Session) -> Relation {
 pub struct Binding {
     shadows: Vec<Box<dyn Shadow>>,
     remembered: Remembered,
+    /// What `on-run-start` does.
+    pub start: Vec<Deed>,
 }
 
 impl Binding {
     /// Shadows for so many nodes, with the definitions that hooks make.
     pub fn open(session: &Session, around: &Surroundings, nodes: usize) -> Step<Self> {
-        let shadows = Self::shadows(session, around, nodes)?;
+        let (shadows, start) = Self::shadows(session, around, nodes)?;
         let path = session.target_dir().join(Remembered::FILE);
         let remembered = session.inputs.files.read_text(&path).map(|text| Remembered::parse(&text));
-        Ok(Self { shadows, remembered: remembered.unwrap_or_default() })
+        Ok(Self { shadows, remembered: remembered.unwrap_or_default(), start })
     }
 
     /// The same with what was bound just now at hand.
     pub fn after(session: &Session, around: &Surroundings, nodes: usize, before: &Inspected) -> Step<Self> {
-        Ok(Self { shadows: Self::shadows(session, around, nodes)?, remembered: before.remembered.clone() })
+        let (shadows, start) = Self::shadows(session, around, nodes)?;
+        Ok(Self { shadows, remembered: before.remembered.clone(), start })
     }
 
-    fn shadows(session: &Session, around: &Surroundings, nodes: usize) -> Step<Vec<Box<dyn Shadow>>> {
+    fn shadows(session: &Session, around: &Surroundings, nodes: usize) -> Step<(Vec<Box<dyn Shadow>>, Vec<Deed>)> {
         let broken = |e: &AdapterError| {
             session.inputs.sink.emit(&Event::Problem(&connection_diagnostic(e)));
             Stop(2)
         };
         let mut shadow = session.adapter.shadow().map_err(|e| broken(&e))?;
-        definitions(session, around, shadow.as_mut());
+        let start = definitions(session, around, shadow.as_mut());
         let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS).min(nodes / 8 + 1);
         let mut shadows = (1..workers).map(|_| shadow.fork()).collect::<Result<Vec<_>, _>>().map_err(|e| broken(&e))?;
         shadows.insert(0, shadow);
-        Ok(shadows)
+        Ok((shadows, start))
     }
 
     /// Checks nodes, beside those that are checked already.
@@ -231,8 +243,8 @@ impl Binding {
 /// More would wait for each other in the catalog.
 const MOST_WORKERS: usize = 8;
 
-/// Macros, types and sequences that `on-run-start` makes: queries may use them.
-fn definitions(session: &Session, around: &Surroundings, shadow: &mut dyn Shadow) {
+/// Macros, types and sequences that `on-run-start` makes: queries may use them. What else it does is told.
+fn definitions(session: &Session, around: &Surroundings, shadow: &mut dyn Shadow) -> Vec<Deed> {
     let mut hooks: Vec<&Arc<Node>> = session
         .project
         .nodes
@@ -245,9 +257,13 @@ fn definitions(session: &Session, around: &Surroundings, shadow: &mut dyn Shadow
     });
     let ids: Vec<NodeId> = hooks.into_iter().map(|n| n.id.clone()).collect();
     if ids.is_empty() {
-        return;
+        return Vec::new();
     }
-    for (_, code) in compile_code(around, &ids, 1).unwrap_or_default() {
+    let mut deeds = Vec::new();
+    for (id, code) in compile_code(around, &ids, 1).unwrap_or_default() {
+        let rendered = code.first.as_ref().ok().map(|compiled| compiled.code.code.as_str());
+        let hook = session.project.nodes.get(&id);
+        deeds.extend(hook.map(|hook| around.compiler.deed_of_operation(hook, rendered)));
         let Ok(compiled) = code.first else { continue };
         let words: Vec<String> = compiled.code.code.split_whitespace().take(5).map(str::to_lowercase).collect();
         let defines = words.first().is_some_and(|w| w == "create")
@@ -257,6 +273,7 @@ fn definitions(session: &Session, around: &Surroundings, shadow: &mut dyn Shadow
             let _ = shadow.define(&compiled.code.code);
         }
     }
+    deeds
 }
 
 /// What the warehouse has of sources, of seeds, and of nodes that read themselves or cannot be bound, in one catalog query.

@@ -52,6 +52,36 @@ pub(super) fn rows(test: &UnitTest, fixture: &Fixture) -> Result<Rows, Diagnosti
     }
 }
 
+/// The columns that the rows of a fixture name; none of a query.
+pub fn fixture_columns(fixture: &Fixture) -> Vec<String> {
+    let rows = match (fixture.format, &fixture.rows) {
+        (FixtureFormat::Dict | FixtureFormat::Csv, Value::List(rows)) => rows.clone(),
+        (FixtureFormat::Csv, Value::Str(text)) => csv_rows(text).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    let mut columns: Vec<String> = Vec::new();
+    for name in rows.iter().filter_map(Value::as_map).flat_map(|row| row.keys()) {
+        if !columns.contains(name) {
+            columns.push(name.clone());
+        }
+    }
+    columns
+}
+
+/// A problem of a fixture's macros as one of the unit test: a column that the relation does not have is the fixture's own
+/// fault, and its place is the fixture's, not the macro's.
+pub fn in_fixture(test: &UnitTest, fixture: &Fixture, mut problem: Diagnostic) -> Diagnostic {
+    // As `format_row` words it.
+    if problem.code == codes::COMPILER_ERROR && problem.message.starts_with("Invalid column name: ") {
+        problem.code = codes::UNIT_TEST_INVALID;
+        problem.message = format!("unit test {}: {}", test.name, problem.message);
+        problem.span = Some(fixture.span.clone());
+        problem.notes.clear();
+        problem.help = Some("name the columns as the relation has them".to_owned());
+    }
+    problem
+}
+
 /// A problem of a unit test.
 pub(super) fn invalid(test: &UnitTest, message: impl Into<String>) -> Diagnostic {
     let message = format!("unit test {}: {}", test.name, message.into());

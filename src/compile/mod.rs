@@ -6,9 +6,10 @@
 //!
 //! [`Compiler`] is shared by all worker threads. `resolver` answers `ref` and `source` from one node's point of view,
 //! `inject` puts ephemeral parents into the SQL, `node_overrides` finishes what only compiling can know about a node,
-//! `unit_test` and `fixture` build unit tests.
+//! `unit_test` and `fixture` build unit tests. `beside` tells what runs beside a node's query.
 
 mod batch;
+mod beside;
 mod compiled;
 mod compiler;
 mod fixture;
@@ -20,6 +21,8 @@ mod tests;
 mod unit_test;
 
 pub use batch::Batch;
+pub use beside::{Deed, Doer};
 pub use compiled::Compiled;
 pub use compiler::{CompileSettings, Compiler};
+pub use fixture::{fixture_columns, in_fixture};
 pub use resolver::cte_name;

@@ -17,7 +17,7 @@ use crate::sql::is_blank;
 
 use super::compiled::{Compiled, Origin};
 use super::compiler::{Compiler, assemble, config_of, named, template_of};
-use super::fixture::{Rows, invalid, rows, table_rows};
+use super::fixture::{Rows, in_fixture, invalid, rows, table_rows};
 use super::inject::{Cte, extend};
 use super::node_overrides::{Call, lone_call};
 use super::resolver::{UnitTestResolver, cte_name};
@@ -140,7 +140,7 @@ impl Compiler {
         let text = call_named(&self.engine, "get_fixture_sql", arguments, &scope).map_err(|mut diagnostic| {
             // The macro's own place helps nobody who wrote a fixture.
             diagnostic.span = Some(fixture.span.clone());
-            diagnostic
+            in_fixture(test, fixture, diagnostic)
         })?;
         Ok(cte(parent, &node, text.text().trim(), fixture.span.clone()))
     }

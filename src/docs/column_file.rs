@@ -7,7 +7,8 @@
 //!   "columns": { "<unique_id>": [{"name": "...", "type": "..."}] },
 //!   "edges": [ {"from": {"node": "<unique_id>", "column": "..."}, "to": {"node": "...", "column": "..."},
 //!               "kind": "copy | cast | expression | aggregate | window", "approximate": false} ],
-//!   "influences": [ {"from": {"node": "...", "column": "..."}, "to": "<unique_id>", "kind": "filter | join | group | order"} ] }
+//!   "influences": [ {"from": {"node": "...", "column": "..."}, "to": "<unique_id>", "kind": "filter | join | group | order"} ],
+//!   "approximate": { "<unique_id>": "why it is not known for sure where its columns come from" } }
 //! ```
 //!
 //! An edge means that values of `from` are in values of `to`. `approximate`: the engine does not tell where the node's
@@ -26,10 +27,14 @@ pub fn lineage_json(checked: &Checked, metadata: &Json) -> Json {
     let place = |c: &ColumnId| json!({"node": c.node.as_str(), "column": c.column});
     let mut columns = Map::new();
     let mut influences = Vec::new();
+    let mut doubts = Map::new();
     for (id, node) in &checked.nodes {
         let Some(own) = graph.columns(id) else { continue };
         let listed = own.iter().map(|(name, data_type)| json!({"name": name, "type": data_type}));
         columns.insert(id.to_string(), listed.collect());
+        if let Some(why) = graph.doubt(id) {
+            doubts.insert(id.to_string(), why.into());
+        }
         for (from, kind) in node.lineage.iter().flat_map(|l| &l.influence) {
             influences.push(json!({"from": place(from), "to": id.as_str(), "kind": kind.as_str()}));
         }
@@ -38,5 +43,5 @@ pub fn lineage_json(checked: &Checked, metadata: &Json) -> Json {
         json!({"from": place(from), "to": place(to), "kind": kind.as_str(), "approximate": approximate})
     });
     let edges: Vec<Json> = edges.collect();
-    json!({"metadata": metadata, "columns": columns, "edges": edges, "influences": influences})
+    json!({"metadata": metadata, "columns": columns, "edges": edges, "influences": influences, "approximate": doubts})
 }

@@ -144,8 +144,7 @@ impl<'a> Maker<'a> {
                 Verdict::Unchecked(why) => put(&mut d, "why", why.as_str()),
                 Verdict::Good => {}
             }
-            let guess = check.lineage.as_ref().and_then(|l| l.approximate.as_deref());
-            put(&mut d, "guess", guess);
+            put(&mut d, "guess", check.columns.as_ref().and_then(|_| check.doubt()));
         }
         if !matches!(node.resource_type, ResourceType::Test | ResourceType::Analysis) {
             self.columns(&mut d, &node.id, &node.columns);

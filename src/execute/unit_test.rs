@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::base::{Table, Value};
+use crate::compile::in_fixture;
 use crate::diag::Diagnostic;
 use crate::jinja::context::host::Database;
 use crate::node::UnitTest;
@@ -24,11 +25,12 @@ impl Worker<'_> {
         let compiled = self.compile(outcome, None, || self.around.compiler.compile_unit_test(test, Some(database)))?;
         let code = outcome_code(&compiled, outcome);
         let scope =
-            self.materialize(&compiled.node, Some(code), None, outcome, |scope| scope).map_err(|mut diagnostic| {
+            self.materialize(&compiled.node, Some(code), None, outcome, |scope| scope).map_err(|diagnostic| {
+                let mut diagnostic = in_fixture(test, &test.expect, *diagnostic);
                 let place = format!("the unit test is declared at {}", test.span);
                 diagnostic.notes.push(place);
                 diagnostic.help.get_or_insert_with(|| "check the data types in the unit test's rows".to_owned());
-                diagnostic
+                Box::new(diagnostic)
             })?;
         if let Some(response) = scope.response("main") {
             outcome.adapter_response = response_dict(&response);

@@ -11,18 +11,21 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
 
-use crate::adapters::shadow::{BindError, BindProblem, Bound, BoundLineage, Shadow, ShadowColumn};
-use crate::base::{NodeId, Relation};
-use crate::compile::Compiled;
+use crate::adapters::shadow::{BindError, BindProblem, Bound, BoundLineage, Influence, Shadow, ShadowColumn};
+use crate::base::{NodeId, Relation, Value};
+use crate::compile::{Compiled, Deed};
 use crate::diag::{Code, Diagnostic, codes};
 use crate::node::{Language, Node, Project, ResourceType};
 
-use super::columns::{NodeLineage, Relations, approximate, inlined_relation};
-use super::contract;
-use super::objection::{diagnostic, first_line};
+use super::columns::{ColumnId, NodeLineage, Relations, approximate, inlined_relation};
+use super::faces::{Face, united};
+use super::objection::{About, diagnostic, first_line};
+use super::reason::{Beside, Reasons, Thing, makes};
 use super::remembered::{Answer, Key, Remembered};
 use super::schemas::Schemas;
 use super::share::share;
+use super::snapshot::Snapshot;
+use super::{contract, fixtures, keys};
 
 /// The code of a node, or why there is none.
 pub type CodeOf = Result<Compiled, Box<Diagnostic>>;
@@ -44,6 +47,10 @@ pub struct CheckRequest<'a> {
     pub known: &'a Schemas,
     /// What relations keep that do not follow their queries.
     pub leaves: Leaves<'a>,
+    /// What runs beside the query of a node.
+    pub beside: Beside<'a>,
+    /// What `on-run-start` does.
+    pub start: &'a [Deed],
     /// The database and the schema in which names without them are looked up.
     pub home: &'a Relation,
 }
@@ -66,8 +73,20 @@ pub struct NodeCheck {
     pub verdict: Verdict,
     /// Output columns; none if they are not known.
     pub columns: Option<Vec<ShadowColumn>>,
-    /// Where they come from; none where they come from outside.
+    /// Where they come from; none where they come from outside, or where that is not known.
     pub lineage: Option<NodeLineage>,
+}
+
+impl NodeCheck {
+    /// Why it is not known for sure where the columns come from, if it is not.
+    pub fn doubt(&self) -> Option<&str> {
+        match (&self.lineage, &self.verdict) {
+            (Some(lineage), _) => lineage.approximate.as_deref(),
+            (None, Verdict::Good) => None,
+            (None, Verdict::Unchecked(why)) => Some(why),
+            (None, Verdict::Failed(problem)) => Some(&problem.message),
+        }
+    }
 }
 
 /// All nodes after checking, in the order of the DAG.
@@ -85,18 +104,10 @@ impl Default for Checked {
     }
 }
 
-/// Columns that a snapshot adds to those of its query.
-const SNAPSHOT_COLUMNS: [(&str, &str); 4] = [
-    ("dbt_scd_id", "VARCHAR"),
-    ("dbt_updated_at", "TIMESTAMP"),
-    ("dbt_valid_from", "TIMESTAMP"),
-    ("dbt_valid_to", "TIMESTAMP"),
-];
-
 /// Queries that one call of the engine binds.
 const AT_ONCE: usize = 32;
 
-type Done = HashMap<NodeId, NodeCheck>;
+pub(super) type Done = HashMap<NodeId, NodeCheck>;
 
 /// Checks the nodes of a request on the shadow and its forks.
 pub fn check(request: &CheckRequest<'_>, shadows: &mut [Box<dyn Shadow>], remembered: &mut Remembered) -> Checked {
@@ -167,8 +178,10 @@ struct Job<'r> {
     id: &'r NodeId,
     first: &'r Compiled,
     later: Option<&'r Compiled>,
-    /// The node's own SQL, where it stands behind that of ephemeral parents.
-    own: Option<String>,
+    /// Why the code of later runs is not known, if it is not.
+    unseen: Option<String>,
+    /// Whether ephemeral parents stand in front of the node's own SQL.
+    inlines: bool,
     key: Key,
     known: Option<Answer>,
 }
@@ -232,7 +245,8 @@ impl<'r> Run<'r> {
             .iter()
             .filter(|job| job.known.is_none() || job.later.is_some())
             .flat_map(|job| {
-                let inlined = job.own.iter().flat_map(|_| inlined(self.request.project, job.node)).cloned();
+                let inlined = job.inlines.then(|| inlined(self.request.project, job.node).cloned());
+                let inlined = inlined.into_iter().flatten();
                 let parents = readable_parents(self.request.project, job.node, done).into_iter().map(|(id, _)| id);
                 inlined.chain(parents).collect::<Vec<_>>()
             })
@@ -277,14 +291,18 @@ impl<'r> Run<'r> {
         if node.resource_type == ResourceType::Seed {
             return Some(Err(outside(known.get(&node.relation))));
         }
-        // What the warehouse has of the node serves its children where binding fails.
         let built = known.get(&node.relation).filter(|_| node.is_relational() && test.is_none());
-        let fallback = |verdict| Some(Err(NodeCheck { verdict, columns: built.map(<[_]>::to_vec), lineage: None }));
+        let fallback = |verdict| Some(Err(self.unbound(node, test.is_none(), verdict, done)));
         if node.language == Language::Python {
             return fallback(Verdict::Unchecked("it is written in Python".into()));
         }
         if test.is_some() && done.get(&node.id).is_some_and(|n| n.verdict != Verdict::Good) {
             return fallback(Verdict::Unchecked(format!("{} itself cannot be bound", node.name)));
+        }
+        if let Some(test) = test
+            && let Some(problem) = fixtures::misspelt(test, done)
+        {
+            return fallback(Verdict::Failed(Box::new(problem)));
         }
         let (first, later) = match self.request.compiled.get(id) {
             Some((Ok(first), later)) => (first, later),
@@ -297,21 +315,47 @@ impl<'r> Run<'r> {
             Some((Err(problem), _)) => return fallback(Verdict::Failed(problem.clone())),
             None => return fallback(Verdict::Unchecked("it has no SQL".into())),
         };
-        let later = match later {
-            Some(Ok(later)) => Some(later),
+        let (later, unseen) = match later {
+            Some(Ok(later)) => (Some(later), None),
             Some(Err(problem)) if !asks_the_warehouse(problem.code) => {
                 return fallback(Verdict::Failed(problem.clone()));
             }
-            _ => None,
+            Some(Err(problem)) => {
+                let why = first_line(&problem.message);
+                (None, Some(format!("the template of its later runs asks the warehouse: {why}")))
+            }
+            None => (None, None),
         };
+        if let Some(problem) = keys::ended(node, first).filter(|_| test.is_none()) {
+            return fallback(Verdict::Failed(Box::new(problem)));
+        }
         let parents = readable_parents(project, node, done);
         let parents: Vec<(Relation, &[ShadowColumn])> =
             parents.iter().filter_map(|(id, columns)| Some((relation_of(project, id)?.clone(), *columns))).collect();
         let own = built.map(|columns| (node.relation.clone(), columns));
         let sql = [Some(first), later].map(|c| c.map_or("", |c| c.code.code.as_str()));
         let key = Key::of(&self.ground(node), sql, parents.iter().chain(own.as_ref()));
-        let own = first.own_sql().filter(|_| test.is_none() && inlined(project, node).next().is_some());
-        Some(Ok(Job { node, id, first, later, own, known: remembered.get(&key), key }))
+        let inlines = test.is_none() && inlined(project, node).next().is_some();
+        Some(Ok(Job { node, id, first, later, unseen, inlines, known: remembered.get(&key), key }))
+    }
+
+    /// A node that cannot be bound: what the warehouse has of it serves its children. Its columns may come from all that its
+    /// parents have, if that is known.
+    fn unbound(&self, node: &Node, is_node: bool, verdict: Verdict, done: &Done) -> NodeCheck {
+        let built = self.request.known.get(&node.relation).filter(|_| node.is_relational() && is_node);
+        let mut check = NodeCheck { verdict, columns: built.map(<[_]>::to_vec), lineage: None };
+        let parents = readable_parents(self.request.project, node, done);
+        if let (Some(columns), Some(why)) = (&check.columns, check.doubt())
+            && all_readable(self.request.project, node, done)
+        {
+            check.lineage = Some(approximate(&parents, columns.len(), why.to_owned()));
+        }
+        check
+    }
+
+    fn reasons<'s>(&'s self, done: &'s Done) -> Reasons<'s> {
+        let CheckRequest { project, beside, start, home, .. } = *self.request;
+        Reasons { project, beside, start, home, done, defined: &self.defined }
     }
 
     /// Binds what is not known, all at once as far as the engine can.
@@ -333,58 +377,72 @@ impl<'r> Run<'r> {
         first: Option<Result<Bound, BindError>>,
         done: &Done,
     ) -> (NodeCheck, Option<Answer>) {
-        let (node, project) = (job.node, self.request.project);
+        let node = job.node;
         let built = self.request.known.get(&node.relation).filter(|_| node.is_relational());
-        let fallback = |verdict| NodeCheck { verdict, columns: built.map(<[_]>::to_vec), lineage: None };
-        let objects =
-            |compiled: &Compiled, error: &BindError| match because_of(project, node, error, done, &self.defined) {
-                Some(why) => fallback(Verdict::Unchecked(why)),
-                None => fallback(Verdict::Failed(Box::new(diagnostic(project, node, compiled, error)))),
+        let objects = |compiled: &Compiled, error: &BindError| {
+            let verdict = match self.reasons(done).of(node, compiled, error) {
+                Some(why) => Verdict::Unchecked(why),
+                None => Verdict::Failed(Box::new(diagnostic(self.request.project, &self.about(job), compiled, error))),
             };
+            self.unbound(node, job.id == &node.id, verdict, done)
+        };
         if let Some(answer) = &job.known {
-            return (self.finished(shadow, job, answer.clone()), None);
+            return (self.finished(shadow, job, answer.clone(), done), None);
         }
         let bound = match self.attempt(shadow, job, job.first, first, done) {
             Ok(bound) => bound,
             Err(error) => return (objects(job.first, &error), None),
         };
-        if let Some(later) = job.later {
+        let Bound { columns, lineage } = bound;
+        let (mut lineage, mut keep) = self.lineage(shadow, job, job.first, (&columns, lineage), done);
+        if let Some(code) = job.later {
             // Later runs read the table that is there, or the one that the first run makes.
-            let _ = shadow.declare(&node.relation, built.unwrap_or(&bound.columns));
-            if let Err(error) = self.attempt(shadow, job, later, None, done) {
-                return (objects(later, &error), None);
-            }
+            let _ = shadow.declare(&node.relation, built.unwrap_or(&columns));
+            let later = match self.attempt(shadow, job, code, None, done) {
+                Ok(later) => later,
+                Err(error) => return (objects(code, &error), None),
+            };
+            let (of_later, keeps) = self.lineage(shadow, job, code, (&later.columns, later.lineage), done);
+            keep &= keeps;
+            let first = Face { columns: &columns, lineage };
+            lineage = united(&node.id, first, Face { columns: &later.columns, lineage: of_later });
         }
-        let parents = readable_parents(project, node, done);
-        let (lineage, keep) = match bound.lineage {
-            Ok(found) => {
-                let allowed: HashSet<_> = parents.iter().filter_map(|(id, _)| relation_of(project, id)).collect();
-                let expected =
-                    |r: &Relation| r.key() == node.relation.key() || allowed.iter().any(|a| a.key() == r.key());
-                let keep = found.tables.iter().all(expected);
-                let found = self.through_inlined(shadow, job, &bound.columns, found);
-                (self.relations.lineage(found, &node.depends_on), keep)
-            }
-            Err(why) => (approximate(&parents, bound.columns.len(), why), false),
-        };
-        let answer = Answer { columns: bound.columns, lineage };
-        (self.finished(shadow, job, answer.clone()), keep.then_some(answer))
+        let answer = Answer { columns, lineage };
+        (self.finished(shadow, job, answer.clone(), done), keep.then_some(answer))
     }
 
-    /// The same lineage with ephemeral parents as stations: the node's own SQL over tables in their place. How columns are
-    /// computed stays that of the whole.
-    fn through_inlined(
+    /// What an objection is told of.
+    fn about(&self, job: &Job<'r>) -> About<'r> {
+        match self.request.project.unit_tests.get(job.id) {
+            Some(test) => About::Test(test),
+            None => About::Node(job.node),
+        }
+    }
+
+    /// Where the columns of one code come from, and whether that rests on nothing but the tables that the project names.
+    fn lineage(
         &self,
         shadow: &mut dyn Shadow,
         job: &Job<'_>,
-        columns: &[ShadowColumn],
-        whole: BoundLineage,
-    ) -> BoundLineage {
-        let bound = job.own.as_ref().and_then(|own| shadow.bind(own).ok()).filter(|bound| bound.columns == columns);
-        match bound.map(|bound| bound.lineage) {
-            Some(Ok(own)) => BoundLineage { prints: whole.prints, rows_print: whole.rows_print, ..own },
-            _ => whole,
-        }
+        code: &Compiled,
+        (columns, found): (&[ShadowColumn], Result<BoundLineage, String>),
+        done: &Done,
+    ) -> (NodeLineage, bool) {
+        let (node, project) = (job.node, self.request.project);
+        let parents = readable_parents(project, node, done);
+        let found = match found {
+            Ok(found) => found,
+            Err(why) => return (approximate(&parents, columns.len(), why), false),
+        };
+        let allowed: HashSet<_> = parents.iter().filter_map(|(id, _)| relation_of(project, id)).collect();
+        let expected = |r: &Relation| r.key() == node.relation.key() || allowed.iter().any(|a| a.key() == r.key());
+        let keep = found.tables.iter().all(expected);
+        let own = if job.inlines { code.own_sql() } else { None };
+        let found = match own {
+            Some(own) => through_inlined(shadow, &own, columns, found),
+            None => found,
+        };
+        (self.relations.lineage(found, &node.depends_on), keep)
     }
 
     /// The table that stands for an ephemeral model.
@@ -424,25 +482,67 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// What a good query gives, with what the node adds and what its contract says.
-    fn finished(&self, shadow: &mut dyn Shadow, job: &Job<'_>, answer: Answer) -> NodeCheck {
+    /// What a good query gives, with what the node adds and what its config and its contract say.
+    fn finished(&self, shadow: &mut dyn Shadow, job: &Job<'_>, answer: Answer, done: &Done) -> NodeCheck {
         let (node, mut columns, mut lineage) = (job.node, answer.columns, answer.lineage);
         if job.id != &node.id {
             return NodeCheck { verdict: Verdict::Good, columns: Some(columns), lineage: Some(lineage) };
         }
-        if let Some(problem) = contract::broken(node, &columns, shadow) {
-            let verdict = Verdict::Failed(Box::new(problem));
-            return NodeCheck { verdict, columns: Some(columns), lineage: Some(lineage) };
+        if let Some(why) = &job.unseen {
+            let parents = readable_parents(self.request.project, node, done);
+            let of_parent = |(id, columns): &(NodeId, &[ShadowColumn])| -> Vec<ColumnId> {
+                columns.iter().map(|c| ColumnId { node: id.clone(), column: c.name.clone() }).collect()
+            };
+            let all = parents.iter().flat_map(of_parent).map(|column| (column, Influence::Filter));
+            lineage.influence.extend(all);
+            lineage.approximate.get_or_insert_with(|| why.clone());
         }
+        let sql = job.first.code.code.as_str();
+        let problem = contract::broken(node, &columns, shadow).or_else(|| keys::missing(node, sql, &columns, shadow));
         contract::given(node, &mut columns, shadow);
+        let table = self.request.known.get(&node.relation).filter(|_| node.is_relational());
         if node.resource_type == ResourceType::Snapshot {
-            columns.extend(SNAPSHOT_COLUMNS.map(|(name, data_type)| ShadowColumn {
-                name: snapshot_name(node, name),
-                data_type: data_type.into(),
-            }));
+            let snapshot = Snapshot { node, sql, columns: &columns, table };
+            let (added, origins): (Vec<_>, Vec<_>) = snapshot.added(&lineage, shadow).unzip();
             lineage.values.resize(columns.len(), Vec::new());
+            columns.extend(added);
+            lineage.values.extend(origins);
         }
-        NodeCheck { verdict: Verdict::Good, columns: Some(columns), lineage: Some(lineage) }
+        self.add_of_hooks(node, table, &mut columns);
+        lineage.values.resize(columns.len(), Vec::new());
+        let verdict = problem.map_or(Verdict::Good, |problem| Verdict::Failed(Box::new(problem)));
+        NodeCheck { verdict, columns: Some(columns), lineage: Some(lineage) }
+    }
+
+    /// Columns that the node's hooks have added to its table.
+    fn add_of_hooks(&self, node: &Node, table: Option<&[ShadowColumn]>, columns: &mut Vec<ShadowColumn>) {
+        let has_hooks = ["pre-hook", "post-hook"].iter().any(|key| {
+            let hooks = node.config.get(key).and_then(Value::as_list);
+            hooks.is_some_and(|hooks| !hooks.is_empty())
+        });
+        let is_new = |c: &&ShadowColumn| !columns.iter().any(|known| known.name.eq_ignore_ascii_case(&c.name));
+        let new: Vec<ShadowColumn> = table.unwrap_or_default().iter().filter(is_new).cloned().collect();
+        if !has_hooks || new.is_empty() {
+            return;
+        }
+        let deeds = (self.request.beside)(&node.id);
+        let made = |c: &ShadowColumn| deeds.iter().any(|d| makes(&d.text, &c.name.to_lowercase(), Thing::Column));
+        columns.extend(new.into_iter().filter(made));
+    }
+}
+
+/// The same lineage with ephemeral parents as stations: the node's own SQL over tables in their place. How columns are
+/// computed stays that of the whole.
+fn through_inlined(
+    shadow: &mut dyn Shadow,
+    own: &str,
+    columns: &[ShadowColumn],
+    whole: BoundLineage,
+) -> BoundLineage {
+    let bound = shadow.bind(own).ok().filter(|bound| bound.columns == columns);
+    match bound.map(|bound| bound.lineage) {
+        Some(Ok(own)) => BoundLineage { prints: whole.prints, rows_print: whole.rows_print, ..own },
+        _ => whole,
     }
 }
 
@@ -464,12 +564,6 @@ fn outside(columns: Option<&[ShadowColumn]>) -> NodeCheck {
         None => Verdict::Unchecked("its columns are not known".to_owned()),
     };
     NodeCheck { verdict, columns: columns.map(<[_]>::to_vec), lineage: None }
-}
-
-/// The name that a snapshot's column has by `snapshot_meta_column_names`.
-fn snapshot_name(node: &Node, name: &str) -> String {
-    let names = node.config.map("snapshot_meta_column_names");
-    names.and_then(|n| n.get(name)).and_then(|v| v.as_str()).unwrap_or(name).to_owned()
 }
 
 /// The functions of the project that a node calls, and those that these call, each once.
@@ -504,37 +598,17 @@ fn readable_parents<'c>(project: &Project, node: &Node, done: &'c Done) -> Vec<(
     found
 }
 
-/// Why the fault is not the node's own: a parent without columns, an engine that must see data.
-fn because_of(
-    project: &Project,
-    node: &Node,
-    error: &BindError,
-    done: &Done,
-    defined: &HashSet<NodeId>,
-) -> Option<String> {
-    if error.problem == BindProblem::Dynamic {
-        return Some("its columns depend on data (a pivot without an IN list)".into());
-    }
+/// Whether the columns of everything that a node reads are known.
+fn all_readable(project: &Project, node: &Node, done: &Done) -> bool {
     let mut open: Vec<&NodeId> = node.depends_on.iter().collect();
     while let Some(id) = open.pop() {
-        if let Some(parent) = project.nodes.get(id).filter(|n| n.is_ephemeral()) {
-            open.extend(&parent.depends_on);
-            continue;
-        }
-        let unknown = done.get(id).is_some_and(|c| c.columns.is_none());
-        // Only a missing table can be the parent's fault.
-        if unknown && error.problem == BindProblem::MissingRelation {
-            let name = project.nodes.get(id).map(|n| n.name.clone());
-            let name = name.or_else(|| project.sources.get(id).map(|s| format!("{}.{}", s.source_name, s.name)));
-            return Some(format!("the columns of {} are not known", name.unwrap_or_else(|| id.to_string())));
-        }
-        let is_function = |n: &Node| n.function().is_some() || n.config.materialized() == "table_function";
-        let function = project.nodes.get(id).filter(|n| is_function(n) && !defined.contains(id));
-        if let Some(function) = function.filter(|_| error.problem == BindProblem::Function) {
-            return Some(format!("it calls {}, a function of the project", function.name));
+        match project.nodes.get(id) {
+            Some(parent) if parent.is_ephemeral() || parent.function().is_some() => open.extend(&parent.depends_on),
+            _ if done.get(id).is_none_or(|c| c.columns.is_none()) => return false,
+            _ => {}
         }
     }
-    (error.problem == BindProblem::File).then(|| format!("it reads a file: {}", first_line(&error.message)))
+    true
 }
 
 fn asks_the_warehouse(code: Code) -> bool {

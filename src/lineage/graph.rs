@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
-use crate::adapters::shadow::EdgeKind;
+use crate::adapters::shadow::{EdgeKind, Influence};
 use crate::base::NodeId;
 
 use super::check::Checked;
@@ -43,10 +43,12 @@ pub struct ColumnGraph {
     columns: BTreeMap<NodeId, Vec<(String, String)>>,
     parents: BTreeMap<ColumnId, Vec<End>>,
     children: BTreeMap<ColumnId, Vec<End>>,
-    /// Nodes whose rows a column decides about.
-    deciding: BTreeMap<ColumnId, BTreeSet<NodeId>>,
+    /// Nodes whose rows a column decides about, and how.
+    deciding: BTreeMap<ColumnId, BTreeSet<(NodeId, Influence)>>,
     /// Nodes of which it is known where their columns come from.
     traced: HashSet<NodeId>,
+    /// Why that is not known for sure, of the others.
+    doubts: BTreeMap<NodeId, String>,
 }
 
 impl ColumnGraph {
@@ -58,14 +60,17 @@ impl ColumnGraph {
                 continue;
             }
             let Some(columns) = &node.columns else { continue };
+            if let Some(why) = node.doubt() {
+                graph.doubts.insert(id.clone(), why.to_owned());
+            }
             if node.lineage.is_some() {
                 graph.traced.insert(id.clone());
             }
             let listed = columns.iter().map(|c| (c.name.clone(), c.data_type.clone())).collect();
             graph.columns.insert(id.clone(), listed);
             let Some(lineage) = &node.lineage else { continue };
-            for (column, _) in &lineage.influence {
-                graph.deciding.entry(column.clone()).or_default().insert(id.clone());
+            for (column, how) in &lineage.influence {
+                graph.deciding.entry(column.clone()).or_default().insert((id.clone(), *how));
             }
             for (column, edges) in columns.iter().zip(&lineage.values) {
                 let to = ColumnId { node: id.clone(), column: column.name.clone() };
@@ -103,7 +108,17 @@ impl ColumnGraph {
 
     /// The nodes that filter, join, group or sort by a column.
     pub fn deciding(&self, column: &ColumnId) -> impl Iterator<Item = &NodeId> {
-        self.deciding.get(column).into_iter().flatten()
+        self.influences(column).map(|(id, _)| id)
+    }
+
+    /// The same, each with how.
+    pub fn influences(&self, column: &ColumnId) -> impl Iterator<Item = (&NodeId, Influence)> {
+        self.deciding.get(column).into_iter().flatten().map(|(id, how)| (id, *how))
+    }
+
+    /// Why it is not known for sure where a node's columns come from, if it is not.
+    pub fn doubt(&self, node: &NodeId) -> Option<&str> {
+        self.doubts.get(node).map(String::as_str)
     }
 
     /// Whether it is known where a node's columns come from.

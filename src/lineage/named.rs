@@ -19,6 +19,7 @@ pub fn named_node<'w>(project: &Project, written: &'w str) -> Result<(NodeId, Op
     };
     if let Some((node, column)) = written.rsplit_once('.')
         && let Some(id) = only(node)
+        && !is_version(project, written)
     {
         return Ok((id, Some(column)));
     }
@@ -34,6 +35,13 @@ pub fn named_columns(project: &Project, graph: &ColumnGraph, written: &str) -> R
         let problem = Diagnostic::error(codes::SELECTION_INVALID, format!("'{written}' names no column of a node"));
         return Err(Box::new(problem.help("write it like column:orders.customer_id")));
     };
+    if is_version(project, written) {
+        let message = format!("'{written}' names a version of a model, and no column of it");
+        let first = matching(project, &|n| n == written).first().and_then(|id| graph.columns(id)?.first());
+        let first = first.map_or("column", |(name, _)| name.as_str());
+        let problem = Diagnostic::error(codes::SELECTION_INVALID, message);
+        return Err(Box::new(problem.help(format!("write it like column:{written}.{first}, or column:{written}.*"))));
+    }
     if [node, column].iter().all(|part| !part.contains(['*', '?', '['])) {
         let nodes = matching(project, &|name| name == node);
         if nodes.is_empty() {
@@ -63,7 +71,9 @@ pub fn column_of(graph: &ColumnGraph, node: &NodeId, column: &str) -> Result<Col
 /// Models, seeds, snapshots and sources of which a name fits.
 fn matching(project: &Project, fits: &dyn Fn(&str) -> bool) -> Vec<NodeId> {
     let node = |n: &Node| {
-        fits(&n.name) || fits(n.id.as_str()) || fits(&format!("{}.{}", n.package, n.name)) || fits(&n.search_name())
+        let full = n.search_name();
+        let in_package = |name: &str| fits(&format!("{}.{name}", n.package));
+        fits(&n.name) || fits(n.id.as_str()) || fits(&full) || in_package(&n.name) || in_package(&full)
     };
     let source = |s: &Source| {
         let name = format!("{}.{}", s.source_name, s.name);
@@ -71,6 +81,14 @@ fn matching(project: &Project, fits: &dyn Fn(&str) -> bool) -> Vec<NodeId> {
     };
     let nodes = project.nodes.iter().filter(|(_, n)| n.is_refable() && node(n)).map(|(id, _)| id);
     nodes.chain(project.sources.iter().filter(|(_, s)| source(s)).map(|(id, _)| id)).cloned().collect()
+}
+
+/// Whether a text is the whole name of a version of a model, such as `customers.v2`, and no model's column.
+fn is_version(project: &Project, written: &str) -> bool {
+    let is_versioned = |id: &NodeId| {
+        project.nodes.get(id).and_then(|n| n.model()).is_some_and(|m| !m.version.is_null())
+    };
+    matching(project, &|name| name == written).iter().any(is_versioned)
 }
 
 fn is_latest(node: &Node) -> bool {

@@ -5,7 +5,7 @@
 use crate::adapters::shadow::{BindError, BindProblem};
 use crate::compile::Compiled;
 use crate::diag::{Diagnostic, Span, codes, nearest};
-use crate::node::{Node, Project};
+use crate::node::{Node, Project, UnitTest};
 
 /// Nodes and sources whose names are like that of a table, as one writes them.
 fn near_nodes(project: &Project, name: &str) -> Vec<String> {
@@ -24,21 +24,55 @@ fn near_nodes(project: &Project, name: &str) -> Vec<String> {
     found
 }
 
+/// Whose code it is.
+pub(super) enum About<'a> {
+    Node(&'a Node),
+    Test(&'a UnitTest),
+}
+
+impl About<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Node(node) => node.name.clone(),
+            Self::Test(test) => format!("the unit test {}", test.name),
+        }
+    }
+
+    fn id(&self) -> &str {
+        match self {
+            Self::Node(node) => node.id.as_str(),
+            Self::Test(test) => test.id.as_str(),
+        }
+    }
+
+    /// The place of an objection without one.
+    fn whole(&self) -> Span {
+        match self {
+            Self::Node(node) => {
+                Span::new(&node.template.file, node.template.range.start..node.template.range.start)
+            }
+            Self::Test(test) => test.span.clone(),
+        }
+    }
+}
+
 /// The problem.
-pub(super) fn diagnostic(project: &Project, node: &Node, compiled: &Compiled, error: &BindError) -> Diagnostic {
+pub(super) fn diagnostic(project: &Project, about: &About<'_>, compiled: &Compiled, error: &BindError) -> Diagnostic {
+    let name_of = about.name();
     let code = match error.problem {
         BindProblem::MissingColumn => codes::CHECK_COLUMN,
         BindProblem::MissingRelation => codes::CHECK_TABLE,
         _ => codes::CHECK_SQL,
     };
     let message = match (&error.problem, &error.name) {
-        (BindProblem::MissingColumn, Some(name)) => format!("there is no column '{name}' to read in {}", node.name),
-        (BindProblem::MissingRelation, Some(name)) => format!("{} reads '{name}', which no node makes", node.name),
-        _ => format!("{} cannot run: {}", node.name, first_line(&error.message)),
+        (BindProblem::MissingColumn, Some(name)) => format!("there is no column '{name}' to read in {name_of}"),
+        (BindProblem::MissingRelation, Some(name)) => format!("{name_of} reads '{name}', which no node makes"),
+        _ => format!("{name_of} cannot run: {}", first_line(&error.message)),
     };
-    let template = &node.template;
-    let whole = || Span::new(&template.file, template.range.start..template.range.start);
-    let declared = node.generic_test().and_then(|t| t.span.clone());
+    let declared = match about {
+        About::Node(node) => node.generic_test().and_then(|t| t.span.clone()),
+        About::Test(_) => None,
+    };
     let located = error.span.as_ref().filter(|_| declared.is_none()).and_then(|range| {
         let (span, exactness) = compiled.locate(range.start)?;
         Some(match exactness {
@@ -52,7 +86,7 @@ pub(super) fn diagnostic(project: &Project, node: &Node, compiled: &Compiled, er
         })
     });
     let problem =
-        Diagnostic::error(code, message).at(located.or(declared).unwrap_or_else(whole)).node(node.id.as_str());
+        Diagnostic::error(code, message).at(located.or(declared).unwrap_or_else(|| about.whole())).node(about.id());
     let candidates = match (&error.problem, &error.name) {
         (BindProblem::MissingRelation, Some(name)) => near_nodes(project, name),
         _ => error.candidates.clone(),

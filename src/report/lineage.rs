@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::lineage::{ColumnId, Direction, Hop, InheritedDescription};
+use crate::base::NodeId;
+use crate::lineage::{ColumnGraph, ColumnId, Direction, Hop, Influence, InheritedDescription};
 use crate::node::Project;
 
 /// A column with its walks.
@@ -17,6 +18,8 @@ pub type Walked = (ColumnId, Vec<(Direction, Vec<Hop>)>);
 pub struct Walks<'a> {
     /// For the short names of nodes.
     pub project: &'a Project,
+    /// For what columns decide, and what is not known for sure.
+    pub graph: &'a ColumnGraph,
     /// Each start with its walks.
     pub starts: Vec<Walked>,
     /// Descriptions that starts have from the columns they copy.
@@ -39,11 +42,21 @@ impl Walks<'_> {
     }
 
     fn node(&self, column: &ColumnId) -> String {
-        if let Some(node) = self.project.nodes.get(&column.node) {
+        self.short(&column.node)
+    }
+
+    fn short(&self, id: &NodeId) -> String {
+        if let Some(node) = self.project.nodes.get(id) {
             return node.search_name();
         }
-        let source = self.project.sources.get(&column.node);
-        source.map_or_else(|| column.node.to_string(), |s| format!("{}.{}", s.source_name, s.name))
+        let source = self.project.sources.get(id);
+        source.map_or_else(|| id.to_string(), |s| format!("{}.{}", s.source_name, s.name))
+    }
+
+    /// The nodes whose rows a column decides about, itself or through those that have its values.
+    fn influences<'w>(&'w self, start: &'w ColumnId, hops: &'w [Hop]) -> BTreeSet<(&'w ColumnId, &'w NodeId, Influence)> {
+        let columns = std::iter::once(start).chain(hops.iter().map(|hop| &hop.far));
+        columns.flat_map(|column| self.graph.influences(column).map(move |(id, how)| (column, id, how))).collect()
     }
 
     /// Every edge once, as (parent, child, kind, approximate).
@@ -76,23 +89,39 @@ fn as_text(walks: &Walks<'_>) -> String {
             let _ = write!(out, "\n  described as {}: {text}", walks.name(&found.from));
         }
         for (direction, hops) in directions {
-            let title = match direction {
-                Direction::Upstream => "comes from",
-                Direction::Downstream => "is read by",
+            let (title, decides, doubt) = match direction {
+                Direction::Upstream => ("comes from", BTreeSet::new(), walks.graph.doubt(&start.node)),
+                Direction::Downstream => ("is read by", walks.influences(start, hops), None),
             };
-            if hops.is_empty() {
-                let _ = write!(out, "\n  {title} nothing in the project");
-                continue;
+            match (hops.is_empty(), doubt) {
+                (true, Some(why)) => drop(write!(out, "\n  {title} columns that are not known: {}", line(why))),
+                (true, None) if decides.is_empty() => drop(write!(out, "\n  {title} nothing in the project")),
+                (true, None) => {}
+                (false, Some(why)) => drop(write!(out, "\n  {title}, by a guess on the safe side: {}", line(why))),
+                (false, None) => drop(write!(out, "\n  {title}")),
             }
-            let _ = write!(out, "\n  {title}");
             let mut by_near: BTreeMap<&ColumnId, Vec<&Hop>> = BTreeMap::new();
             for hop in hops {
                 by_near.entry(&hop.near).or_default().push(hop);
             }
             branch(walks, &by_near, start, 2, &mut HashSet::new(), &mut out);
+            let mut by_node: BTreeMap<String, BTreeSet<Influence>> = BTreeMap::new();
+            for (_, id, how) in &decides {
+                by_node.entry(walks.short(id)).or_default().insert(*how);
+            }
+            for (index, (node, how)) in by_node.iter().enumerate() {
+                let how: Vec<&str> = how.iter().map(|how| how.as_str()).collect();
+                let title = if index == 0 { "\n  decides about rows of" } else { "" };
+                let _ = write!(out, "{title}\n    {node} ({})", how.join(", "));
+            }
         }
     }
     out
+}
+
+/// A text in one line.
+fn line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The tree below a column. What was shown before is not spelled out again.
@@ -138,10 +167,24 @@ fn as_json(walks: &Walks<'_>) -> String {
             entry.insert("description".to_owned(), found.text.as_str().into());
             entry.insert("inherited_from".to_owned(), id(&found.from));
         }
+        if let (Some(why), Some(entry)) = (walks.graph.doubt(&c.node), entry.as_object_mut()) {
+            entry.insert("approximate".to_owned(), why.into());
+        }
         entry
     };
     let starts: Vec<_> = walks.starts.iter().map(|(c, _)| start(c)).collect();
-    serde_json::to_string_pretty(&json!({"columns": starts, "edges": edges})).unwrap_or_default()
+    let downstream = |(c, directions): &'_ Walked| {
+        let hops = directions.iter().find(|(direction, _)| *direction == Direction::Downstream);
+        hops.map(|(_, hops)| (c.clone(), hops.clone()))
+    };
+    let downstream: Vec<(ColumnId, Vec<Hop>)> = walks.starts.iter().filter_map(downstream).collect();
+    let influences: BTreeSet<_> = downstream.iter().flat_map(|(c, hops)| walks.influences(c, hops)).collect();
+    let influences: Vec<_> = influences
+        .iter()
+        .map(|(from, to, how)| json!({"from": id(from), "to": to.as_str(), "kind": how.as_str()}))
+        .collect();
+    serde_json::to_string_pretty(&json!({"columns": starts, "edges": edges, "influences": influences}))
+        .unwrap_or_default()
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -39,8 +39,8 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let differences = earlier.differences(&modified).map_err(stop)?;
     tell(&session.inputs, earlier.warnings())?;
     let all = session.project.nodes.keys().chain(session.project.sources.keys()).cloned().collect();
-    let first_runs = Scope { adds: &|_| Some(false), reloads: &|id| modified.contains(id), ..Scope::default() };
-    let now = inspect_these(session, &all, &first_runs)?;
+    let reloaded = Scope { reloads: &|id| modified.contains(id), ..Scope::default() };
+    let now = inspect_these(session, &all, &reloaded)?;
     let before = former(session, &now, &Changes { manifest, modified: &modified, differences: &differences })?;
     let graphs = [ColumnGraph::new(&before.checked), ColumnGraph::new(&now.checked)];
     let mut found = impact(&ImpactRequest {

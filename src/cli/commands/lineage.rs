@@ -33,6 +33,7 @@ pub fn run(session: &Session, settings: &Settings) -> Step<u8> {
     let inherited = |c: &ColumnId| Some((c.clone(), inherited_description(&session.project, &graph, c)?));
     let walks = Walks {
         project: &session.project,
+        graph: &graph,
         inherited: starts.iter().filter_map(inherited).collect(),
         starts: starts
             .into_iter()

@@ -142,12 +142,13 @@ const Page = {
     if (same) { box.replaceChildren(); return; }
     const { up, down } = columnEdges();
     const key = columnKey(node.at, at);
-    const list = (title, ends) => h('div', null, h('h3', null, title), ends.length
+    const list = (title, ends, none) => h('div', null, h('h3', null, title), ends.length
       ? h('ul', null, ends.map(([far, kind]) => h('li', null, h('span', { class: 'dot k-' + P.nodes[columnNode(far)].k }),
         h('a', { class: 'mono', href: address(P.nodes[columnNode(far)]) + '?column=' + encodeURIComponent(columnOf(far).n) },
           P.nodes[columnNode(far)].n + '.' + columnOf(far).n), h('span', { class: 'muted' }, ' ' + P.data.kinds[kind]))))
-      : h('p', { class: 'muted' }, 'nothing in the project'));
-    box.replaceChildren(h('div', { class: 'way' }, list(node.c[at].n + ' comes from', up.get(key) || []), list('goes into', down.get(key) || [])));
+      : h('p', { class: 'muted' }, none));
+    box.replaceChildren(h('div', { class: 'way' }, list(node.c[at].n + ' comes from', up.get(key) || [], node.guess ? 'columns that are not known' : 'nothing in the project'),
+      list('goes into', down.get(key) || [], 'nothing in the project')));
   },
 
   lineage(node) {
