@@ -180,19 +180,17 @@ pub struct Binding {
 impl Binding {
     /// Shadows for so many nodes, with the definitions that hooks make.
     pub fn open(session: &Session, around: &Surroundings, nodes: usize) -> Step<Self> {
-        let (shadows, start) = Self::shadows(session, around, nodes)?;
         let path = session.target_dir().join(Remembered::FILE);
         let remembered = session.inputs.files.read_text(&path).map(|text| Remembered::parse(&text));
-        Ok(Self { shadows, remembered: remembered.unwrap_or_default(), start })
+        Self::with(session, around, nodes, remembered.unwrap_or_default())
     }
 
     /// The same with what was bound just now at hand.
     pub fn after(session: &Session, around: &Surroundings, nodes: usize, before: &Inspected) -> Step<Self> {
-        let (shadows, start) = Self::shadows(session, around, nodes)?;
-        Ok(Self { shadows, remembered: before.remembered.clone(), start })
+        Self::with(session, around, nodes, before.remembered.clone())
     }
 
-    fn shadows(session: &Session, around: &Surroundings, nodes: usize) -> Step<(Vec<Box<dyn Shadow>>, Vec<Deed>)> {
+    fn with(session: &Session, around: &Surroundings, nodes: usize, remembered: Remembered) -> Step<Self> {
         let broken = |e: &AdapterError| {
             session.inputs.sink.emit(&Event::Problem(&connection_diagnostic(e)));
             Stop(2)
@@ -202,7 +200,7 @@ impl Binding {
         let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS).min(nodes / 8 + 1);
         let mut shadows = (1..workers).map(|_| shadow.fork()).collect::<Result<Vec<_>, _>>().map_err(|e| broken(&e))?;
         shadows.insert(0, shadow);
-        Ok((shadows, start))
+        Ok(Self { shadows, remembered, start })
     }
 
     /// Checks nodes, beside those that are checked already.

@@ -533,12 +533,7 @@ impl<'r> Run<'r> {
 
 /// The same lineage with ephemeral parents as stations: the node's own SQL over tables in their place. How columns are
 /// computed stays that of the whole.
-fn through_inlined(
-    shadow: &mut dyn Shadow,
-    own: &str,
-    columns: &[ShadowColumn],
-    whole: BoundLineage,
-) -> BoundLineage {
+fn through_inlined(shadow: &mut dyn Shadow, own: &str, columns: &[ShadowColumn], whole: BoundLineage) -> BoundLineage {
     let bound = shadow.bind(own).ok().filter(|bound| bound.columns == columns);
     match bound.map(|bound| bound.lineage) {
         Some(Ok(own)) => BoundLineage { prints: whole.prints, rows_print: whole.rows_print, ..own },

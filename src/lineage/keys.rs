@@ -36,15 +36,11 @@ pub(super) fn ended(node: &Node, compiled: &Compiled) -> Option<Diagnostic> {
 }
 
 /// The problem of a config that names a column which the query has not.
-pub(super) fn missing(
-    node: &Node,
-    sql: &str,
-    columns: &[ShadowColumn],
-    shadow: &mut dyn Shadow,
-) -> Option<Diagnostic> {
+pub(super) fn missing(node: &Node, sql: &str, columns: &[ShadowColumn], shadow: &mut dyn Shadow) -> Option<Diagnostic> {
     for key in named_by(node) {
         for written in words(node.config.get(key)) {
-            if (*key == "check_cols" && written == "all") || columns.iter().any(|c| c.name.eq_ignore_ascii_case(&written))
+            if (*key == "check_cols" && written == "all")
+                || columns.iter().any(|c| c.name.eq_ignore_ascii_case(&written))
             {
                 continue;
             }
@@ -52,9 +48,8 @@ pub(super) fn missing(
             let Some(error) = bound.err().filter(|e| e.problem == BindProblem::MissingColumn) else { continue };
             let name = error.name.unwrap_or_else(|| written.clone());
             let message = format!("the {key} of {} names '{name}', and its SQL gives no such column", node.name);
-            let problem = Diagnostic::error(codes::CHECK_COLUMN, message)
-                .at(place(node, key, &written))
-                .node(node.id.as_str());
+            let problem =
+                Diagnostic::error(codes::CHECK_COLUMN, message).at(place(node, key, &written)).node(node.id.as_str());
             let names = || columns.iter().map(|c| c.name.as_str());
             return Some(match nearest(&name, names()).first() {
                 Some(near) => problem.help(format!("did you mean {near}?")),

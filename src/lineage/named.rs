@@ -85,9 +85,8 @@ fn matching(project: &Project, fits: &dyn Fn(&str) -> bool) -> Vec<NodeId> {
 
 /// Whether a text is the whole name of a version of a model, such as `customers.v2`, and no model's column.
 fn is_version(project: &Project, written: &str) -> bool {
-    let is_versioned = |id: &NodeId| {
-        project.nodes.get(id).and_then(|n| n.model()).is_some_and(|m| !m.version.is_null())
-    };
+    let is_versioned =
+        |id: &NodeId| project.nodes.get(id).and_then(|n| n.model()).is_some_and(|m| !m.version.is_null());
     matching(project, &|name| name == written).iter().any(is_versioned)
 }
 

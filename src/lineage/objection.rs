@@ -48,9 +48,7 @@ impl About<'_> {
     /// The place of an objection without one.
     fn whole(&self) -> Span {
         match self {
-            Self::Node(node) => {
-                Span::new(&node.template.file, node.template.range.start..node.template.range.start)
-            }
+            Self::Node(node) => Span::new(&node.template.file, node.template.range.start..node.template.range.start),
             Self::Test(test) => test.span.clone(),
         }
     }

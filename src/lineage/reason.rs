@@ -108,7 +108,8 @@ impl Reasons<'_> {
     fn ancestors(&self, node: &Node) -> Vec<&NodeId> {
         let mut seen: HashSet<&NodeId> = HashSet::new();
         let mut found = Vec::new();
-        let mut open: Vec<&NodeId> = self.project.nodes.get(&node.id).map_or(&[][..], |n| &n.depends_on).iter().collect();
+        let mut open: Vec<&NodeId> =
+            self.project.nodes.get(&node.id).map_or(&[][..], |n| &n.depends_on).iter().collect();
         while let Some(id) = open.pop() {
             if let Some((id, parent)) = self.project.nodes.get_key_value(id).filter(|(id, _)| seen.insert(id)) {
                 found.push(id);
@@ -176,12 +177,20 @@ pub(super) fn makes(text: &str, name: &str, thing: Thing) -> bool {
         let has = |word: &str| words.contains(&word);
         match thing {
             Thing::Column => {
-                let adds = |pair: &[&str]| pair[1] == name && ["add", "column", "exists", "to"].contains(&pair[0]);
+                let named = words.iter().enumerate().filter(|(_, word)| **word == name).map(|(at, _)| &words[..at]);
+                let is_filler = |word: &&&str| ["column", "if", "not", "exists"].contains(*word);
+                let adds = |before: &[&str]| match before.iter().rev().find(|word| !is_filler(word)) {
+                    Some(&"add") => true,
+                    Some(&"to") => has("rename"),
+                    _ => false,
+                };
                 let made_with = || has("create") && (has("table") || has("view")) && has(name);
-                (has("alter") && words.windows(2).any(adds)) || made_with()
+                (has("alter") && named.into_iter().any(adds)) || made_with()
             }
             // Of an extension it is not said what it brings.
-            Thing::Function if words.first() == Some(&"load") || words.windows(2).any(|w| w == ["run_query", "load"]) => {
+            Thing::Function
+                if words.first() == Some(&"load") || words.windows(2).any(|w| w == ["run_query", "load"]) =>
+            {
                 true
             }
             Thing::Function | Thing::Other => has(name) && MAKING.iter().any(|verb| has(verb)),

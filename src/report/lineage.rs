@@ -54,7 +54,11 @@ impl Walks<'_> {
     }
 
     /// The nodes whose rows a column decides about, itself or through those that have its values.
-    fn influences<'w>(&'w self, start: &'w ColumnId, hops: &'w [Hop]) -> BTreeSet<(&'w ColumnId, &'w NodeId, Influence)> {
+    fn influences<'w>(
+        &'w self,
+        start: &'w ColumnId,
+        hops: &'w [Hop],
+    ) -> BTreeSet<(&'w ColumnId, &'w NodeId, Influence)> {
         let columns = std::iter::once(start).chain(hops.iter().map(|hop| &hop.far));
         columns.flat_map(|column| self.graph.influences(column).map(move |(id, how)| (column, id, how))).collect()
     }
