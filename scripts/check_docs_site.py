@@ -8,6 +8,7 @@ texts everywhere, and on request a large generated one (--generator: a script th
 * nothing of the texts becomes markup or runs, on any page, in both forms of the site (folder and one file);
 * no console error; no request leaves the folder of the site;
 * search by keyboard, clicking through, the path of a column, selectors, dark mode, deep links;
+* underscores inside words, texts in one line, selectors that mean what they mean to `transform ls`;
 * a telephone's width: nothing runs out of the page, columns are cards; paper: the page alone, nothing cut off;
 * the time until a large site shows its first page, and until a search answers.
 """
@@ -57,6 +58,45 @@ def hostile_project(folder):
         for holder in [entry, *entry["columns"]]:
             holder["description"] = "{% raw %}" + holder["description"].replace("{%", "").replace("{{", "") + "{% endraw %}"
     (folder / "models" / "m.yml").write_text(json.dumps(clean))
+
+
+WORDS = {
+    "Joins stg_shop__orders and stg_shop__customers": "Joins stg_shop__orders and stg_shop__customers",
+    "is__not__bold, stg__a__b": "is__not__bold, stg__a__b",
+    "__bold__ and **bold** and _em_ and snake_case_name": "bold and bold and em and snake_case_name",
+    "sum_of_all_things > 3 # not a `heading`": "sum_of_all_things > 3 # not a heading",
+    "2 * 3 * 4": "2 * 3 * 4",
+    "größe_é__ß__ü": "größe_é__ß__ü",
+    "# Head\n\nfirst\n\n- one\n- two": "Head first one two",
+    "word " * 60: ("word " * 60)[:159].rstrip() + "…",
+}
+SELECTORS = [
+    "column:base.x+", "column:base.y+", "column:base.x+1", "+column:last.x", "1+column:last.x", "@column:base.x", "column:*.x", "column:dim.k+",
+    "column:dim.v1.k+", "version:latest", "version:old", "version:none", "1+test_name:not_null", "file:last", "file:last.sql", "path:models/sub",
+    "config.meta.owner:ann", "unit_test:ut", "1+test_type:singular", "resource_type:model", "exposure:board", "+exposure:board", "tag:t", "mid+",
+]
+REFUSED = ["state:modified", "nonsense:x", "column:x", "column:nowhere.x", "column:base.nothing", "config.unique_key:id", "version:newest"]
+
+
+def worded_project(folder):
+    import json
+    (folder / "models" / "sub").mkdir(parents=True)
+    (folder / "tests").mkdir()
+    (folder / "dbt_project.yml").write_text("name: words\nprofile: words\n")
+    entries = []
+    for number, text in enumerate(WORDS):
+        (folder / "models" / f"w{number}.sql").write_text("select 1 as id")
+        entries.append({"name": f"w{number}", "description": text})
+    for name, sql in {"base": "select 1 as x, 2 as y, 3 as z", "mid": "select x, z from {{ ref('base') }} where y > 0", "sub/last": "select x from {{ ref('mid') }}",
+                      "dim_v1": "select 1 as k", "dim_v2": "select z as k from {{ ref('base') }}", "reads": "select k from {{ ref('dim') }}",
+                      "broken": "select (select count(*) from {{ ref('base') }}) / x as a_b_c from {{ ref('mid') }} where error('no >_< * relation')"}.items():
+        (folder / "models" / f"{name}.sql").write_text(sql)
+    (folder / "tests" / "one.sql").write_text("select 1 from {{ ref('mid') }} where false")
+    entries += [{"name": "base", "config": {"meta": {"owner": "ann"}}, "columns": [{"name": "x", "data_tests": ["not_null"]}]}, {"name": "mid", "config": {"tags": ["t"]}},
+                {"name": "dim", "latest_version": 2, "versions": [{"v": 1}, {"v": 2}]}]
+    (folder / "models" / "m.yml").write_text(json.dumps({
+        "models": entries, "exposures": [{"name": "board", "type": "dashboard", "owner": {"name": "ann"}, "depends_on": ["ref('last')"]}],
+        "unit_tests": [{"name": "ut", "model": "mid", "given": [{"input": "ref('base')", "rows": [{"x": 1, "y": 1, "z": 1}]}], "expect": {"rows": [{"x": 1, "z": 1}]}}]}))
 
 
 class Watch:
@@ -145,6 +185,37 @@ def check_use(browser, site, shots):
     watch.close("search, links, path of a column, selectors, dark mode, deep links")
 
 
+def check_words(browser, binary, project):
+    import json
+    site = project / "target" / "index.html"
+    watch = Watch(browser, site)
+    watch.open()
+    for number, (text, plain) in enumerate(WORDS.items()):
+        found = watch.page.evaluate("(at) => summary(P.nodes.find((n) => n.n === 'w' + at).d)", number)
+        assert found == plain, f"{text!r} is {found!r}"
+    watch.open("#!/model/model.words.w0")
+    watch.page.wait_for_selector("h1:text-is('w0')")
+    assert "stg_shop__orders and stg_shop__customers" in watch.page.inner_text("#main")
+    for text in SELECTORS:
+        shown = watch.page.evaluate("(text) => [...selectNodes(text)].map((at) => P.nodes[at].id).sort()", text)
+        listed = subprocess.run([binary, "ls", "--quiet", "--select", text, "--output", "json", "--output-keys", "unique_id", "--project-dir", str(project)],
+                                capture_output=True, text=True)
+        ids = [json.loads(line)["unique_id"] for line in listed.stdout.splitlines()]
+        wanted = sorted(i for i in ids if not i.startswith(("test.", "unit_test.")))
+        assert wanted or text == "unit_test:ut", f"{text} selects nothing: {listed.stderr}"
+        assert shown == wanted, f"{text}: {shown}, not {wanted} {listed.stderr}"
+    watch.open("#!/graph")
+    for text in REFUSED:
+        watch.page.fill("#filter", text)
+        watch.page.press("#filter", "Enter")
+        watch.page.wait_for_selector("#told.bad-text")
+        assert watch.page.inner_text("#told"), text
+        watch.page.fill("#filter", "")
+        watch.page.press("#filter", "Enter")
+        watch.page.wait_for_selector("#told:not(.bad-text)")
+    watch.close(f"underscores, one-line texts, {len(SELECTORS)} selectors as `ls` has them, {len(REFUSED)} refused aloud")
+
+
 def check_narrow_and_paper(browser, site, shots):
     watch = Watch(browser, site, viewport={"width": 390, "height": 844})
     page = watch.page
@@ -221,6 +292,11 @@ def main():
         check_hostile(browser, project / "target" / "static_index.html", len(HOSTILE))
         check_use(browser, project / "target" / "index.html", args.shots)
         check_narrow_and_paper(browser, project / "target" / "index.html", args.shots)
+        worded = pathlib.Path(folder) / "worded"
+        worded_project(worded)
+        subprocess.run([binary, "build", "--quiet", "--project-dir", str(worded)], capture_output=True)
+        run(binary, worded, "docs", "generate")
+        check_words(browser, binary, worded)
         large = pathlib.Path(args.large) if args.large else None
         if args.models and args.generator:
             project = pathlib.Path(folder) / "large"

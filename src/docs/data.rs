@@ -3,10 +3,11 @@
 //! In: a [`SiteInput`]. Out: [`SiteData`]: JSON with short keys, since a large project is read by a browser at once. Keys of
 //! a resource: `id`, `k` kind, `n` name, `p` package, `f` file, `q` fully qualified name, `db`/`s`/`a` relation, `m`
 //! materialization, `d` description, `g` tags, `c` columns, `u` parents, `e` column edges (flat: column, parent, parent's
-//! column, kind), `l` place in the graph (rank, y), `x` part with its code; further ones below. Empty values are left out, and so
-//! is what the page can say itself: see [`Maker::shorten`].
+//! column, kind), `i` columns that decide about rows (flat: parent, column), `nt` not traced: nobody knows where its columns come
+//! from, `l` place in the graph (rank, y), `x` part with its code; further ones below. Empty values are left out, and so is what
+//! the page can say itself: see [`Maker::shorten`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use indexmap::IndexSet;
 use serde_json::{Map, Value as Json, json};
@@ -145,6 +146,8 @@ impl<'a> Maker<'a> {
                 Verdict::Good => {}
             }
             put(&mut d, "guess", check.columns.as_ref().and_then(|_| check.doubt()));
+            let untraced = node.resource_type != ResourceType::Seed && !self.graph.is_traced(&node.id);
+            put(&mut d, "nt", untraced);
         }
         if !matches!(node.resource_type, ResourceType::Test | ResourceType::Analysis) {
             self.columns(&mut d, &node.id, &node.columns);
@@ -300,6 +303,8 @@ impl<'a> Maker<'a> {
             put(&mut self.resources[place], "u", json!(list));
             let edges = self.column_edges(id);
             put(&mut self.resources[place], "e", json!(edges));
+            let deciding = self.deciding_columns(id);
+            put(&mut self.resources[place], "i", json!(deciding));
             parents[place] = list;
         }
         self.places(&parents);
@@ -377,6 +382,21 @@ impl<'a> Maker<'a> {
         for (node, place) in members.iter().zip(layout(&within)) {
             put(&mut self.resources[*node], "l", json!([place.rank, place.y]));
         }
+    }
+
+    /// Columns that decide about the rows of a node, as pairs of resource and column.
+    fn deciding_columns(&self, id: &NodeId) -> Vec<usize> {
+        if matches!(id.resource_type(), "test" | "unit_test") {
+            return Vec::new();
+        }
+        let lineage = self.input.checked.and_then(|c| c.nodes.get(id)).and_then(|check| check.lineage.as_ref());
+        let of_column = |column: &ColumnId| {
+            let place = self.columns_of.get(&column.node).and_then(|columns| columns.get(&column.column));
+            Some([*self.position.get(&column.node)?, *place?])
+        };
+        let pairs: BTreeSet<[usize; 2]> =
+            lineage.into_iter().flat_map(|l| &l.influence).filter_map(|(column, _)| of_column(column)).collect();
+        pairs.into_iter().flatten().collect()
     }
 
     fn column_edges(&self, id: &NodeId) -> Vec<usize> {

@@ -88,6 +88,53 @@ function columnPath(start) {
   }
   return { start, keys, edges };
 }
+/* Whether it is known where a resource's columns come from. */
+const isTraced = (node) => (node.k === 'model' || node.k === 'snapshot') && !node.nt;
+let deciders = null;
+/* Resources that filter, join, group or sort by a column. */
+function decidedBy(key) {
+  if (!deciders) {
+    deciders = new Map();
+    for (const node of P.nodes) {
+      const flat = isTest(node) ? [] : node.i || [];
+      for (let i = 0; i < flat.length; i += 2) {
+        const from = columnKey(flat[i], flat[i + 1]);
+        if (deciders.has(from)) deciders.get(from).push(node.at); else deciders.set(from, [node.at]);
+      }
+    }
+  }
+  return deciders.get(key) || [];
+}
+/* Positions that columns come from or reach in so many steps, as `--select column:...` counts them. */
+function columnReach(starts, upwards, depth) {
+  const { up, down } = columnEdges();
+  const ends = upwards ? up : down;
+  const found = new Set();
+  const seen = new Set(starts);
+  const all = (at) => (P.nodes[at].c || []).map((_, column) => columnKey(at, column));
+  let near = [...starts];
+  for (let step = 0; near.length && step < depth; step++) {
+    const next = [];
+    for (const key of near) {
+      const at = columnNode(key);
+      next.push(...(ends.get(key) || []).map(([far]) => far));
+      if (upwards && !isTraced(P.nodes[at])) walk([at], parentsOf, Infinity).forEach((other) => found.add(other));
+      if (upwards) continue;
+      decidedBy(key).forEach((other) => found.add(other));
+      for (const kid of kidsOf(at).filter((other) => !isTraced(P.nodes[other]))) {
+        found.add(kid);
+        if (P.nodes[kid].c) next.push(...all(kid));
+        else walk([kid], kidsOf, depth - step - 1).forEach((other) => found.add(other));
+      }
+    }
+    near = [];
+    for (const far of next) {
+      found.add(columnNode(far));
+      if (!seen.has(far)) { seen.add(far); near.push(far); }
+    }
+  }
+  return found;
+}
 function findColumn(node, name) {
   const columns = node.c || [];
   const exact = columns.findIndex((c) => c.n === name);

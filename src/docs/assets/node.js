@@ -241,7 +241,7 @@ const Page = {
       models.length ? section('cover', 'Documented and tested', h('div', { class: 'meters' }, meter('Models with a description', described, models.length),
         meter('Columns with a description', columns.filter((c) => c.d).length, columns.length), meter('Models with a test', tested, models.length))) : null,
       verdicts.size ? section('last', 'Last results', h('p', { class: 'chips' }, [...verdicts].map(([status, count]) => h('span', { class: 'badge ' + (RESULT_CLASS[status] || 'mute') }, status + ' ' + count))),
-        broken.length ? h('ul', { class: 'plain-list' }, broken.slice(0, 50).map((node) => h('li', null, nodeLink(node.at), ' ', badge(resultOf(node)), ' ', h('span', { class: 'muted' }, summary(resultOf(node).m))))) : null) : null));
+        broken.length ? h('ul', { class: 'plain-list' }, broken.slice(0, 50).map((node) => h('li', null, nodeLink(node.at), ' ', badge(resultOf(node)), ' ', h('span', { class: 'muted' }, brief(resultOf(node).m))))) : null) : null));
   },
   list(kind) {
     document.title = (KINDS[kind] || kind) + ' · ' + P.data.project;

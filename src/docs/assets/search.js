@@ -64,8 +64,8 @@ const Search = {
   },
   row(hit, at) {
     const column = hit.column >= 0 ? hit.node.c[hit.column] : null;
-    const detail = hit.place === 'code' ? hit.line.slice(0, 160)
-      : summary(column ? column.d || column.t : hit.node.d) || hit.node.f || '';
+    const detail = hit.place === 'code' ? brief(hit.line)
+      : summary(column ? column.d : hit.node.d) || (column && column.t) || hit.node.f || '';
     return h('a', {
       class: 'hit' + (at === this.chosen ? ' chosen' : ''), role: 'option', id: 'hit-' + at, tabindex: -1,
       'aria-selected': at === this.chosen ? 'true' : 'false', href: this.target(hit), onclick: () => $('search').close(),

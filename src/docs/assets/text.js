@@ -10,6 +10,8 @@ function safeLink(target, children) {
   return h('span', { class: 'dead', title: address }, children);
 }
 
+/* Underscores mark text only at the edges of words: names are full of them. */
+const IN_WORD = /[\p{L}\p{N}_]/u;
 /* Spans of a line: code, strong, emphasis, strike, links, pictures. */
 function inline(text) {
   const out = [];
@@ -19,16 +21,18 @@ function inline(text) {
   while (at < text.length) {
     if (!'\\`*_~![<h '.includes(text[at])) { plain += text[at]; at += 1; continue; }
     const rest = text.slice(at, at + 2000);
+    const edge = at === 0 || !IN_WORD.test(text[at - 1]);
     let found;
     if (rest[0] === '\\' && /[\\`*_{}[\]()#+\-.!|~<>]/.test(rest[1] || '')) { plain += rest[1]; at += 2; continue; }
     if ((found = /^(`+)([^`]|[^`][\s\S]*?[^`])\1(?!`)/.exec(rest))) {
       flush(); out.push(h('code', null, found[2]));
-    } else if ((found = /^(\*\*|__)(?=\S)([\s\S]*?\S)\1/.exec(rest))) {
-      flush(); out.push(h('strong', null, inline(found[2])));
+    } else if ((found = /^\*\*(?=\S)([\s\S]*?\S)\*\*/.exec(rest))
+      || (edge && (found = /^__(?=\S)([\s\S]*?\S)__(?![\p{L}\p{N}_])/u.exec(rest)))) {
+      flush(); out.push(h('strong', null, inline(found[1])));
     } else if ((found = /^~~(?=\S)([\s\S]*?\S)~~/.exec(rest))) {
       flush(); out.push(h('s', null, inline(found[1])));
     } else if ((found = /^\*(?=\S)([^*]*?[^\s*])\*(?!\*)/.exec(rest))
-      || ((at === 0 || /\W/.test(text[at - 1])) && (found = /^_(?=\S)([^_]*?[^\s_])_(?!\w)/.exec(rest)))) {
+      || (edge && (found = /^_(?=\S)([^_]*?[^\s_])_(?![\p{L}\p{N}_])/u.exec(rest)))) {
       flush(); out.push(h('em', null, inline(found[1])));
     } else if ((found = /^!\[([^\]]*)\]\(\s*([^\s)]+)[^)]*\)/.exec(rest))) {
       flush();
@@ -108,9 +112,17 @@ function blocks(lines, deep) {
 function markdown(text) {
   return h('div', { class: 'prose' }, blocks(String(text).replace(/\r\n?/g, '\n').split('\n'), 0));
 }
-/* The first lines of a description, plain. */
+/* A text in one line that is not too long. */
+function brief(text) {
+  const line = String(text || '').replace(/\s+/g, ' ').trim();
+  return line.length > 160 ? line.slice(0, 159).trimEnd() + '…' : line;
+}
+/* The first lines of a description, without their form. */
 function summary(text) {
-  return String(text || '').replace(/\s+/g, ' ').replace(/[*_`#>]/g, '').slice(0, 160);
+  const start = String(text || '').slice(0, 2000);
+  if (!/[\\`*_~[\]<>#|+-]|\d[.)]/.test(start)) return brief(start);
+  return brief([...markdown(start).querySelectorAll('h3,h4,h5,h6,p,li,td,th,pre')]
+    .filter((block) => !block.querySelector('p,li')).map((block) => block.textContent).join(' '));
 }
 
 const WORDS = new Set(('select from where group by having order qualify window limit offset union all intersect except distinct on as '
