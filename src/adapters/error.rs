@@ -82,6 +82,8 @@ pub struct AdapterError {
     pub help: Option<String>,
     /// The option of the profile that it is about: `path`, `attach.0`.
     pub option: Option<String>,
+    /// The line that it is about of a file that was loaded, from 1.
+    pub line: Option<usize>,
 }
 
 impl AdapterError {
@@ -96,6 +98,7 @@ impl AdapterError {
             sql: None,
             help: None,
             option: None,
+            line: None,
         }
     }
 

@@ -174,6 +174,7 @@ fn run_results_of_seeds_and_models_differ() {
         generated_at: metadata.generated_at,
         interrupted: false,
         broken_hook: None,
+        inlined: Vec::new(),
     };
     let json = written(&RunResults { metadata: &metadata, outcome: &outcome, args: &Dict::new() });
     assert_eq!(keys(&json), ["metadata", "results", "elapsed_time", "args"]);

@@ -166,6 +166,13 @@ impl Compiler {
         self.compile_text(DEFINITION, &scope.build())
     }
 
+    /// The ephemeral models that were compiled so far, by themselves or into others.
+    pub fn inlined_so_far(&self) -> Vec<Compiled> {
+        let slots = self.inlined.lock().unwrap_or_else(PoisonError::into_inner);
+        let units = slots.values().filter_map(|slot| slot.get()?.as_ref().ok());
+        units.map(|unit| unit.compiled.clone()).collect()
+    }
+
     fn inline_node(&self, name: &str, sql: &str) -> Arc<Node> {
         let package = self.names.project.info.name.clone();
         let file = SourceFile::new(name, sql);

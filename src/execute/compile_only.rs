@@ -48,6 +48,15 @@ pub fn compile_nodes_with_code(
     Ok((ended(around, started, outcomes), code))
 }
 
+/// The code of ephemeral models, written down as that of others. What cannot be written is not said to be there.
+pub(super) fn inlined(around: &Surroundings) -> Vec<(NodeId, CompiledFacts)> {
+    let written = |compiled: &Compiled| {
+        let path = around.writer.write_compiled(&compiled.node, None, &compiled.code.code).unwrap_or_default();
+        (compiled.node.id.clone(), CompiledFacts::of(&compiled.code, path))
+    };
+    around.compiler.inlined_so_far().iter().map(written).collect()
+}
+
 fn ended(around: &Surroundings, started: Instant, outcomes: Vec<NodeOutcome>) -> RunOutcome {
     RunOutcome {
         outcomes,
@@ -56,6 +65,7 @@ fn ended(around: &Surroundings, started: Instant, outcomes: Vec<NodeOutcome>) ->
         generated_at: Utc::now(),
         interrupted: around.cancel.is_cancelled(),
         broken_hook: None,
+        inlined: inlined(around),
     }
 }
 

@@ -22,7 +22,7 @@ use super::code::RunningCode;
 use super::event::{Event, EventSink};
 use super::failure;
 use super::ledger::Pending;
-use super::request::{QueryComment, Surroundings};
+use super::request::{CodeWriter, QueryComment, Surroundings};
 
 /// What the worker is at.
 #[derive(Default)]
@@ -56,6 +56,7 @@ pub struct WorkerDatabase {
     sink: Arc<dyn EventSink>,
     cancel: Arc<CancelFlag>,
     comment: Option<QueryComment>,
+    writer: Arc<dyn CodeWriter>,
     /// A statement failed because another transaction changed the same thing.
     conflict: AtomicBool,
 }
@@ -77,6 +78,7 @@ impl WorkerDatabase {
             sink: Arc::clone(&around.sink),
             cancel: Arc::clone(&around.cancel),
             comment: around.query_comment.clone(),
+            writer: Arc::clone(&around.writer),
             conflict: AtomicBool::new(false),
         }))
     }
@@ -449,10 +451,15 @@ impl Database for WorkerDatabase {
         let result = connection.load_csv(relation, &columns, &file.path, format);
         drop(connection);
         let what = format!("-- {} for {}", file.path.display(), relation.quoted());
+        let line = result.as_ref().err().and_then(|error| error.line);
         self.loaded(&what, result, started).map_err(|error| {
             let help = "name types that take all values under `column_types` in the seed's config; after a change of \
                         types load with --full-refresh";
-            error.into_diagnostic().help(help).into()
+            let problem = error.into_diagnostic().help(help);
+            match line.and_then(|line| self.writer.seed_line(&file.path, line)) {
+                Some(place) => problem.at(place).into(),
+                None => problem.into(),
+            }
         })
     }
 

@@ -104,6 +104,18 @@ impl CodeWriter for ProjectFiles {
         self.write(&path, code)?;
         Ok(Some(path))
     }
+
+    fn seed_line(&self, file: &Path, line: usize) -> Option<Span> {
+        let text = decode(file, self.files.read(file).ok()?).ok()?;
+        let shown = file.strip_prefix(self.files.path_for_others(&self.root)?).unwrap_or(file);
+        Some(line_span(&SourceFile::new(shown.to_string_lossy().into_owned(), text), line))
+    }
+}
+
+fn line_span(file: &Arc<SourceFile>, line: usize) -> Span {
+    let start = file.line_start(line);
+    let length = file.text[start..].lines().next().unwrap_or_default().len();
+    Span::new(file, start..start + length)
 }
 
 impl NodeFiles for ProjectFiles {
@@ -179,10 +191,8 @@ impl CsvProblem {
 
     fn in_seed(self, node: &Node, text: &str) -> Diagnostic {
         let file = SourceFile::new(node.original_path.as_str(), text);
-        let start = file.line_start(self.line);
-        let length = file.text[start..].lines().next().unwrap_or_default().len();
         Diagnostic::error(codes::CONFIG_INVALID, self.message)
-            .at(Span::new(&file, start..start + length))
+            .at(line_span(&file, self.line))
             .node(node.id.as_str())
             .help("every row has as many values as the header; values with the delimiter in them are quoted")
     }

@@ -129,7 +129,8 @@ fn render_and_execute(
     outcome.timing.compile = Some(period);
     let rendered = rendered?;
     let sql = rendered.text.clone();
-    outcome.compiled = Some(CompiledFacts { code: sql.clone(), ..CompiledFacts::default() });
+    let path = around.writer.write_compiled(node, None, &sql)?;
+    outcome.compiled = Some(CompiledFacts { code: sql.clone(), path, ran: true, ..CompiledFacts::default() });
     database.turn_to(Some(node.id.as_str()), Some(RunningCode::rendered(rendered, node.template.clone())));
     // What the template itself did (`run_query`, `statement`) is final before the hook's own SQL.
     database.commit().map_err(|e| Box::new(e.into_diagnostic()))?;

@@ -305,19 +305,21 @@ pub struct CompiledFacts {
     pub extra_ctes: Vec<(String, String)>,
     /// What the foreign keys point to, as written and as relation.
     pub foreign_keys: Vec<(String, String)>,
+    /// Whether it is that of a hook that ran.
+    pub ran: bool,
 }
 
 impl CompiledFacts {
     /// The facts about code that may have been written to a file.
     pub fn of(code: &CompiledCode, path: Option<String>) -> Self {
         let CompiledCode { code, extra_ctes, foreign_keys, .. } = code.clone();
-        Self { code, path, extra_ctes, foreign_keys }
+        Self { code, path, extra_ctes, foreign_keys, ran: false }
     }
 
     /// The code as a node's dict shows it.
     pub fn to_code(&self) -> CompiledCode {
-        let Self { code, path, extra_ctes, foreign_keys } = self.clone();
-        CompiledCode { code, path, extra_ctes, foreign_keys }
+        let Self { code, path, extra_ctes, foreign_keys, ran } = self.clone();
+        CompiledCode { code, path, extra_ctes, foreign_keys, ran }
     }
 }
 
@@ -430,6 +432,8 @@ pub struct RunOutcome {
     pub interrupted: bool,
     /// A hook of `on-run-end` that could not be rendered: dbt ends there, with everything before it kept.
     pub broken_hook: Option<Diagnostic>,
+    /// The code of ephemeral models that is in that of others.
+    pub inlined: Vec<(NodeId, CompiledFacts)>,
 }
 
 impl RunOutcome {
@@ -443,6 +447,7 @@ impl RunOutcome {
             generated_at: Utc::now(),
             interrupted: false,
             broken_hook: None,
+            inlined: Vec::new(),
         }
     }
 
@@ -511,6 +516,7 @@ mod tests {
             generated_at,
             interrupted,
             broken_hook: None,
+            inlined: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! In: values that earlier stages made. Out: [`RunRequest`] for [`run`](super::run), [`Surroundings`] for everything here.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -10,7 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::adapters::Adapter;
 use crate::base::NodeId;
 use crate::compile::Compiler;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 use crate::graph::ExecutionGraph;
 use crate::jinja::Engine;
 use crate::jinja::context::SharedContext;
@@ -50,6 +51,9 @@ pub trait CodeWriter: Send + Sync {
     /// Writes a node's code; the path relative to the project, if the node's code is kept at all. The node of a unit test
     /// has the test's name and path. The code of a batch goes to a file that is named after it.
     fn write_compiled(&self, node: &Node, batch: Option<&str>, code: &str) -> Result<Option<String>, Diagnostic>;
+
+    /// A line of a seed's file.
+    fn seed_line(&self, file: &Path, line: usize) -> Option<Span>;
 }
 
 /// Everything around a node that runs. Cheap to clone.

@@ -10,6 +10,7 @@ use chrono::Utc;
 use crate::diag::Diagnostic;
 
 use super::cache::RelationCache;
+use super::compile_only;
 use super::database::WorkerDatabase;
 use super::event::{Event, count_line, counted_kind};
 use super::failure::connection_diagnostic;
@@ -69,6 +70,7 @@ pub fn run(request: &RunRequest) -> Result<RunOutcome, Box<Diagnostic>> {
         generated_at: Utc::now(),
         interrupted: around.cancel.is_cancelled(),
         broken_hook: broken_hook.map(|problem| *problem),
+        inlined: compile_only::inlined(around),
     };
     let nodes = outcome.outcomes.iter().map(|o| &o.node).chain(outcome.freshness.iter().map(|f| &f.node));
     let mut kinds: Vec<String> = nodes.map(|node| counted_kind(node)).collect();

@@ -20,6 +20,8 @@ pub struct CompiledCode {
     pub extra_ctes: Vec<(String, String)>,
     /// What the foreign keys of the node point to, as written and as relation.
     pub foreign_keys: Vec<(String, String)>,
+    /// Whether it is that of a hook that ran.
+    pub ran: bool,
 }
 
 fn strings(items: &[String]) -> Value {
@@ -145,7 +147,7 @@ pub fn node(n: &Node, compiled: Option<&CompiledCode>) -> Dict {
     contract.insert("alias_types".into(), key("alias_types", true).into());
     contract.insert("checksum".into(), super::contract::checksum(n).into());
     d.insert("contract".into(), contract.into());
-    insert_detail(&mut d, n);
+    insert_detail(&mut d, n, compiled.is_some_and(|c| c.ran));
     for (written, relation) in compiled.map(|c| c.foreign_keys.as_slice()).unwrap_or_default() {
         point_to(&mut d, written, relation);
     }
@@ -171,7 +173,7 @@ fn point_to(d: &mut Dict, written: &str, relation: &str) {
     }
 }
 
-fn insert_detail(d: &mut Dict, n: &Node) {
+fn insert_detail(d: &mut Dict, n: &Node, ran: bool) {
     match &n.detail {
         Detail::Model(m) => insert_model(d, m),
         Detail::Test(generic) => {
@@ -190,8 +192,9 @@ fn insert_detail(d: &mut Dict, n: &Node) {
             d.insert("arguments".into(), Value::List(arguments.collect()));
         }
         Detail::Operation { index: Some(index) } => {
-            // dbt counts from zero here and from one in its log.
-            d.insert("index".into(), Value::Int(i128::try_from(index.saturating_sub(1)).unwrap_or_default()));
+            // dbt counts from zero, and from one once the hook has run.
+            let index = index.saturating_sub(usize::from(!ran));
+            d.insert("index".into(), Value::Int(i128::try_from(index).unwrap_or_default()));
         }
         Detail::Operation { index: None } | Detail::Seed { .. } | Detail::Snapshot | Detail::Analysis => {}
     }

@@ -145,6 +145,7 @@ fn tell(sink: &dyn EventSink) {
         generated_at: noon(),
         interrupted: false,
         broken_hook: None,
+        inlined: Vec::new(),
     };
     sink.emit(&Event::RunFinished { outcome: &run, ran: "1 seed, 3 models" });
     sink.emit(&Event::CommandFinished { command: "build", success: false, elapsed: 64.0, at: noon() });

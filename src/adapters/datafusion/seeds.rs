@@ -114,7 +114,7 @@ pub(super) async fn load_csv(
     let (key, entry, fields) = target(work, relation, columns).await?;
     if let Some(line) = unclosed_quote(&read(path)?, format.delimiter) {
         let text = format!("{}: the quote in line {line} is never closed", path.display());
-        return Err(errors::told(ErrorKind::Conversion, text));
+        return Err(AdapterError { line: Some(line), ..errors::told(ErrorKind::Conversion, text) });
     }
     let plan = csv_plan(&fields, path, format)?;
     let session = work.session.clone();

@@ -7,6 +7,8 @@ use serde_json::Value as Json;
 
 use crate::adapters::{AdapterError, ErrorKind};
 
+use super::signatures;
+
 /// More candidates than this help nobody.
 const MAX_CANDIDATES: usize = 8;
 
@@ -42,7 +44,7 @@ fn text_error(failure: &str) -> AdapterError {
 }
 
 fn classified(name: &str, message: &str) -> AdapterError {
-    let message = missing_extension(message).unwrap_or_else(|| without_links(message));
+    let message = missing_extension(message).unwrap_or_else(|| signatures::fewer(&without_links(message)));
     let mut error = AdapterError::new(kind_of(name, &message), message);
     error.label = format!("{name} Error");
     error

@@ -26,6 +26,7 @@ mod secrets;
 mod seeds;
 mod settings;
 mod shadow;
+mod signatures;
 mod statements;
 mod text;
 mod timezone;

@@ -57,6 +57,9 @@ pub(super) fn told(mut error: AdapterError, columns: &[TableColumn]) -> AdapterE
     for (index, column) in columns.iter().enumerate() {
         message = message.replace(&format!("column \"c{index}\""), &format!("column \"{}\"", column.name));
     }
+    let line = message.split_once("CSV Error on Line: ").map(|(_, rest)| rest);
+    let digits = line.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
+    error.line = digits.and_then(|digits| digits.parse().ok());
     error.message = message;
     error.sql = None;
     error.position = None;

@@ -222,6 +222,7 @@ fn found(session: &Session) -> String {
 pub fn write(session: &Session, settings: &Settings, outcome: &RunOutcome) -> Step<()> {
     let mut compiled: HashMap<NodeId, CompiledCode> = HashMap::new();
     let mut built: HashMap<NodeId, String> = HashMap::new();
+    compiled.extend(outcome.inlined.iter().map(|(id, code)| (id.clone(), code.to_code())));
     for result in &outcome.outcomes {
         if let Some(code) = &result.compiled {
             compiled.insert(result.id().clone(), code.to_code());

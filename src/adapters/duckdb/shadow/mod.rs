@@ -22,7 +22,7 @@ use serde_json::Value as Json;
 use super::connection::DuckConnection;
 use super::instance::Instance;
 use super::settings::{Settings, literal};
-use super::{delta, engine};
+use super::{delta, engine, signatures};
 use crate::adapters::shadow::column::Print;
 use crate::adapters::shadow::{BindError, BindProblem, Bound, BoundLineage, Shadow, ShadowColumn};
 use crate::adapters::{AdapterError, Connection, Fetch};
@@ -304,7 +304,7 @@ fn is_unserializable(kind: &str, text: &str) -> bool {
 
 fn objection(answer: &Json, len: usize) -> BindError {
     let text = |key: &str| answer.get(key).and_then(Json::as_str).unwrap_or_default();
-    let message = text("error_message").to_owned();
+    let message = signatures::fewer(text("error_message"));
     let problem = match (text("error_type"), text("error_subtype"), text("type")) {
         ("parser" | "syntax", ..) | (_, "SYNTAX_ERROR", _) => BindProblem::Syntax,
         (_, "COLUMN_NOT_FOUND", _) => BindProblem::MissingColumn,

@@ -343,6 +343,7 @@ fn csv_files_load_with_the_tables_types() {
     std::fs::write(&path, "id;Name x;day;ok\n1;a;2024-01-02;true;5\n").expect("a file");
     let ragged = connection.load_csv(&seed, &columns, &path, semicolon).expect_err("a column too many");
     assert!(ragged.message.contains("Line: 2"), "{}", ragged.labelled());
+    assert_eq!(ragged.line, Some(2));
 }
 
 #[test]

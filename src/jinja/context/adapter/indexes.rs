@@ -23,11 +23,35 @@ pub(super) fn parse_index(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Value
     let base::Value::Map(map) = super::super::to_base(&raw) else {
         return Err(refuse("an index config must be a mapping with `columns`"));
     };
-    let columns: Option<Vec<String>> =
-        map.get("columns").and_then(base::Value::as_list).map(|items| items.iter().map(ToString::to_string).collect());
+    if let Some(message) = unknown(map.keys()) {
+        let problem = Diagnostic::error(codes::CONFIG_INVALID, message);
+        return Err(core.raise(problem.help("an index config has `columns` and `unique`")));
+    }
+    let columns: Option<Vec<String>> = map.get("columns").and_then(base::Value::as_list).and_then(|items| {
+        let name = |item: &base::Value| item.as_str().map(str::to_owned);
+        items.iter().map(name).collect()
+    });
     let columns = columns.ok_or_else(|| refuse("an index config needs `columns`, a list of names"))?;
-    let unique = map.get("unique").is_some_and(base::Value::is_truthy);
+    let unique = match map.get("unique") {
+        None => false,
+        Some(base::Value::Bool(unique)) => *unique,
+        Some(other) => return Err(refuse(&format!("`unique` of an index config is true or false, not {other}"))),
+    };
     Ok(Value::from_object(IndexConfig { columns, unique, salt: uuid::Uuid::new_v4().to_string() }))
+}
+
+/// What dbt says of keys that mean nothing: a misspelt one would lose an index without a word.
+fn unknown<'m>(keys: impl Iterator<Item = &'m String>) -> Option<String> {
+    let mut others: Vec<String> =
+        keys.filter(|key| !["columns", "unique"].contains(&key.as_str())).map(|key| format!("'{key}'")).collect();
+    others.sort();
+    let verb = if others.len() == 1 { "was" } else { "were" };
+    (!others.is_empty()).then(|| {
+        let others = others.join(", ");
+        format!(
+            "Could not parse index config: Additional properties are not allowed ({others} {verb} unexpected)"
+        )
+    })
 }
 
 #[derive(Debug)]
