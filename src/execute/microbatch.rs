@@ -4,6 +4,7 @@
 //! [`plan_batches`]; here it gets its facts and is carried out: the first batch alone, those between the first and the last at the
 //! same time where their order does not matter, then the last.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::{BatchKey, BatchSize, Interval, Value};
@@ -133,7 +134,15 @@ impl Worker<'_> {
         let fingerprint = fingerprint(node);
         let around = fingerprint_around(&self.around.project, node);
         let recorded = recorded.as_deref();
-        let facts = BatchFacts { config, incremental, now, recorded, fingerprint: &fingerprint, around };
+        let occupied = match config.grid.size() {
+            BatchSize::Time(..) => None,
+            BatchSize::Numbers(step) => self.with_rows(node, config, step, incremental)?,
+        };
+        if occupied.is_none() && !incremental && !ends {
+            refuse_too_many(node, config, now)?;
+        }
+        let (occupied, fingerprint) = (occupied.as_ref(), fingerprint.as_str());
+        let facts = BatchFacts { config, incremental, now, recorded, occupied, fingerprint, around };
         let plan = plan_batches(&facts, wish);
         self.tell_plan(node, &plan);
         if let (Some(ledger), Some(_)) = (&self.ledger, &table) {
@@ -179,6 +188,50 @@ impl Worker<'_> {
             self.database.query(&statement, None).map_err(|e| e.into_diagnostic())?;
         }
         self.database.commit().map_err(|e| Box::new(e.into_diagnostic()))
+    }
+
+    /// Begins of the batches of numbers in which the input or the table has rows. None where the model may make rows of
+    /// something else: a parent that its batches do not cut, or nothing at all.
+    fn with_rows(
+        &self,
+        node: &Node,
+        config: &Microbatch,
+        step: i64,
+        incremental: bool,
+    ) -> Step<Option<BTreeSet<BatchKey>>> {
+        let BatchKey::Number(begin) = config.grid.truncate(config.begin) else { return Ok(None) };
+        let project = &self.around.project;
+        // `ref(...).render()` reads all of a parent.
+        if node.depends_on.is_empty() || node.template.text().contains("render()") {
+            return Ok(None);
+        }
+        let mut places: Vec<(String, String)> = Vec::new();
+        for id in &node.depends_on {
+            let parent = project.nodes.get(id).map(|n| (&n.config, n.relation_name.clone()));
+            let parent = parent.or_else(|| project.sources.get(id).map(|s| (&s.config, Some(s.relation_name.clone()))));
+            let found = parent.and_then(|(config, relation)| Some((config.str("event_time")?.to_owned(), relation?)));
+            let Some(place) = found else { return Ok(None) };
+            places.push(place);
+        }
+        if incremental {
+            let own = node.config.str("event_time").map(str::to_owned).zip(node.relation_name.clone());
+            let Some(own) = own else { return Ok(None) };
+            places.push(own);
+        }
+        let mut found = BTreeSet::new();
+        for (column, relation) in places {
+            let [from, step] = [begin, step].map(|number| format!("cast({number} as bigint)"));
+            let sql = format!(
+                "select distinct {column} - ((({column} - {from}) % {step}) + {step}) % {step} from {relation} \
+                 where {column} is not null"
+            );
+            let (_, rows) = self.database.query(&sql, None).map_err(|e| e.into_diagnostic())?;
+            for value in rows.rows.iter().filter_map(|row| row.first()) {
+                let Some(key) = value.as_i64() else { return Ok(None) };
+                found.insert(BatchKey::Number(key));
+            }
+        }
+        Ok(Some(found))
     }
 
     /// The end of the input of a model whose batches are numbers: the greatest key in what it reads.
@@ -267,6 +320,28 @@ impl Worker<'_> {
         }
         outcome.batch_results = Some(results);
     }
+}
+
+/// One key far from all others makes more batches than anybody waits for.
+fn refuse_too_many(node: &Node, config: &Microbatch, end: BatchKey) -> Step<()> {
+    const MOST: i64 = 1_000_000;
+    let (BatchSize::Numbers(step), BatchKey::Number(begin), BatchKey::Number(end)) =
+        (config.grid.size(), config.begin, end)
+    else {
+        return Ok(());
+    };
+    let count = end.saturating_sub(begin) / step;
+    if count <= MOST {
+        return Ok(());
+    }
+    let message = format!(
+        "Microbatch model '{}' would have {count} batches: the greatest key of its input is {}",
+        node.name,
+        end.saturating_sub(1)
+    );
+    let help = "give every parent an `event_time`, so that batches without rows are left out, choose a larger `batch_size`, \
+                or keep such keys out of the input";
+    Err(Box::new(Diagnostic::error(codes::CONFIG_INVALID, message).at(node.template.span()).help(help)))
 }
 
 /// The refusal of the first batch that would need its table rebuilt; none of the others has run then.

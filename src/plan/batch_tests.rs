@@ -1,5 +1,7 @@
 //! Which batches run: dbt's answers where there is no ledger, ours where there is one, and the law behind resuming.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
@@ -50,6 +52,7 @@ fn plan(config: &Microbatch, incremental: bool, now: &str, rows: Option<&[Record
             incremental,
             now: key(now),
             recorded: rows,
+            occupied: None,
             fingerprint: "new",
             around: Fingerprint::of(""),
         },
@@ -183,6 +186,7 @@ impl Warehouse {
             incremental: self.exists,
             now: BatchKey::Time(now),
             recorded: Some(&self.rows),
+            occupied: None,
             fingerprint: "new",
             around: Fingerprint::of(""),
         };
@@ -249,9 +253,45 @@ proptest! {
             incremental: true,
             now: BatchKey::Time(now),
             recorded: Some(&house.rows),
+            occupied: None,
             fingerprint: "new",
             around: Fingerprint::of(""),
         };
         prop_assert_eq!(plan_batches(&facts, RUN).count(Why::Missing), 0);
     }
+}
+
+#[test]
+fn batches_without_rows_are_left_out() {
+    let number = BatchKey::Number;
+    let config = config(Value::Int(1000), Value::Int(0), 1);
+    let shown = |occupied: &[i64], incremental: bool, now: i64, rows: &[Recorded], wish: BatchWish| {
+        let occupied: BTreeSet<BatchKey> = occupied.iter().copied().map(number).collect();
+        let facts = BatchFacts {
+            config: &config,
+            incremental,
+            now: number(now),
+            recorded: Some(rows),
+            occupied: Some(&occupied),
+            fingerprint: "new",
+            around: Fingerprint::of(""),
+        };
+        let batches = plan_batches(&facts, wish).batches;
+        batches.iter().map(|batch| batch.interval.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let far = 999_999_999;
+    assert_eq!(shown(&[2000, far - 999], false, far + 1, &[], RUN), format!("0 to 1000, 2000 to 3000, {} to {}", far - 999, far + 1));
+    assert_eq!(shown(&[], false, 0, &[], RUN), "0 to 0");
+    assert_eq!(shown(&[0, 2000], false, 2500, &[], RUN), "0 to 1000, 2000 to 2500");
+    // Rows that come late into a stretch that nobody has built are missing, whatever was built after it.
+    let built = [(0, 1000), (5000, 6000)].map(|(start, end)| Recorded {
+        kind: EntryKind::Batch,
+        interval: Interval { start: number(start), end: number(end) },
+        fingerprint: "new".into(),
+        started_at: time("2024-01-01 00:00:00"),
+        status: EntryStatus::Success,
+    });
+    assert_eq!(shown(&[0, 3000, 5000], true, 6000, &built, RUN), "3000 to 4000, 5000 to 6000");
+    let window = BatchWish::Run(Some(Interval { start: number(1000), end: number(4000) }));
+    assert_eq!(shown(&[0, 3000, 5000], true, 6000, &built, window), "3000 to 4000");
 }

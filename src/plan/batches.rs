@@ -8,10 +8,11 @@
 //! * A plain run: dbt's lookback from now, and what is missing since the first recorded batch. A batch that dbt's daily visits
 //!   would have built again, had there been any, is missing too.
 //! * A table without records was built by another tool: its past is adopted as it is, and dbt's lookback runs.
+//! * Batches of numbers without rows are left out where it is known which have some: keys may be far apart.
 //! * A backfill: what is missing in its window (adopted batches are), or all of it for a rewriting. A rewriting that was killed goes
 //!   on if all that decides about its rows is the same; one that somebody stopped begins anew, for they may have mended the data.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -63,6 +64,8 @@ pub struct BatchFacts<'a> {
     pub now: BatchKey,
     /// What is recorded, oldest first; none where there is no ledger.
     pub recorded: Option<&'a [Recorded]>,
+    /// Begins of the batches in which the input or the table has rows: others are left out. None where nobody has looked.
+    pub occupied: Option<&'a BTreeSet<BatchKey>>,
     /// Hash of the model as it is now.
     pub fingerprint: &'a str,
     /// Hash of the code beside it: macros, ephemeral parents.
@@ -129,7 +132,11 @@ pub fn plan_batches(facts: &BatchFacts<'_>, wish: BatchWish) -> BatchPlan {
     let ceiling = |key: BatchKey| if matches!(key, BatchKey::Number(_)) { key } else { grid.ceiling(key) };
     let begin = grid.truncate(facts.config.begin);
     let all = |start: BatchKey, end: BatchKey, why: Why| {
-        grid.batches(start, end).into_iter().map(|interval| PlannedBatch { interval, why }).collect::<Vec<_>>()
+        let intervals = match facts.occupied {
+            Some(occupied) => with_rows(facts.config, occupied, (start, end), why == Why::Build),
+            None => grid.batches(start, end),
+        };
+        intervals.into_iter().map(|interval| PlannedBatch { interval, why }).collect::<Vec<_>>()
     };
     let (start, end) = match wish {
         BatchWish::Run(window) => (window.map(|w| w.start), window.map(|w| w.end)),
@@ -191,6 +198,23 @@ pub fn plan_batches(facts: &BatchFacts<'_>, wish: BatchWish) -> BatchPlan {
     };
     plan.of_earlier_code = of_earlier_code(facts, &plan.batches);
     plan
+}
+
+/// The batches from `start` to `end` that have rows. A new table is made by the first batch, whether it has rows or not.
+fn with_rows(
+    config: &Microbatch,
+    occupied: &BTreeSet<BatchKey>,
+    (start, end): (BatchKey, BatchKey),
+    makes_table: bool,
+) -> Vec<Interval> {
+    let whole = |start: BatchKey| {
+        let next = config.grid.offset(start, 1);
+        Interval { start, end: if next > start { next.min(end).max(start) } else { end.max(start) } }
+    };
+    let inside = occupied.iter().copied().filter(|key| (start..end).contains(key));
+    let first = Some(start).filter(|start| makes_table && !occupied.contains(start));
+    let first = first.or_else(|| Some(start).filter(|start| makes_table && *start >= end));
+    first.into_iter().chain(inside).map(whole).collect()
 }
 
 /// The keys covered by the rows that count.

@@ -520,7 +520,9 @@ impl PlanRequest<'_> {
         let fingerprint = fingerprint(node);
         let plan = now.map(|now| {
             let around = fingerprint_around(self.project, node);
-            let facts = BatchFacts { config: &config, incremental, now, recorded, fingerprint: &fingerprint, around };
+            // Only the run looks which batches of numbers have rows.
+            let (config, occupied, fingerprint) = (&config, None, fingerprint.as_str());
+            let facts = BatchFacts { config, incremental, now, recorded, occupied, fingerprint, around };
             plan_batches(&facts, self.settings.batches)
         });
         let why = match kind {
@@ -537,6 +539,9 @@ impl PlanRequest<'_> {
             None => format!("{why}until the greatest number in the input"),
         };
         let mut notes = Vec::new();
+        if matches!(config.grid.size(), BatchSize::Numbers(_)) && plan.as_ref().is_none_or(|p| p.batches.len() > 1) {
+            notes.push("those without rows are left out where the run can tell".to_owned());
+        }
         if let Some(plan) = &plan {
             notes.extend(plan.adopt.map(|past| format!("what the table holds before {} stays", past.end)));
             if plan.of_earlier_code > 0 {
