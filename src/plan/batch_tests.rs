@@ -280,7 +280,10 @@ fn batches_without_rows_are_left_out() {
         batches.iter().map(|batch| batch.interval.to_string()).collect::<Vec<_>>().join(", ")
     };
     let far = 999_999_999;
-    assert_eq!(shown(&[2000, far - 999], false, far + 1, &[], RUN), format!("0 to 1000, 2000 to 3000, {} to {}", far - 999, far + 1));
+    assert_eq!(
+        shown(&[2000, far - 999], false, far + 1, &[], RUN),
+        format!("0 to 1000, 2000 to 3000, {} to {}", far - 999, far + 1)
+    );
     assert_eq!(shown(&[], false, 0, &[], RUN), "0 to 0");
     assert_eq!(shown(&[0, 2000], false, 2500, &[], RUN), "0 to 1000, 2000 to 2500");
     // Rows that come late into a stretch that nobody has built are missing, whatever was built after it.

@@ -48,9 +48,7 @@ fn unknown<'m>(keys: impl Iterator<Item = &'m String>) -> Option<String> {
     let verb = if others.len() == 1 { "was" } else { "were" };
     (!others.is_empty()).then(|| {
         let others = others.join(", ");
-        format!(
-            "Could not parse index config: Additional properties are not allowed ({others} {verb} unexpected)"
-        )
+        format!("Could not parse index config: Additional properties are not allowed ({others} {verb} unexpected)")
     })
 }
 
