@@ -146,8 +146,8 @@ impl<'a> Maker<'a> {
                 Verdict::Good => {}
             }
             put(&mut d, "guess", check.columns.as_ref().and_then(|_| check.doubt()));
-            let untraced = node.resource_type != ResourceType::Seed && !self.graph.is_traced(&node.id);
-            put(&mut d, "nt", untraced);
+            let has_lineage = matches!(node.resource_type, ResourceType::Model | ResourceType::Snapshot);
+            put(&mut d, "nt", has_lineage && !self.graph.is_traced(&node.id));
         }
         if !matches!(node.resource_type, ResourceType::Test | ResourceType::Analysis) {
             self.columns(&mut d, &node.id, &node.columns);
