@@ -37,43 +37,39 @@ impl Compiler {
     /// What runs beside a node's query.
     pub fn beside(&self, node: &Arc<Node>) -> Vec<Deed> {
         let mut deeds = Vec::new();
-        let mut calls = false;
+        let acting = self.macros_of(node, &acts);
         for (key, by) in [("pre-hook", Doer::PreHook), ("post-hook", Doer::PostHook)] {
             let hooks = node.config.get(key).and_then(Value::as_list).unwrap_or_default();
             for written in hooks.iter().filter_map(|hook| hook.get("sql")).map(Value::to_string) {
-                let mut text = written;
-                if is_template(&text) {
-                    calls = true;
-                    let scope = NodeScope::run(&self.shared, node, None, self.resolver(node)).build();
-                    // A hook that asks the warehouse stays as it is written.
-                    if let Ok(rendered) = self.compile_text(&text, &scope) {
-                        text = format!("{text};\n{rendered}");
-                    }
+                if !is_template(&written) {
+                    deeds.push(Deed { by, text: written });
+                    continue;
                 }
+                let scope = NodeScope::run(&self.shared, node, None, self.resolver(node)).build();
+                // A hook that asks the warehouse stays as it is written.
+                let text = match self.compile_text(&written, &scope) {
+                    Ok(rendered) => [written.as_str(), &rendered, &acting].join(";\n"),
+                    Err(_) => [written.as_str(), &self.macros_of(node, &|_| true)].join(";\n"),
+                };
                 deeds.push(Deed { by, text });
             }
         }
-        let macros = self.macros_of(node);
-        if calls && !macros.is_empty() {
-            for deed in &mut deeds {
-                if is_template(&deed.text) {
-                    deed.text = format!("{};\n{macros}", deed.text);
-                }
-            }
+        let own = [jinja_of(node.template.text()), acting].join(";\n");
+        if acts(&own) {
+            deeds.push(Deed { by: Doer::Template, text: own });
         }
-        let own = [jinja_of(node.template.text()), macros].join(";\n");
-        deeds.push(Deed { by: Doer::Template, text: own });
         deeds
     }
 
     /// What an operation does: a hook of the project.
     pub fn deed_of_operation(&self, node: &Arc<Node>, rendered: Option<&str>) -> Deed {
-        let text = [rendered.unwrap_or_default(), node.template.text(), &self.macros_of(node)].join(";\n");
+        let macros = self.macros_of(node, &|text| rendered.is_none() || acts(text));
+        let text = [rendered.unwrap_or_default(), node.template.text(), &macros].join(";\n");
         Deed { by: Doer::RunStart, text }
     }
 
-    /// The project's macros that a node calls, and those that these call.
-    fn macros_of(&self, node: &Node) -> String {
+    /// The texts of the project's macros that a node calls, and of those that these call, as far as they are wanted.
+    fn macros_of(&self, node: &Node, wanted: &dyn Fn(&str) -> bool) -> String {
         let macros = &self.names.project.macros;
         let internal = self.engine.registry().internal_packages();
         let mut seen: HashSet<&str> = HashSet::new();
@@ -83,11 +79,27 @@ impl Compiler {
             let Some(found) = macros.get(id).filter(|found| !internal.contains(&found.package)) else { continue };
             if seen.insert(id) {
                 open.extend(found.depends_on.iter().map(String::as_str));
-                texts.push(found.span.text());
+                texts.extend(Some(without_comments(found.span.text())).filter(|text| wanted(text)));
             }
         }
         texts.join(";\n")
     }
+}
+
+/// Whether a template runs statements of its own.
+fn acts(text: &str) -> bool {
+    ["run_query", "statement", "adapter.execute", "add_query"].iter().any(|call| text.contains(call))
+}
+
+/// A template without its comments.
+fn without_comments(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("{#") {
+        out.push_str(before);
+        rest = behind.split_once("#}").map_or("", |(_, rest)| rest);
+    }
+    out + rest
 }
 
 fn is_template(text: &str) -> bool {
