@@ -45,7 +45,10 @@ pub(super) async fn find(
     for pattern in patterns {
         let base = Base::of(pattern)?;
         let place = base.url.object_store();
-        let store = session.runtime_env().object_store(&base.url).map_err(|e| errors::running(&e))?;
+        let store = session.runtime_env().object_store(&base.url).map_err(|_| {
+            let error = errors::told(ErrorKind::Unsupported, format!("\"{pattern}\" is out of reach"));
+            error.with_help("a lake reads files of this machine and of the bucket that it lies in")
+        })?;
         let mut files = base.files(&store, endings).await.map_err(|e| errors::store(&e, pattern))?;
         if files.is_empty() {
             let text = format!("No files found that match the pattern \"{pattern}\"");
@@ -297,6 +300,44 @@ mod tests {
             ("", "", true),
         ] {
             assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_and_a_folder_give_the_same_files() {
+        let home = tempfile::tempdir().expect("a folder");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let local: Arc<dyn ObjectStore> =
+            Arc::new(object_store::local::LocalFileSystem::new_with_prefix(home.path()).expect("a store"));
+        let bucket: Arc<dyn ObjectStore> = Arc::new(object_store::memory::InMemory::new());
+        let put = async {
+            for path in ["in/a.csv", "in/y=1/b.csv", "in/y=2/z/c.csv", "in/y=2/d.txt", "inn/e.csv"] {
+                for store in [&local, &bucket] {
+                    store.put(&StorePath::from(path), "x".into()).await.expect("written");
+                }
+            }
+        };
+        runtime.block_on(put);
+        for (pattern, expected) in [
+            ("in/*.csv", &["in/a.csv"][..]),
+            ("in/**/*.csv", &["in/a.csv", "in/y=1/b.csv", "in/y=2/z/c.csv"]),
+            ("in/*/*", &["in/y=1/b.csv", "in/y=2/d.txt"]),
+            ("in/y=[1-2]/*.csv", &["in/y=1/b.csv"]),
+            ("in/*/z/c.csv", &["in/y=2/z/c.csv"]),
+            ("*/?.csv", &["in/a.csv", "inn/e.csv"]),
+            ("in", &["in/a.csv", "in/y=1/b.csv", "in/y=2/z/c.csv"]),
+            ("in/a.csv", &["in/a.csv"]),
+            ("in/no.csv", &[]),
+        ] {
+            for (store, is_local) in [(&local, true), (&bucket, false)] {
+                let mut base = Base::of(&format!("s3://bucket/{pattern}")).expect("a pattern");
+                base.local = is_local;
+                let found = runtime.block_on(base.files(store, &["csv"])).expect("files");
+                let mut shown: Vec<String> = found.into_iter().map(|file| file.shown).collect();
+                shown.sort();
+                let expected: Vec<String> = expected.iter().map(|path| format!("s3://bucket/{path}")).collect();
+                assert_eq!(shown, expected, "{pattern}, {is_local}");
+            }
         }
     }
 

@@ -207,6 +207,8 @@ fn texts(value: &Expr) -> Option<Vec<String>> {
 fn text(value: &Expr) -> Option<String> {
     match value {
         Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Some(text.clone()),
+        // No column can be meant here.
+        Expr::Identifier(name) if name.quote_style == Some('"') => Some(name.value.clone()),
         _ => None,
     }
 }

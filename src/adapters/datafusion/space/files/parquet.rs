@@ -8,7 +8,7 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result, Statistics};
+use datafusion::common::{ColumnStatistics, DFSchema, Result, Statistics};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::PartitionedFile;
@@ -66,7 +66,14 @@ pub(super) async fn open(
     let statistics = futures::stream::iter(statistics.collect::<Vec<_>>());
     let statistics: Vec<Statistics> =
         statistics.buffered(AT_ONCE).try_collect().await.map_err(|e| errors::running(&e))?;
-    let files = files.iter().zip(&extra.values).zip(statistics).map(|((file, values), statistics)| {
+    let files = files.iter().zip(&extra.values).zip(statistics).zip(&schemas);
+    let files = files.map(|(((file, values), mut statistics), own)| {
+        // What a file says of its smallest and largest values is said in its own types.
+        for (field, column) in read.fields().iter().zip(&mut statistics.column_statistics) {
+            if own.field_with_name(field.name()).is_ok_and(|own| own.data_type() != field.data_type()) {
+                *column = ColumnStatistics::new_unknown();
+            }
+        }
         PartitionedFile::new_from_meta(file.meta.clone())
             .with_partition_values(values.clone())
             .with_statistics(Arc::new(statistics))

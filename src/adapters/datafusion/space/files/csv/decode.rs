@@ -86,8 +86,12 @@ impl Decode for CsvDecoder {
             }
             started = record.position().map_or(1, csv::Position::line);
             let ended = reader.position().line();
-            let within: u64 = record.iter().map(|cell| cell.iter().filter(|b| **b == b'\n').count() as u64).sum();
-            let empty = ended.saturating_sub(started + 1 + within);
+            // Most rows take one line, and need no counting.
+            let mut empty = ended.saturating_sub(started + 1);
+            if empty > 0 {
+                let within: usize = record.iter().map(|cell| cell.iter().filter(|b| **b == b'\n').count()).sum();
+                empty = empty.saturating_sub(within as u64);
+            }
             let at = layout.skip as u64 + started + empty;
             if width == 1 && layout.comment.is_none() {
                 for line in 0..empty {

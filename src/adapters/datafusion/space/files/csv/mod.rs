@@ -175,6 +175,8 @@ fn conversion(
     }
     let form = match (&data_type, said, kind) {
         (_, None, Kind::Date(form) | Kind::Timestamp(form)) => form.clone(),
+        (DataType::Date32, Some(_), Kind::Date(form)) => options.date_format.clone().or(form.clone()),
+        (DataType::Timestamp(..), Some(_), Kind::Timestamp(form)) => options.timestamp_format.clone().or(form.clone()),
         (DataType::Date32, Some(_), _) => options.date_format.clone(),
         (DataType::Timestamp(..), Some(_), _) => options.timestamp_format.clone(),
         _ => None,
