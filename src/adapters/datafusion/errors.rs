@@ -267,7 +267,7 @@ fn message_of(error: &DataFusionError) -> String {
 
 /// The text with types as SQL names them, where the engine says how they lie in memory.
 fn in_sql(text: &str) -> String {
-    const NAMES: [(&str, &str); 14] = [
+    const NAMES: [(&str, &str); 15] = [
         ("Utf8View", "varchar"),
         ("LargeUtf8", "varchar"),
         ("Utf8", "varchar"),
@@ -279,6 +279,7 @@ fn in_sql(text: &str) -> String {
         ("UInt64", "bigint unsigned"),
         ("Float32", "float"),
         ("Float64", "double"),
+        ("Decimal128", "decimal"),
         ("Date32", "date"),
         ("Timestamp(µs)", "timestamp"),
         ("BinaryView", "bytea"),

@@ -26,6 +26,8 @@ use object_store::prefix::PrefixStore;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::super::functions;
+use super::super::type_names::sql_name;
 use super::meta::Meta;
 use super::upload::Uploads;
 use super::{DeltaError, Lake, types};
@@ -287,11 +289,14 @@ impl Rules {
         let bound = DFSchema::try_from(schema.as_ref().clone())?;
         let mut checks = Vec::new();
         for (name, sql) in sink.meta.checks() {
-            let expr = session.create_logical_expr(&sql, &bound)?;
+            let expr = functions::settled(session, session.create_logical_expr(&sql, &bound)?, &bound)?;
             checks.push((name, sql, session.create_physical_expr(expr, &bound)?));
         }
         let range = match sink.range {
-            Some(expr) => Some((expr.human_display().to_string(), session.create_physical_expr(expr.clone(), &bound)?)),
+            Some(expr) => {
+                let settled = functions::settled(session, expr.clone(), &bound)?;
+                Some((expr.human_display().to_string(), session.create_physical_expr(settled, &bound)?))
+            }
             None => None,
         };
         let not_null =
@@ -315,6 +320,13 @@ impl Rules {
             }
         }
         let columns = batch.columns().to_vec();
+        if let Some((field, column)) =
+            self.schema.fields().iter().zip(&columns).find(|(field, column)| field.data_type() != column.data_type())
+        {
+            let (wanted, given) = (sql_name(field.data_type()), sql_name(column.data_type()));
+            let reason = format!("it was planned as {wanted}, the query gave {given}; cast it to the type that is wanted");
+            return Err(DeltaError::Type { column: field.name().clone(), reason });
+        }
         let batch = RecordBatch::try_new(self.schema.clone(), columns)?;
         for index in &self.text_keys {
             // In the log, an empty text as partition value means NULL.

@@ -16,6 +16,7 @@ use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, cast};
 
 use super::operators::own_text;
+use super::rounding;
 use super::scalar::{Kind, Scalar, text};
 
 /// The functions that casts become.
@@ -63,7 +64,9 @@ pub(super) struct Casts {
 
 impl Casts {
     pub(super) fn new(functions: &[Arc<ScalarUDF>]) -> Self {
-        const NEEDED: [&str; 13] = [
+        const NEEDED: [&str; 15] = [
+            "round_each",
+            "trunc_each",
             "checked_plus",
             "checked_minus",
             "checked_times",
@@ -151,6 +154,25 @@ impl FunctionRewrite for Casts {
                     Some(inner) => Transformed::yes(Expr::TryCast(TryCast { expr: Box::new(inner), field })),
                     None => Transformed::no(Expr::TryCast(TryCast { expr, field })),
                 })
+            }
+            Expr::ScalarFunction(ScalarFunction { func, mut args }) if matches!(func.name(), "round" | "trunc") => {
+                let literal = rounding::literal(&mut args);
+                let other = rounding::settled(func.name(), &args);
+                let func = other.and_then(|name| self.calls.iter().find(|f| f.name() == name)).map_or(func, Arc::clone);
+                let expr = Expr::ScalarFunction(ScalarFunction { func, args });
+                Ok(if literal || other.is_some() { Transformed::yes(expr) } else { Transformed::no(expr) })
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
+                let texts = [*left, *right].map(|side| match side.get_type(schema) {
+                    Ok(of) if own_text(&of) && !of.is_nested() => {
+                        self.call("to_text", side.clone()).map_or(Transformed::no(side), Transformed::yes)
+                    }
+                    _ => Transformed::no(side),
+                });
+                let transformed = texts.iter().any(|side| side.transformed);
+                let [left, right] = texts.map(|side| Box::new(side.data));
+                let expr = Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right });
+                Ok(if transformed { Transformed::yes(expr) } else { Transformed::no(expr) })
             }
             Expr::ScalarFunction(ScalarFunction { func, args }) if matches!(func.name(), "concat" | "concat_ws") => {
                 let wraps: Vec<bool> =

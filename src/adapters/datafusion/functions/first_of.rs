@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
+use super::doubles::met;
 use super::scalar::{micros, utc};
 
 /// The functions.
@@ -89,7 +90,7 @@ fn common(given: &[DataType]) -> Result<DataType> {
         let zoned = typed.iter().any(|t| matches!(t, DataType::Timestamp(_, Some(_))));
         Some(if zoned { utc() } else { micros() })
     } else {
-        type_union_resolution(&typed)
+        type_union_resolution(&met(&typed).unwrap_or_else(|| typed.clone()))
     };
     match found {
         Some(found) => Ok(found),

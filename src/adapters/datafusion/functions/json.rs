@@ -370,7 +370,9 @@ fn values(array: &ArrayRef) -> Result<Vec<Value>> {
 }
 
 fn to_json(args: &[ArrayRef], _rows: usize) -> Result<ArrayRef> {
-    Ok(Arc::new(values(&args[0])?.into_iter().map(|v| Some(v.to_string())).collect::<StringArray>()))
+    let there = (0..args[0].len()).map(|row| args[0].is_valid(row));
+    let texts = values(&args[0])?.into_iter().zip(there).map(|(v, there)| there.then(|| v.to_string()));
+    Ok(Arc::new(texts.collect::<StringArray>()))
 }
 
 fn object(args: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
@@ -407,11 +409,21 @@ fn merge(value: &mut Value, patch: Value) {
     }
 }
 
+/// Whether a part is found in the whole, at any depth.
 fn holds(whole: &Value, part: &Value) -> bool {
+    covers(whole, part)
+        || match whole {
+            Value::Array(items) => items.iter().any(|item| holds(item, part)),
+            Value::Object(fields) => fields.values().any(|value| holds(value, part)),
+            _ => false,
+        }
+}
+
+/// Whether the whole has all that the part has, at the same places.
+fn covers(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
-        (Value::Object(a), Value::Object(b)) => b.iter().all(|(k, v)| a.get(k).is_some_and(|w| holds(w, v))),
-        (Value::Array(a), Value::Array(b)) => b.iter().all(|v| a.iter().any(|w| holds(w, v))),
-        (Value::Array(a), other) => a.iter().any(|w| holds(w, other)),
+        (Value::Object(a), Value::Object(b)) => b.iter().all(|(k, v)| a.get(k).is_some_and(|w| covers(w, v))),
+        (Value::Array(a), Value::Array(b)) => b.iter().all(|v| a.iter().any(|w| covers(w, v))),
         (a, b) => a == b,
     }
 }

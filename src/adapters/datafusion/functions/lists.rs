@@ -1,6 +1,7 @@
 //! Functions of lists that the engine lacks, or that treat nulls and order in another way there.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -9,6 +10,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{SortOptions, cast, concat, filter, sort, take};
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
+use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::ScalarUDF;
 
@@ -108,6 +110,7 @@ fn sorting() -> Vec<Arc<ScalarUDF>> {
             .giving(&[List], Gives::Of(same_list), reverse)
             .giving(&[List, Text], Gives::Of(same_list), reverse)
             .build(),
+        Scalar::new("list_distinct").alias(&["array_distinct"]).giving(&[List], Gives::Of(same_list), distinct).build(),
         Scalar::new("list_where")
             .alias(&["array_where"])
             .giving(&[List, List], Gives::Of(same_list), |args, rows| {
@@ -250,22 +253,49 @@ fn extreme(args: &[ArrayRef], rows: usize, descending: bool) -> Result<ArrayRef>
     })
 }
 
+/// Items as one text, without nulls; `empty` is that of a list without items.
+fn joined(args: &[ArrayRef], rows: usize, empty: Option<&str>) -> Result<ArrayRef> {
+    let given = args[0].as_list::<i32>();
+    let joined = (0..rows).map(|row| {
+        if given.is_null(row) || args.get(1).is_some_and(|s| s.is_null(row)) {
+            return Ok(None);
+        }
+        let by = args.get(1).map_or(",", |s| text(s).value(row));
+        let items = given.value(row);
+        if items.is_empty() {
+            return Ok(empty.map(str::to_owned));
+        }
+        let texts = display::texts(&items)?;
+        let there: Vec<&str> = texts.iter().flatten().collect();
+        Ok((!there.is_empty()).then(|| there.join(by)))
+    });
+    Ok(Arc::new(joined.collect::<Result<StringArray>>()?))
+}
+
+/// Each value of each list once, without nulls, in the order in which they come.
+fn distinct(args: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+    let given = args[0].as_list::<i32>();
+    let of = given.value_type();
+    if of.is_null() {
+        return mapped(&args[0], rows, |_, items| Ok(items.slice(0, 0)));
+    }
+    let keys = RowConverter::new(vec![SortField::new(of)])?.convert_columns(&[Arc::clone(given.values())])?;
+    let offsets = given.value_offsets();
+    mapped(&args[0], rows, |row, items| {
+        let start = usize::try_from(offsets[row]).unwrap_or(0);
+        let mut seen = HashSet::new();
+        let kept: UInt32Array = (0..items.len())
+            .filter(|at| items.is_valid(*at) && seen.insert(keys.row(start + at)))
+            .map(|at| u32::try_from(at).ok())
+            .collect();
+        Ok(take(&items, &kept, None)?)
+    })
+}
+
 fn totals() -> Vec<Arc<ScalarUDF>> {
     use Kind::{List, Text};
     let double = || Gives::Type(DataType::Float64);
-    let joined: Body = |args, rows| {
-        let given = args[0].as_list::<i32>();
-        let joined = (0..rows).map(|row| {
-            if given.is_null(row) || args.get(1).is_some_and(|s| s.is_null(row)) {
-                return Ok(None);
-            }
-            let by = args.get(1).map_or(",", |s| text(s).value(row));
-            let texts = display::texts(&given.value(row))?;
-            let there: Vec<&str> = texts.iter().flatten().collect();
-            Ok((!there.is_empty()).then(|| there.join(by)))
-        });
-        Ok(Arc::new(joined.collect::<Result<StringArray>>()?))
-    };
+    let agg: Body = |args, rows| joined(args, rows, None);
     let every: Body = |args, rows| of_bools(args, rows, |all| !all.contains(&false));
     let some: Body = |args, rows| of_bools(args, rows, |all| all.contains(&true));
     vec![
@@ -315,7 +345,7 @@ fn totals() -> Vec<Arc<ScalarUDF>> {
             .alias(&["array_unique"])
             .giving(&[List], Gives::Type(DataType::Int64), |args, rows| {
                 reduced(&args[0], rows, &DataType::Int64, |items| {
-                    let mut seen = std::collections::HashSet::new();
+                    let mut seen = HashSet::new();
                     for at in 0..items.len() {
                         if items.is_valid(at) {
                             seen.insert(ScalarValue::try_from_array(&items, at)?);
@@ -339,9 +369,13 @@ fn totals() -> Vec<Arc<ScalarUDF>> {
         Scalar::new("list_bool_and").giving(&[List], Gives::Type(DataType::Boolean), every).build(),
         Scalar::new("list_bool_or").giving(&[List], Gives::Type(DataType::Boolean), some).build(),
         Scalar::new("list_string_agg")
-            .alias(&["list_to_string", "array_to_string", "array_join", "list_join"])
-            .giving(&[List], Gives::Type(DataType::Utf8), joined)
-            .giving(&[List, Text], Gives::Type(DataType::Utf8), joined)
+            .giving(&[List], Gives::Type(DataType::Utf8), agg)
+            .giving(&[List, Text], Gives::Type(DataType::Utf8), agg)
+            .build(),
+        Scalar::new("array_to_string")
+            .alias(&["list_to_string", "array_join", "list_join"])
+            .giving(&[List], Gives::Type(DataType::Utf8), |args, rows| joined(args, rows, Some("")))
+            .giving(&[List, Text], Gives::Type(DataType::Utf8), |args, rows| joined(args, rows, Some("")))
             .build(),
     ]
 }

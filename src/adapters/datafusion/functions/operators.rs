@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::functions_nested::concat::array_concat_udf;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, GetFieldAccess, Operator, ScalarUDF, cast, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, GetFieldAccess, Operator, ScalarUDF, cast, lit, when};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::scalar::micros;
@@ -82,6 +83,13 @@ impl Operators {
             )),
             BinaryOperator::Arrow => self.call(path_call("json_extract", right), vec![l(), r()]),
             BinaryOperator::LongArrow => self.call(path_call("json_extract_string", right), vec![l(), r()]),
+            BinaryOperator::StringConcat if is_list(lt) && is_list(rt) => {
+                let missing = binary(l().is_null(), Operator::Or, r().is_null());
+                let both = array_concat_udf().call(vec![l(), r()]);
+                when(missing, lit(ScalarValue::Null)).otherwise(both).ok()
+            }
+            BinaryOperator::StringConcat if is_list(lt) && rt.is_null() => Some(cast(r(), lt.clone())),
+            BinaryOperator::StringConcat if lt.is_null() && is_list(rt) => Some(cast(l(), rt.clone())),
             BinaryOperator::StringConcat if !is_list(lt) && !is_list(rt) => {
                 let (wrap_left, wrap_right) = (own_text(lt), own_text(rt));
                 if !wrap_left && !wrap_right {

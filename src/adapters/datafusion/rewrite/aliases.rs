@@ -14,25 +14,50 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Query, Select, SelectItem, SetExpr, Visit, VisitMut, Visitor, VisitorMut,
 };
 
+use super::stars::Which;
+
 /// How many names are replaced before giving up.
 const ROUNDS: usize = 200;
 
 /// Plans a statement that [`super::parse`] has made.
 pub(in crate::adapters::datafusion) async fn plan(state: &SessionState, mut statement: Parsed) -> Result<LogicalPlan> {
-    super::stars::expand(state, &mut statement).await?;
+    super::stars::expand(state, &mut statement, Which::Needed).await?;
     super::using::expand(state, &mut statement).await?;
     super::order::expand(state, &mut statement).await?;
+    let (mut named, mut numbered) = (false, false);
     for _ in 0..ROUNDS {
         let error = match state.statement_to_plan(statement.clone()).await {
             Ok(plan) => return typed(state, plan),
             Err(error) => error,
         };
+        if !named && is_twice(&error) {
+            let _ = visit_mut(&mut statement, &mut super::exact::Naming);
+            named = true;
+            continue;
+        }
+        if !numbered && error.find_root().to_string().contains("Projections require unique expression names") {
+            super::stars::expand(state, &mut statement, Which::Mixed).await?;
+            numbered = true;
+            continue;
+        }
         let Some(missing) = Missing::of(&error) else { return Err(error) };
         if !missing.replace(&mut statement) {
             return Err(error);
         }
     }
     typed(state, state.statement_to_plan(statement).await?)
+}
+
+/// Whether two columns that are worked out have one name.
+fn is_twice(error: &DataFusionError) -> bool {
+    match error.find_root() {
+        DataFusionError::SchemaError(told, _) => matches!(
+            **told,
+            SchemaError::DuplicateQualifiedField { .. } | SchemaError::DuplicateUnqualifiedField { .. }
+        ),
+        DataFusionError::Plan(text) => text.starts_with("Windows require unique expression names"),
+        _ => false,
+    }
 }
 
 /// The plan with the types that its columns really have. The planner takes the first branch of a CASE for the whole; only the

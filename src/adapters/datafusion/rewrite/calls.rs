@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Interval, ObjectName, Query, SelectItem, SetExpr, Spanned,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, Interval, ObjectName, Query, SelectItem, SetExpr, Spanned,
     Subscript, TimezoneInfo, UnaryOperator, Value, ValueWithSpan, Visit, Visitor,
 };
 
@@ -280,6 +280,16 @@ fn plain_args(function: &Function) -> Option<Vec<&Expr>> {
         .collect()
 }
 
+fn is_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(ValueWithSpan { value: Value::Null, .. }))
+}
+
+/// Whether a call has an ORDER BY of its own.
+fn is_ordered(function: &Function) -> bool {
+    let FunctionArguments::List(list) = &function.args else { return false };
+    list.clauses.iter().any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)))
+}
+
 fn set_args(function: &mut Function, args: Vec<Expr>) {
     if let FunctionArguments::List(list) = &mut function.args {
         list.args = args.into_iter().map(|a| FunctionArg::Unnamed(FunctionArgExpr::Expr(a))).collect();
@@ -329,6 +339,19 @@ fn function_call(mut function: Function) -> Rewritten {
         ("fsum" | "sumkahan" | "kahan_sum", [one]) => {
             set_args(&mut function, vec![cast(one.clone(), double())]);
             rename(&mut function, "sum");
+            Expr::Function(function)
+        }
+        ("any_value", [one]) if function.over.is_none() && is_ordered(&function) => {
+            let there = Expr::IsNotNull(Box::new(Expr::Nested(Box::new(one.clone()))));
+            function.filter = Some(Box::new(match function.filter.take() {
+                Some(filter) => Expr::BinaryOp {
+                    left: Box::new(Expr::Nested(filter)),
+                    op: BinaryOperator::And,
+                    right: Box::new(there),
+                },
+                None => there,
+            }));
+            rename(&mut function, "first_value");
             Expr::Function(function)
         }
         ("string_agg", [one, rest @ ..]) => {
@@ -387,6 +410,14 @@ fn function_call(mut function: Function) -> Rewritten {
                 (true, false) => call("json_extract_each", vec![json.clone(), Expr::Value(path.clone())]),
                 (true, true) => call("json_extract_string_each", vec![json.clone(), Expr::Value(path.clone())]),
             }
+        }
+        ("list_concat" | "array_concat" | "list_cat" | "array_cat", _) if args.iter().any(is_null) => {
+            let there: Vec<Expr> = args.into_iter().filter(|one| !is_null(one)).collect();
+            if there.is_empty() {
+                return Ok(Expr::Value(Value::Null.into()));
+            }
+            set_args(&mut function, there);
+            Expr::Function(function)
         }
         ("map_contains", [map, key]) => call("array_has", vec![call("map_keys", vec![map.clone()]), key.clone()]),
         ("encode", [one]) => cast(one.clone(), DataType::Bytea),

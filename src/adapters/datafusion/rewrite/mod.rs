@@ -13,6 +13,7 @@
 //!
 //! * [`dialect`], [`tokens`]: the grammar; [`select`], [`tables`], [`ctes`], [`calls`]: the rewriting; [`order`]: ORDER BY ALL; [`windows`]: WINDOW;
 //!   [`naming`]: columns' names
+//! * [`exact`]: casts whose types are what they are for
 //! * [`aliases`], [`stars`], [`using`]: what is found out by planning; [`around`]: WITH around a SELECT
 
 mod aliases;
@@ -20,6 +21,7 @@ mod around;
 mod calls;
 mod ctes;
 mod dialect;
+mod exact;
 mod naming;
 mod order;
 mod refusal;
@@ -99,6 +101,7 @@ impl VisitorMut for Rewriting {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Refusal> {
         order::rewrite(query);
+        exact::in_values(query);
         windows::of_query(query)
     }
 

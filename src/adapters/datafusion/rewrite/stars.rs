@@ -1,6 +1,7 @@
 //! `* RENAME` and `COLUMNS(...)`, which need to know what the columns are. In: a statement. Out: the statement with the columns
 //! written out. The columns of a SELECT are those that `SELECT *` over its FROM has when planned.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::common::{DataFusionError, Result, TableReference};
@@ -19,25 +20,84 @@ use super::refusal::Refusal;
 /// How many SELECTs are written out before giving up.
 const ROUNDS: usize = 100;
 
-/// Writes out what needs the columns' names.
-pub(super) async fn expand(state: &SessionState, statement: &mut Parsed) -> Result<()> {
+/// Which lists of columns are written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that need the columns' names.
+    Needed,
+    /// Those with a star and something beside it as well. What comes second under a name gets a number: `select *, id` has a column
+    /// `id_1`.
+    Mixed,
+}
+
+impl Which {
+    fn has(self, select: &Select) -> bool {
+        select.projection.iter().any(|item| self.takes(select, item))
+    }
+
+    fn takes(self, select: &Select, item: &SelectItem) -> bool {
+        needs_columns(item) || self == Self::Mixed && select.projection.len() > 1 && is_star(item)
+    }
+}
+
+fn is_star(item: &SelectItem) -> bool {
+    matches!(
+        item,
+        SelectItem::Wildcard(_)
+            | SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(_), _)
+    )
+}
+
+/// Writes out columns.
+pub(super) async fn expand(state: &SessionState, statement: &mut Parsed, which: Which) -> Result<()> {
     for _ in 0..ROUNDS {
-        let Some((select, withs)) = around::innermost(statement, |select| select.projection.iter().any(needs_columns))
-        else {
+        let Some((select, withs)) = around::innermost(statement, |select| which.has(select)) else {
             return Ok(());
         };
         let mut items = Vec::new();
         for item in &select.projection {
-            if !needs_columns(item) {
+            if !which.takes(&select, item) {
                 items.push(item.clone());
                 continue;
             }
             items.extend(written_out(state, &select, &withs, item).await?);
         }
-        let mut replacing = Writing { items: Some(items) };
+        if which == Which::Mixed {
+            number(&mut items);
+        }
+        let mut replacing = Writing { which, items: Some(items) };
         let _ = super::aliases::visit_mut(statement, &mut replacing);
     }
     Ok(())
+}
+
+/// Gives a number to what has the name of something before it.
+fn number(items: &mut [SelectItem]) {
+    let mut seen: HashSet<String> = HashSet::new();
+    for item in items {
+        let name = match item {
+            SelectItem::ExprWithAlias { alias, .. } => alias.value.clone(),
+            SelectItem::UnnamedExpr(expr) => super::naming::name_of(expr),
+            _ => continue,
+        };
+        // One that has a number already is counted on with its like.
+        let base = name.rsplit_once('_').filter(|(base, number)| {
+            number.bytes().all(|b| b.is_ascii_digit()) && seen.contains(&base.to_lowercase())
+        });
+        let base = base.map_or(name.as_str(), |(base, _)| base);
+        let (mut unique, mut number) = (name.clone(), 0);
+        while !seen.insert(unique.to_lowercase()) {
+            number += 1;
+            unique = format!("{base}_{number}");
+        }
+        if unique == name {
+            continue;
+        }
+        if let SelectItem::ExprWithAlias { expr, .. } | SelectItem::UnnamedExpr(expr) = item {
+            let expr = std::mem::replace(expr, Expr::Identifier(Ident::new("")));
+            *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', unique) };
+        }
+    }
 }
 
 fn needs_columns(item: &SelectItem) -> bool {
@@ -80,6 +140,7 @@ fn is_columns(function: &Function) -> bool {
 
 /// Replaces the list of the SELECT that [`around::innermost`] finds.
 struct Writing {
+    which: Which,
     items: Option<Vec<SelectItem>>,
 }
 
@@ -87,7 +148,7 @@ impl VisitorMut for Writing {
     type Break = ();
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        if select.projection.iter().any(needs_columns)
+        if self.which.has(select)
             && let Some(items) = self.items.take()
         {
             select.projection = items;
