@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
+    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, ExactNumberInfo, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, Interval, ObjectName, Query, SelectItem, SetExpr, Spanned,
     Subscript, TimezoneInfo, UnaryOperator, Value, ValueWithSpan, Visit, Visitor,
 };
@@ -290,6 +290,23 @@ fn is_ordered(function: &Function) -> bool {
     list.clauses.iter().any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)))
 }
 
+fn is_distinct(function: &Function) -> bool {
+    let FunctionArguments::List(list) = &function.args else { return false };
+    list.duplicate_treatment == Some(DuplicateTreatment::Distinct)
+}
+
+/// Leaves rows out in which a value is null.
+fn without_nulls(function: &mut Function, value: &Expr) {
+    let there = Expr::IsNotNull(Box::new(Expr::Nested(Box::new(value.clone()))));
+    function.filter = Some(Box::new(match function.filter.take() {
+        Some(filter) => {
+            let left = Box::new(Expr::Nested(filter));
+            Expr::BinaryOp { left, op: BinaryOperator::And, right: Box::new(there) }
+        }
+        None => there,
+    }));
+}
+
 fn set_args(function: &mut Function, args: Vec<Expr>) {
     if let FunctionArguments::List(list) = &mut function.args {
         list.args = args.into_iter().map(|a| FunctionArg::Unnamed(FunctionArgExpr::Expr(a))).collect();
@@ -342,20 +359,19 @@ fn function_call(mut function: Function) -> Rewritten {
             Expr::Function(function)
         }
         ("any_value", [one]) if function.over.is_none() && is_ordered(&function) => {
-            let there = Expr::IsNotNull(Box::new(Expr::Nested(Box::new(one.clone()))));
-            function.filter = Some(Box::new(match function.filter.take() {
-                Some(filter) => Expr::BinaryOp {
-                    left: Box::new(Expr::Nested(filter)),
-                    op: BinaryOperator::And,
-                    right: Box::new(there),
-                },
-                None => there,
-            }));
+            without_nulls(&mut function, one);
             rename(&mut function, "first_value");
             Expr::Function(function)
         }
         ("string_agg", [one, rest @ ..]) => {
             let by = rest.first().cloned().unwrap_or_else(|| text(","));
+            // Values that count once are ordered by what they are, not by their texts.
+            if is_distinct(&function) && is_ordered(&function) {
+                without_nulls(&mut function, one);
+                set_args(&mut function, vec![one.clone()]);
+                rename(&mut function, "array_agg");
+                return Ok(call("list_string_agg", vec![Expr::Function(function), by]));
+            }
             set_args(&mut function, vec![cast(one.clone(), DataType::Text), by]);
             Expr::Function(function)
         }
