@@ -324,7 +324,8 @@ impl Rules {
             self.schema.fields().iter().zip(&columns).find(|(field, column)| field.data_type() != column.data_type())
         {
             let (wanted, given) = (sql_name(field.data_type()), sql_name(column.data_type()));
-            let reason = format!("it was planned as {wanted}, the query gave {given}; cast it to the type that is wanted");
+            let reason =
+                format!("it was planned as {wanted}, the query gave {given}; cast it to the type that is wanted");
             return Err(DeltaError::Type { column: field.name().clone(), reason });
         }
         let batch = RecordBatch::try_new(self.schema.clone(), columns)?;

@@ -199,9 +199,10 @@ fn united(union: Union, below: bool) -> Result<Transformed<LogicalPlan>> {
 
 /// A schema with other types.
 fn retyped(schema: &DFSchema, of: impl Fn(usize) -> DataType) -> Result<DFSchema> {
-    let fields = schema.iter().enumerate().map(|(at, (relation, field))| {
-        (relation.cloned(), Arc::new(field.as_ref().clone().with_data_type(of(at))))
-    });
+    let fields = schema
+        .iter()
+        .enumerate()
+        .map(|(at, (relation, field))| (relation.cloned(), Arc::new(field.as_ref().clone().with_data_type(of(at)))));
     DFSchema::new_with_metadata(fields.collect(), schema.metadata().clone())
 }
 

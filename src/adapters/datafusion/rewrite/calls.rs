@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, ExactNumberInfo, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, Interval, ObjectName, Query, SelectItem, SetExpr, Spanned,
-    Subscript, TimezoneInfo, UnaryOperator, Value, ValueWithSpan, Visit, Visitor,
+    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, ExactNumberInfo, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, Interval, ObjectName,
+    Query, SelectItem, SetExpr, Spanned, Subscript, TimezoneInfo, UnaryOperator, Value, ValueWithSpan, Visit, Visitor,
 };
 
 use super::dialect::call;

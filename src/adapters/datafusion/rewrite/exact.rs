@@ -14,7 +14,9 @@ pub(super) fn in_values(query: &mut Query) {
         return;
     }
     for value in values.rows.iter_mut().flat_map(|row| row.iter_mut()) {
-        let Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } = &*value else { continue };
+        let Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } = &*value else {
+            continue;
+        };
         let twice = matches!(&**expr, Expr::Cast { data_type: inner, .. } if inner == data_type);
         if has_digits(data_type) && !twice {
             let (inner, data_type) = (value.clone(), data_type.clone());

@@ -43,8 +43,7 @@ impl Which {
 fn is_star(item: &SelectItem) -> bool {
     matches!(
         item,
-        SelectItem::Wildcard(_)
-            | SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(_), _)
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(_), _)
     )
 }
 
@@ -81,9 +80,9 @@ fn number(items: &mut [SelectItem]) {
             _ => continue,
         };
         // One that has a number already is counted on with its like.
-        let base = name.rsplit_once('_').filter(|(base, number)| {
-            number.bytes().all(|b| b.is_ascii_digit()) && seen.contains(&base.to_lowercase())
-        });
+        let base = name
+            .rsplit_once('_')
+            .filter(|(base, number)| number.bytes().all(|b| b.is_ascii_digit()) && seen.contains(&base.to_lowercase()));
         let base = base.map_or(name.as_str(), |(base, _)| base);
         let (mut unique, mut number) = (name.clone(), 0);
         while !seen.insert(unique.to_lowercase()) {
