@@ -82,7 +82,13 @@ fn rules(casts: casts::Casts) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     all
 }
 
-/// The same for a condition of its own, such as a CHECK constraint.
+/// An analyzer that leaves casts as they are written.
+pub(super) fn without_casts(analyzer: &Analyzer) -> Analyzer {
+    let casts = ApplyFunctionRewrites::default();
+    Analyzer::with_rules(analyzer.rules.iter().filter(|rule| rule.name() != casts.name()).map(Arc::clone).collect())
+}
+
+/// What becomes of a condition of its own, such as a CHECK constraint.
 pub(super) fn settled(session: &SessionState, expr: Expr, schema: &DFSchema) -> Result<Expr> {
     let known: Vec<Arc<ScalarUDF>> = session.scalar_functions().values().map(Arc::clone).collect();
     let casts = casts::Casts::new(&known);

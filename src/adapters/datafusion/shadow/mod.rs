@@ -32,7 +32,7 @@ use super::settings::Settings;
 use super::space::{self, files};
 use super::statements::parse;
 use super::type_names::{self, sql_name};
-use super::{delta, rewrite};
+use super::{delta, functions, rewrite};
 use crate::adapters::AdapterError;
 use crate::adapters::shadow::{BindError, Bound, BoundLineage, Shadow, ShadowColumn};
 use crate::base::Relation;
@@ -98,7 +98,7 @@ impl DataFusionShadow {
     /// the values that people expect would hide them.
     fn lineage(&self, plan: LogicalPlan, analysed: LogicalPlan) -> Result<BoundLineage, String> {
         let written = casts::written(&plan).map_err(|e| e.to_string())?;
-        let plain = Analyzer::with_rules(self.engine.session.analyzer().rules.clone());
+        let plain = functions::without_casts(self.engine.session.analyzer());
         let plain = plain.execute_and_check(plan, self.session.config_options(), |_, _| {});
         let plan = plain.unwrap_or(analysed);
         let walked = std::thread::scope(|scope| {
