@@ -27,7 +27,7 @@ pub enum Action {
     /// A model is built batch by batch.
     Batches {
         /// The batches; none where only the data tells them.
-        plan: Option<BatchPlan>,
+        plan: Option<Box<BatchPlan>>,
         /// Whether the table is made anew by the first of them.
         creates: bool,
         /// What becomes of the columns of a table that exists.
@@ -142,7 +142,7 @@ impl Action {
             ],
             Self::Batches { plan, creates, schema: change } => vec![
                 ("creates_table", (*creates).into()),
-                ("batches", plan.as_ref().map_or(Value::Null, batches)),
+                ("batches", plan.as_deref().map_or(Value::Null, batches)),
                 ("adopts", plan.as_ref().and_then(|p| p.adopt).map_or(Value::Null, |i| Value::Map(interval(i)))),
                 ("schema_change", schema(change)),
             ],

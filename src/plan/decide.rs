@@ -553,7 +553,10 @@ impl PlanRequest<'_> {
             notes.extend(schema.alterations());
             notes.extend(misfit_note(schema));
         }
-        Decision { notes, ..decided(Action::Batches { plan, creates: !incremental, schema }, reason) }
+        Decision {
+            notes,
+            ..decided(Action::Batches { plan: plan.map(Box::new), creates: !incremental, schema }, reason)
+        }
     }
 }
 

@@ -400,7 +400,9 @@ fn in_call(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>>
     let types = call.args.iter().map(|e| e.get_type(schema)).collect::<Result<Vec<_>>>()?;
     let found = match (how, types.as_slice()) {
         (Mixed::All, _) => met(&types),
-        (Mixed::Rest, [first, rest @ ..]) => met(rest).map(|rest| [&[first.clone()], rest.as_slice()].concat()),
+        (Mixed::Rest, [first, rest @ ..]) => {
+            met(rest).map(|rest| [std::slice::from_ref(first), rest.as_slice()].concat())
+        }
         (Mixed::Elements, [first, rest @ ..]) => met(&[&[element(first)], rest].concat())
             .map(|all| all.iter().enumerate().map(|(at, t)| if at == 0 { list_of(t) } else { t.clone() }).collect()),
         (Mixed::ElementsOfSecond, [first, second]) => {
