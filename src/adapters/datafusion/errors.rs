@@ -95,6 +95,18 @@ pub(super) fn planning(error: &DataFusionError, text: &str) -> AdapterError {
     told
 }
 
+/// What the engine says of subqueries that it has no plan for.
+const OUT_OF_PLACE: &[&str] = &[
+    "Correlated scalar subquery can only be used in",
+    "Correlated scalar subquery must be aggregated",
+    "Correlated scalar subquery in the GROUP BY",
+    "Correlated column is not allowed",
+    "Accessing outer reference columns is not allowed",
+    "In/Exist/SetComparison subquery can only be used in",
+];
+
+const JOIN_IT: &str = "put it into a CTE, join that, and name its column here";
+
 /// A failure while a plan was made or ran.
 pub(super) fn running(error: &DataFusionError) -> AdapterError {
     let root = root_of(error);
@@ -102,6 +114,20 @@ pub(super) fn running(error: &DataFusionError) -> AdapterError {
     if let Some((name, meant)) = missing_function(&message) {
         let mut told = self::told(ErrorKind::Catalog, format!("Function \"{name}\" does not exist"));
         told.candidates = nearest(&name, meant.iter().map(String::as_str));
+        return told;
+    }
+    if OUT_OF_PLACE.iter().any(|sign| message.contains(sign)) {
+        let text = "a subquery in this place is not available on this engine";
+        let mut told = self::told(ErrorKind::Unsupported, text);
+        told.help = Some(JOIN_IT.to_owned());
+        return told;
+    }
+    if let Some((_, what)) = message.split_once("Physical plan does not support logical expression ") {
+        let subquery = ["Subquery", "Exists", "SetComparison", "OuterReference"].iter().any(|sign| what.contains(sign));
+        let what = if subquery { "a subquery in this place" } else { "an expression of this kind in this place" };
+        let text = format!("{what} is not available on this engine");
+        let mut told = self::told(ErrorKind::Unsupported, text);
+        told.help = Some(JOIN_IT.to_owned());
         return told;
     }
     let kind = kind_of(root, &message);

@@ -5,7 +5,7 @@
 //!
 //! * [`settings`]: profile options -> where the lake is; [`store`]: its storage; [`session`], [`optimizer`], [`cooperative`]: DataFusion
 //!   itself; [`spill`]: where it spills
-//! * [`rewrite`], [`functions`]: what users write daily and the engine's SQL lacks
+//! * [`rewrite`], [`decorrelate`], [`offsets`], [`functions`]: what users write daily and the engine's SQL lacks
 //! * [`delta`]: one table: staged writes, squashed into one commit
 //! * [`catalog`]: which relations there are, at which version; what is published at once; [`lease`]: who works on what
 //! * [`transaction`]: changes of tables and catalog until they are committed together
@@ -19,6 +19,7 @@
 mod catalog;
 mod connection;
 mod cooperative;
+mod decorrelate;
 mod delta;
 mod errors;
 mod functions;
@@ -26,6 +27,7 @@ mod instance;
 mod interchange;
 mod inventory;
 mod lease;
+mod offsets;
 mod optimizer;
 mod rewrite;
 mod seeds;

@@ -231,10 +231,11 @@ fn to_zone(args: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
             let (Some(n), Some(a)) = (at(names, row), at(given, row)) else { return Ok(None) };
             let zone = zone(n.value(row))?;
             let local = parts::moment(a.value(row))?;
+            // Of an hour that comes twice the later one is meant; an hour that is left out is counted as before the change.
             let offset = zone
                 .offset_from_local_datetime(&local)
-                .earliest()
-                .unwrap_or_else(|| zone.offset_from_utc_datetime(&local));
+                .latest()
+                .unwrap_or_else(|| zone.offset_from_utc_datetime(&(local - chrono::TimeDelta::days(1))));
             Ok(Some(a.value(row) - i64::from(offset.fix().local_minus_utc()) * SECOND))
         })
         .collect::<Result<TimestampMicrosecondArray>>()?;

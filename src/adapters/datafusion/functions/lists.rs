@@ -9,8 +9,8 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::{SortOptions, cast, concat, filter, sort, take};
-use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
 use datafusion::arrow::row::{RowConverter, SortField};
+use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type, TimeUnit};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::ScalarUDF;
 
@@ -77,6 +77,21 @@ fn nulls_first(word: &str) -> Result<bool> {
     }
 }
 
+/// Lists of moments, which ranges give in nanoseconds.
+fn of_micros(types: &[DataType]) -> Result<DataType> {
+    let moment = |t: &DataType| match t {
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+        other => other.clone(),
+    };
+    Ok(match types.first() {
+        Some(DataType::List(item)) => {
+            DataType::List(Arc::new(item.as_ref().clone().with_data_type(moment(item.data_type()))))
+        }
+        Some(other) => other.clone(),
+        None => DataType::Null,
+    })
+}
+
 fn same_list(types: &[DataType]) -> Result<DataType> {
     Ok(DataType::List(Arc::new(Field::new("item", element(&types[0]), true))))
 }
@@ -111,6 +126,11 @@ fn sorting() -> Vec<Arc<ScalarUDF>> {
             .giving(&[List, Text], Gives::Of(same_list), reverse)
             .build(),
         Scalar::new("list_distinct").alias(&["array_distinct"]).giving(&[List], Gives::Of(same_list), distinct).build(),
+        Scalar::new("list_moments")
+            .giving(&[List], Gives::Of(of_micros), |args, _| {
+                Ok(cast(&args[0], &of_micros(&[args[0].data_type().clone()])?)?)
+            })
+            .build(),
         Scalar::new("list_where")
             .alias(&["array_where"])
             .giving(&[List, List], Gives::Of(same_list), |args, rows| {

@@ -106,9 +106,39 @@ fn measures() -> Vec<Arc<ScalarUDF>> {
     ]
 }
 
+/// A pattern of LIKE with the backslash for its escape, which is the engine's.
+fn like_pattern(pattern: &str, escape: Option<char>) -> Result<String> {
+    let mut made = String::with_capacity(pattern.len());
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        let (letter, meant) = match Some(letter) == escape {
+            true => match letters.next() {
+                Some(next) => (next, matches!(next, '%' | '_')),
+                None => return fail("like", "the pattern must not end with its escape"),
+            },
+            false => (letter, false),
+        };
+        if meant || letter == '\\' {
+            made.push('\\');
+        }
+        made.push(letter);
+    }
+    Ok(made)
+}
+
 fn comparing() -> Vec<Arc<ScalarUDF>> {
     use Kind::{Bytes, Text};
     vec![
+        Scalar::new("like_pattern")
+            .on(&[Text, Text], DataType::Utf8, |args, _| {
+                let pairs = text(&args[0]).iter().zip(text(&args[1]).iter());
+                let patterns = pairs.map(|(pattern, escape)| match (pattern, escape) {
+                    (Some(pattern), Some(escape)) => like_pattern(pattern, escape.chars().next()).map(Some),
+                    _ => Ok(None),
+                });
+                Ok(Arc::new(patterns.collect::<Result<StringArray>>()?))
+            })
+            .build(),
         Scalar::new("levenshtein")
             .alias(&["editdist3"])
             .on(

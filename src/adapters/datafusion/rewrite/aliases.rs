@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::stars::Which;
+use crate::adapters::datafusion::{decorrelate, offsets};
 
 /// How many names are replaced before giving up.
 const ROUNDS: usize = 200;
@@ -25,8 +26,21 @@ pub(in crate::adapters::datafusion) async fn plan(state: &SessionState, mut stat
     super::using::expand(state, &mut statement).await?;
     super::order::expand(state, &mut statement).await?;
     let (mut named, mut numbered) = (false, false);
+    let mut apart = false;
     for _ in 0..ROUNDS {
-        let error = match state.statement_to_plan(statement.clone()).await {
+        let planned = state.statement_to_plan(statement.clone()).await;
+        // Columns of one name in a query below, or a name that one of them would have: then they are numbered, which takes planning.
+        let unlike = match &planned {
+            Ok(plan) => super::duplicates::any(plan)?,
+            Err(error) => Missing::of(error).is_some(),
+        };
+        if unlike && !apart {
+            apart = true;
+            if super::duplicates::tell_apart(state, &mut statement).await? {
+                continue;
+            }
+        }
+        let error = match planned {
             Ok(plan) => return typed(state, plan),
             Err(error) => error,
         };
@@ -60,7 +74,7 @@ fn is_twice(error: &DataFusionError) -> bool {
     }
 }
 
-/// The plan with the types that its columns really have. The planner takes the first branch of a CASE for the whole; only the
+/// The plan with the types that its columns really have, and without subqueries that the engine cannot plan. The planner takes the first branch of a CASE for the whole; only the
 /// analyzer finds out what all branches have in common.
 fn typed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
     if matches!(
@@ -69,7 +83,7 @@ fn typed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
     ) {
         return Ok(plan);
     }
-    state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
+    decorrelate::analysed(state, offsets::numbered(plan)?)
 }
 
 /// Visits the parser's statement inside of DataFusion's.

@@ -45,6 +45,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("pow", "power"),
     ("truncate", "trunc"),
     ("list_zip", "arrays_zip"),
+    ("grouping_id", "grouping"),
 ];
 
 /// Functions that are not there, and what to write instead.
@@ -62,6 +63,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("decode", "write cast(x as varchar)"),
     ("arg_max_null", "use arg_max(...)"),
     ("arg_min_null", "use arg_min(...)"),
+    ("json_structure", "json_type(j) and json_keys(j) say what is in there"),
+    ("json_transform", "read each value with json_extract_string(j, '$.a') and cast it"),
+    ("json_transform_strict", "read each value with json_extract_string(j, '$.a') and cast it"),
+    ("from_json", "read each value with json_extract_string(j, '$.a') and cast it"),
+    ("from_json_strict", "read each value with json_extract_string(j, '$.a') and cast it"),
 ];
 
 /// Rewrites one expression whose parts have been rewritten already.
@@ -101,6 +107,7 @@ fn rewritten(expr: Expr) -> Rewritten {
             negate(call("regexp_full_match", vec![*expr, *pattern]), negated)
         }
         Expr::Interval(interval) => spelled(interval),
+        Expr::Like { .. } | Expr::ILike { .. } => super::patterns::rewritten(expr)?,
         Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr } => call("bit_not", vec![*expr]),
         Expr::UnaryOp { op: UnaryOperator::PGAbs, expr } => call("abs", vec![*expr]),
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => negative(*expr),
@@ -110,6 +117,10 @@ fn rewritten(expr: Expr) -> Rewritten {
             }
             _ => Expr::Cast { kind, expr, data_type, array, format },
         },
+        Expr::Collate { collation, .. } => {
+            let help = "compare and sort lower(x) in place of COLLATE NOCASE";
+            return Err(Box::new(Refusal::unsupported("COLLATE is not available on this engine", help).on(&collation)));
+        }
         Expr::CompoundFieldAccess { root, access_chain } => access(*root, access_chain),
         Expr::Function(function) => function_call(function)?,
         Expr::Subquery(query) => Expr::Subquery(single(query)),
@@ -140,7 +151,7 @@ fn single(mut query: Box<Query>) -> Box<Query> {
 }
 
 /// Whether any function is called: it may be an aggregate.
-fn has_call(expr: &Expr) -> bool {
+pub(super) fn has_call(expr: &Expr) -> bool {
     struct Calls;
     impl Visitor for Calls {
         type Break = ();
@@ -152,11 +163,11 @@ fn has_call(expr: &Expr) -> bool {
     expr.visit(&mut Calls).is_break()
 }
 
-fn number(digits: &str) -> Expr {
+pub(super) fn number(digits: &str) -> Expr {
     Expr::Value(Value::Number(digits.to_owned(), false).into())
 }
 
-fn text(value: &str) -> Expr {
+pub(super) fn text(value: &str) -> Expr {
     Expr::Value(Value::SingleQuotedString(value.to_owned()).into())
 }
 
@@ -402,6 +413,52 @@ fn function_call(mut function: Function) -> Rewritten {
         {
             call("strftime", vec![of.clone(), format.clone()])
         }
+        ("mode", []) if function.within_group.len() == 1 => {
+            let of = function.within_group.remove(0).expr;
+            if let FunctionArguments::None = function.args {
+                return rewritten(call("mode", vec![of]));
+            }
+            set_args(&mut function, vec![of]);
+            Expr::Function(function)
+        }
+        ("quantile_cont" | "quantile_disc" | "quantile" | "percentile_cont", [of, Expr::Array(all)])
+            if !all.elem.is_empty() =>
+        {
+            let one = |at: &Expr| {
+                let mut function = function.clone();
+                set_args(&mut function, vec![of.clone(), at.clone()]);
+                function_call(function)
+            };
+            let values = all.elem.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+            let any = Expr::IsNotNull(Box::new(Expr::Nested(Box::new(values[0].clone()))));
+            case(any, call("make_array", values), None)
+        }
+        ("date_part" | "datepart", [Expr::Array(all), of]) => {
+            let mut pairs = Vec::new();
+            for part in &all.elem {
+                pairs.push(part.clone());
+                pairs.push(rewritten(call("date_part", vec![part.clone(), of.clone()]))?);
+            }
+            call("named_struct", pairs)
+        }
+        ("regexp_extract", [of, pattern, Expr::Array(names)]) => {
+            let mut pairs = Vec::new();
+            for (n, name) in names.elem.iter().enumerate() {
+                let group = number(&(n + 1).to_string());
+                pairs.extend([name.clone(), call("regexp_extract", vec![of.clone(), pattern.clone(), group])]);
+            }
+            call("named_struct", pairs)
+        }
+        ("json_group_array", [_]) => {
+            rename(&mut function, "array_agg");
+            call("coalesce", vec![call("to_json", vec![Expr::Function(function)]), text("[]")])
+        }
+        // Days in steps of an interval are moments.
+        ("range" | "generate_series", [from, to, step]) if is_interval(step) => {
+            let moment = |e: &Expr| call("date_add", vec![e.clone(), no_time()]);
+            set_args(&mut function, vec![moment(from), moment(to), step.clone()]);
+            call("list_moments", vec![Expr::Function(function)])
+        }
         ("age", [one]) => call("age", vec![call("current_date", Vec::new()), one.clone()]),
         ("mod", [a, b]) => Expr::Nested(Box::new(Expr::BinaryOp {
             left: Box::new(Expr::Nested(Box::new(a.clone()))),
@@ -444,6 +501,12 @@ fn function_call(mut function: Function) -> Rewritten {
 /// `struct_pack(a := 1)`; elsewhere a named argument is left to the engine.
 fn named_args(name: &str, function: Function) -> Rewritten {
     let FunctionArguments::List(list) = &function.args else { return Ok(Expr::Function(function)) };
+    if name == "unnest" {
+        let help =
+            "unnest once for each level: with a as (select unnest(lists) as list from t) select unnest(list) from a";
+        let refusal = Refusal::unsupported("unnest with options is not available on this engine", help);
+        return Err(Box::new(refusal.on(&function.name)));
+    }
     if name != "struct_pack" {
         return Ok(Expr::Function(function));
     }
@@ -464,6 +527,22 @@ fn named_args(name: &str, function: Function) -> Rewritten {
     Ok(call("named_struct", pairs))
 }
 
+/// Whether an expression is a span of time by its form alone.
+pub(super) fn is_interval(expr: &Expr) -> bool {
+    const SPANS: &[&str] = &["to_seconds", "to_minutes", "to_hours", "to_days", "to_weeks", "to_months", "to_years"];
+    match expr {
+        Expr::Interval(_) => true,
+        Expr::Nested(inner) => is_interval(inner),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => is_interval(expr),
+        Expr::Function(function) => SPANS.contains(&name_of(function).as_str()),
+        _ => false,
+    }
+}
+
+fn no_time() -> Expr {
+    call("to_days", vec![number("0")])
+}
+
 fn zoned() -> DataType {
     DataType::Timestamp(None, TimezoneInfo::WithTimeZone)
 }
@@ -473,7 +552,7 @@ fn now(to: DataType) -> Expr {
     cast(Expr::Function(function), to)
 }
 
-fn case(condition: Expr, yes: Expr, no: Option<Expr>) -> Expr {
+pub(super) fn case(condition: Expr, yes: Expr, no: Option<Expr>) -> Expr {
     Expr::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),

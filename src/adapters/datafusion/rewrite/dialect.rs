@@ -7,8 +7,8 @@
 use std::any::TypeId;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LambdaFunction,
-    LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens,
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, TimezoneInfo, Value,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -129,11 +129,16 @@ impl Dialect for LakeDialect {
         true
     }
 
+    fn supports_window_function_null_treatment_arg(&self) -> bool {
+        true
+    }
+
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
         match parser.peek_token_ref().token {
             Token::StringConcat => Some(Ok(CONCAT)),
             Token::Arrow | Token::LongArrow => Some(Ok(ARROW)),
             Token::Caret => Some(Ok(POWER)),
+            Token::CaretAt => Some(Ok(ARROW)),
             _ if is_glob(parser) => Some(Ok(self.prec_value(Precedence::Like))),
             _ => None,
         }
@@ -142,6 +147,11 @@ impl Dialect for LakeDialect {
     fn parse_infix(&self, parser: &mut Parser, expr: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
         if let Some(compared) = distinct_from(parser, expr, self.prec_value(Precedence::Is)) {
             return Some(compared);
+        }
+        if parser.peek_token_ref().token == Token::CaretAt {
+            parser.advance_token();
+            let start = parser.parse_subexpr(ARROW);
+            return Some(start.map(|start| call("starts_with", vec![expr.clone(), start])));
         }
         if is_glob(parser) {
             parser.advance_token();
@@ -164,11 +174,42 @@ impl Dialect for LakeDialect {
         if is_absolute(parser) {
             return Some(absolute(parser));
         }
+        if let Token::EscapedStringLiteral(text) = &parser.peek_token_ref().token {
+            let text = Value::SingleQuotedString(text.clone());
+            let span = parser.get_current_token().span;
+            parser.advance_token();
+            return Some(Ok(Expr::Value(text.with_span(span))));
+        }
+        if let Some(precision) = timestamp(parser) {
+            parser.advance_token();
+            let text = parser.parse_value();
+            return Some(text.map(|text| Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(Expr::Value(text)),
+                data_type: DataType::Timestamp(precision, TimezoneInfo::None),
+                array: false,
+                format: None,
+            }));
+        }
         if parser.peek_token_ref().token == Token::LBracket && is_comprehension(parser) {
             return Some(comprehension(parser));
         }
         None
     }
+}
+
+/// `timestamp_s '2024-01-01'`: how many digits the seconds have.
+fn timestamp(parser: &Parser) -> Option<Option<u64>> {
+    let Token::Word(w) = &parser.peek_token_ref().token else { return None };
+    let precision = match w.value.to_lowercase().as_str() {
+        "timestamp_s" => 0,
+        "timestamp_ms" => 3,
+        "timestamp_us" => 6,
+        "timestamp_ns" => 9,
+        _ => return None,
+    };
+    let literal = matches!(parser.peek_nth_token_ref(1).token, Token::SingleQuotedString(_));
+    (w.quote_style.is_none() && literal).then_some(Some(precision))
 }
 
 /// `x IS [NOT] DISTINCT FROM y`.

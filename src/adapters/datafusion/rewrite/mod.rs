@@ -12,20 +12,23 @@
 //! A [`Refusal`] knows its place in the text.
 //!
 //! * [`dialect`], [`tokens`]: the grammar; [`select`], [`tables`], [`ctes`], [`calls`]: the rewriting; [`order`]: ORDER BY ALL; [`windows`]: WINDOW;
-//!   [`naming`]: columns' names
+//!   [`naming`]: columns' names; [`sought`]: IN, ANY, ALL; [`patterns`]: LIKE
 //! * [`exact`]: casts whose types are what they are for
-//! * [`aliases`], [`stars`], [`using`]: what is found out by planning; [`around`]: WITH around a SELECT
+//! * [`aliases`], [`stars`], [`duplicates`], [`using`]: what is found out by planning; [`around`]: WITH around a SELECT
 
 mod aliases;
 mod around;
 mod calls;
 mod ctes;
 mod dialect;
+mod duplicates;
 mod exact;
 mod naming;
 mod order;
+mod patterns;
 mod refusal;
 mod select;
+mod sought;
 mod stars;
 mod tables;
 #[cfg(test)]
@@ -100,6 +103,7 @@ impl VisitorMut for Rewriting {
     type Break = Refusal;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Refusal> {
+        order::fetched(query)?;
         order::rewrite(query);
         exact::in_values(query);
         windows::of_query(query)

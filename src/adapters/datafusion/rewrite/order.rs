@@ -1,4 +1,4 @@
-//! `ORDER BY ALL`: by the places of the columns. The engine reads it over plain columns alone, and drops it after a UNION.
+//! Orders and limits. `ORDER BY ALL`: by the places of the columns. The engine reads it over plain columns alone, and drops it after a UNION.
 
 use std::ops::ControlFlow;
 
@@ -6,8 +6,11 @@ use datafusion::common::Result;
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query, SelectItem, SetExpr, Value, VisitorMut,
+    Distinct, Expr, LimitClause, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Query, SelectItem, SetExpr, Value,
+    VisitorMut,
 };
+
+use super::refusal::Refusal;
 
 /// How many orders are written out before giving up.
 const ROUNDS: usize = 100;
@@ -19,6 +22,23 @@ pub(super) fn rewrite(query: &mut Query) {
     if let (Some(options), Some(count)) = (all(query), columns(&query.body)) {
         query.order_by = Some(places(count, options));
     }
+}
+
+/// `FETCH FIRST 2 ROWS ONLY` is a limit.
+pub(super) fn fetched(query: &mut Query) -> ControlFlow<Refusal> {
+    let Some(fetch) = query.fetch.take() else { return ControlFlow::Continue(()) };
+    if fetch.percent || fetch.with_ties {
+        let text = "FETCH with a percentage or WITH TIES is not available on this engine";
+        let help = "rank the rows: qualify rank() over (order by x) <= 10";
+        return ControlFlow::Break(Refusal::unsupported(text, help).on(&*query.body));
+    }
+    let count = fetch.quantity.unwrap_or_else(|| Expr::Value(Value::Number("1".to_owned(), false).into()));
+    let offset = match query.limit_clause.take() {
+        Some(LimitClause::LimitOffset { offset, .. }) => offset,
+        _ => None,
+    };
+    query.limit_clause = Some(LimitClause::LimitOffset { limit: Some(count), offset, limit_by: Vec::new() });
+    ControlFlow::Continue(())
 }
 
 /// Writes out the orders that only the catalog can tell: over a star.

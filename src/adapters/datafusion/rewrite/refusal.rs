@@ -21,7 +21,7 @@ pub(in crate::adapters::datafusion) struct Refusal {
 
 impl Refusal {
     /// Something that is understood, and not available.
-    pub(super) fn unsupported(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(in crate::adapters::datafusion) fn unsupported(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { syntax: false, message: message.into(), help: Some(help.into()), at: None }
     }
 
@@ -32,7 +32,7 @@ impl Refusal {
     }
 
     /// The same with its place.
-    pub(super) fn at(mut self, location: Location) -> Self {
+    pub(in crate::adapters::datafusion) fn at(mut self, location: Location) -> Self {
         self.at = place(location);
         self
     }

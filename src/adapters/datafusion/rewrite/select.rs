@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, JoinOperator,
-    ObjectNamePart, Select, SelectFlavor, SelectItem, SetExpr, Spanned, TableFactor, TableWithJoins, Value, VisitMut,
-    VisitorMut, WildcardAdditionalOptions,
+    ObjectNamePart, Query, Select, SelectFlavor, SelectItem, SetExpr, Spanned, TableFactor, TableWithJoins, Value,
+    Visit, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::naming::name_of;
@@ -23,6 +23,7 @@ pub(super) fn before(select: &mut Select) -> ControlFlow<Refusal> {
     for from in &mut select.from {
         joins(from)?;
     }
+    name_sides(&mut select.from);
     let tables: HashSet<String> = select.from.iter().flat_map(table_names).collect();
     name_columns(&mut select.projection, &tables);
     for item in &mut select.projection {
@@ -30,7 +31,55 @@ pub(super) fn before(select: &mut Select) -> ControlFlow<Refusal> {
             count_existing(expr);
         }
     }
+    super::sought::rewrite(select);
     ControlFlow::Continue(())
+}
+
+/// A query in FROM may name columns of the tables to its left without saying LATERAL.
+fn name_sides(all: &mut [TableWithJoins]) {
+    let mut left: HashSet<String> = HashSet::new();
+    for from in all {
+        let TableWithJoins { relation, joins } = from;
+        for factor in std::iter::once(relation).chain(joins.iter_mut().map(|j| &mut j.relation)) {
+            if let TableFactor::Derived { lateral, subquery, .. } = factor {
+                *lateral = *lateral || names_one(subquery, &left);
+            }
+            left.extend(table_names(&TableWithJoins { relation: factor.clone(), joins: Vec::new() }));
+        }
+    }
+}
+
+/// Whether a query names a column of one of these tables, and has no table of that name itself.
+fn names_one(query: &Query, tables: &HashSet<String>) -> bool {
+    struct Named<'t> {
+        tables: &'t HashSet<String>,
+        own: HashSet<String>,
+        named: HashSet<String>,
+    }
+    impl Visitor for Named<'_> {
+        type Break = ();
+
+        fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+            self.own.extend(select.from.iter().flat_map(table_names));
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            if let Expr::CompoundIdentifier(parts) = expr
+                && let Some(first) = parts.first().map(|p| p.value.to_lowercase())
+                && self.tables.contains(&first)
+            {
+                self.named.insert(first);
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    if tables.is_empty() {
+        return false;
+    }
+    let mut found = Named { tables, own: HashSet::new(), named: HashSet::new() };
+    let _ = query.visit(&mut found);
+    found.named.iter().any(|name| !found.own.contains(name))
 }
 
 /// `SEMI JOIN` and `ANTI JOIN` keep the left side.

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
+use super::calls::is_interval;
 use super::dialect::LakeDialect;
 use super::refusal::Refusal;
 
@@ -74,30 +75,49 @@ fn name_types(factor: &mut TableFactor) {
     *factor = TableFactor::Derived { lateral: false, subquery, alias, sample: None };
 }
 
-/// `FROM unnest(list)` has a form of its own.
+/// `FROM unnest(list)` has a form of its own; numbers up to a column of the row, and days, are lists, too.
 fn unnest(factor: &mut TableFactor) {
-    let TableFactor::Table { name, args: Some(args), alias, .. } = factor else { return };
-    if !name.to_string().eq_ignore_ascii_case("unnest") {
-        return;
-    }
-    let lists: Option<Vec<Expr>> = args
-        .args
+    let (name, args, alias) = match factor {
+        TableFactor::Table { name, args: Some(args), alias, .. } => (name, &args.args, alias),
+        TableFactor::Function { name, args, alias, .. } => (name, &*args, alias),
+        _ => return,
+    };
+    let name = name.to_string().to_lowercase();
+    let plain: Option<Vec<Expr>> = args
         .iter()
         .map(|arg| match arg {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
             _ => None,
         })
         .collect();
-    if let Some(array_exprs) = lists {
-        let alias = alias.take();
-        *factor = TableFactor::UNNEST {
-            alias,
-            array_exprs,
-            with_offset: false,
-            with_offset_alias: None,
-            with_ordinality: false,
-        };
+    let Some(plain) = plain else { return };
+    let array_exprs = match name.as_str() {
+        "unnest" => plain,
+        "range" | "generate_series" if plain.iter().any(names_column) || plain.last().is_some_and(is_interval) => {
+            vec![super::dialect::call(&name, plain)]
+        }
+        _ => return,
+    };
+    let mut alias = alias.take();
+    if name != "unnest" {
+        let table = alias.get_or_insert_with(|| TableAlias {
+            explicit: true,
+            name: Ident::with_quote('"', &name),
+            columns: Vec::new(),
+            at: None,
+        });
+        if table.columns.is_empty() {
+            table.columns.push(TableAliasColumnDef { name: table.name.clone(), data_type: None });
+        }
     }
+    *factor =
+        TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_offset_alias: None, with_ordinality: false };
+}
+
+fn names_column(expr: &Expr) -> bool {
+    let mut found = Vec::new();
+    columns(expr, &mut found);
+    !found.is_empty()
 }
 
 /// Functions that make rows, and VALUES: their columns are called as DuckDB calls them.

@@ -8,8 +8,8 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 use super::dialect::LakeDialect;
 use super::refusal::Refusal;
 
-/// A text that the parser reads as it is meant: `**` is written `^ `, `filter (a)` after a call `filter (WHERE a)`. Places change
-/// behind the latter alone.
+/// A text that the parser reads as it is meant: `**` is written `^ `, hints are blanks, `filter (a)` after a call is written
+/// `filter (WHERE a)`, `TABLESAMPLE 10%` with brackets. Places change behind the last two alone.
 pub(super) fn prepare(sql: &str) -> Result<Cow<'_, str>, Refusal> {
     let tokens = Tokenizer::new(&LakeDialect, sql).tokenize_with_location().map_err(|e| {
         let mut refusal = Refusal::syntax(&e.message);
@@ -27,13 +27,56 @@ pub(super) fn prepare(sql: &str) -> Result<Cow<'_, str>, Refusal> {
             text.to_mut().replace_range(at..at + 2, "^ ");
         }
     }
+    let solid: Vec<&TokenWithSpan> = tokens.iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).collect();
+    for hint in hints(&solid) {
+        if let (Some(from), Some(to)) = (offset(hint.0, sql), offset(hint.1, sql)) {
+            text.to_mut().replace_range(from..to, &" ".repeat(to - from));
+        }
+    }
     // From the end, so that the places before stay what they are.
-    for place in bare_filters(&tokens).into_iter().rev() {
-        if let Some(at) = offset(place, sql) {
-            text.to_mut().insert_str(at, "WHERE ");
+    let mut written: Vec<(Location, Location, String)> =
+        bare_filters(&tokens).into_iter().map(|at| (at, at, "WHERE ".to_owned())).collect();
+    written.extend(bare_samples(&solid));
+    written.sort_by_key(|(from, ..)| (from.line, from.column));
+    for (from, to, new) in written.into_iter().rev() {
+        if let (Some(from), Some(to)) = (offset(from, sql), offset(to, sql)) {
+            text.to_mut().replace_range(from..to, &new);
         }
     }
     Ok(text)
+}
+
+/// What says how a query is to be run, or nothing at all: `WITH a AS [NOT] MATERIALIZED (...)`, `EXCLUDE NO OTHERS`. From, to.
+fn hints(solid: &[&TokenWithSpan]) -> Vec<(Location, Location)> {
+    let mut found = Vec::new();
+    for n in 1..solid.len() {
+        let rest: Vec<String> = solid[n..].iter().take(3).map(|t| word(t)).collect();
+        let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+        let opens = |n: usize| solid.get(n).is_some_and(|t| t.token == Token::LParen);
+        let length = match rest.as_slice() {
+            ["materialized", ..] if word(solid[n - 1]) == "as" && opens(n + 1) => 1,
+            ["not", "materialized", ..] if word(solid[n - 1]) == "as" && opens(n + 2) => 2,
+            ["exclude", "no", "others"] => 3,
+            _ => continue,
+        };
+        found.extend(solid[n..n + length].iter().map(|t| (t.span.start, t.span.end)));
+    }
+    found
+}
+
+/// `TABLESAMPLE 10%` and `TABLESAMPLE 10 PERCENT`: from, to, and how it is written with brackets.
+fn bare_samples(solid: &[&TokenWithSpan]) -> Vec<(Location, Location, String)> {
+    let mut found = Vec::new();
+    for three in solid.windows(3) {
+        let [sample, number, unit] = three else { continue };
+        let Token::Number(digits, _) = &number.token else { continue };
+        let percent = unit.token == Token::Mod || word(unit) == "percent";
+        if word(sample) == "tablesample" && (percent || word(unit) == "rows") {
+            let unit_name = if percent { "PERCENT" } else { "ROWS" };
+            found.push((number.span.start, unit.span.end, format!("({digits} {unit_name})")));
+        }
+    }
+    found
 }
 
 /// Where the conditions begin of filters of calls that have no WHERE.
@@ -126,6 +169,7 @@ fn refuse(tokens: &[TokenWithSpan]) -> Result<(), Refusal> {
                 token.span.start,
             ));
         }
+        limits(&solid[n..])?;
         let begins = n == 0
             || matches!(solid[n - 1].token, Token::LParen | Token::SemiColon)
             || keyword(solid[n - 1]) == Some(Keyword::AS);
@@ -141,6 +185,37 @@ fn refuse(tokens: &[TokenWithSpan]) -> Result<(), Refusal> {
                 token.span.start,
             ));
         }
+    }
+    Ok(())
+}
+
+/// Ends of windows and of results that the engine does not have; what is looked at begins the rest of a text.
+fn limits(rest: &[&TokenWithSpan]) -> Result<(), Refusal> {
+    let [first, more @ ..] = rest else { return Ok(()) };
+    let words: Vec<String> = more.iter().take(2).map(|t| word(t)).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let closes = more.get(1).is_some_and(|t| t.token == Token::RParen);
+    let frame = match words.as_slice() {
+        ["current", "row"] => Some("CURRENT ROW"),
+        ["group", _] if closes => Some("GROUP"),
+        ["ties", _] if closes => Some("TIES"),
+        _ => None,
+    };
+    if let (Some(frame), "exclude") = (frame, word(first).as_str()) {
+        let text = format!("a window without some of its rows (EXCLUDE {frame}) is not available on this engine");
+        let help = "join the table with itself on the key and on t.id <> other.id, or take the row's own value off the sum and the count";
+        return Err(Refusal::unsupported(text, help).at(first.span.start));
+    }
+    let share =
+        matches!(more, [number, sign, ..] if matches!(number.token, Token::Number(..)) && sign.token == Token::Mod);
+    let ends = more.get(2).is_none_or(|t| {
+        matches!(t.token, Token::RParen | Token::SemiColon | Token::EOF)
+            || matches!(keyword(t), Some(Keyword::OFFSET | Keyword::LIMIT))
+    });
+    if keyword(first) == Some(Keyword::LIMIT) && ((share && ends) || words.get(1) == Some(&"percent")) {
+        let help = "number the rows: qualify row_number() over (order by x) <= 0.1 * count(*) over ()";
+        let text = "LIMIT with a percentage is not available on this engine";
+        return Err(Refusal::unsupported(text, help).at(first.span.start));
     }
     Ok(())
 }
@@ -161,6 +236,10 @@ mod tests {
             ("max(f(a)) filter (where b) filter (c)", "max(f(a)) filter (where b) filter (c)"),
             ("select * from (select 1) filter (a)", "select * from (select 1) filter (a)"),
             ("a in (1) filter (b)", "a in (1) filter (b)"),
+            ("with a as Materialized (select 1)", "with a as              (select 1)"),
+            ("with a as not\nmaterialized (select 1)", "with a as    \n             (select 1)"),
+            ("select 1 as materialized", "select 1 as materialized"),
+            ("t tablesample 10% where a", "t tablesample (10 PERCENT) where a"),
         ] {
             assert_eq!(prepare(text).as_deref().ok(), Some(wanted));
         }

@@ -91,7 +91,8 @@ impl DataFusionShadow {
         });
         let session = with_files.as_ref().unwrap_or(&self.session);
         let planned = rewrite::plan(session, Parsed::Statement(Box::new(statement)));
-        self.engine.runtime.block_on(planned).map_err(|e| self.refused(&e, sql))
+        let plan = self.engine.runtime.block_on(planned).map_err(|e| self.refused(&e, sql))?;
+        space::told_apart(plan).map_err(|e| told(&e, sql))
     }
 
     /// Where the columns of a plan come from. Casts are read as they were written: what the session does to make them give

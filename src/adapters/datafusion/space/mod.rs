@@ -6,7 +6,7 @@
 
 pub(super) mod files;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
-    Expr as SqlExpr, Ident, ObjectName, SelectItem, SetExpr, Statement as SqlStatement, Visit, VisitMut, Visitor,
-    VisitorMut,
+    Expr as SqlExpr, Ident, ObjectName, Select, SelectItem, SetExpr, Statement as SqlStatement, Visit, VisitMut,
+    Visitor, VisitorMut,
 };
 
 use super::catalog::{Entry, Kind};
@@ -219,7 +219,8 @@ impl Space<'_> {
         };
         let statement = parse::one(sql).map_err(within)?;
         let (statement, session) = self.prepared(statement, sql, search, depth).await.map_err(within)?;
-        rewrite::plan(&session, statement).await.map_err(|e| within(errors::planning(&e, sql)))
+        let plan = rewrite::plan(&session, statement).await.map_err(|e| within(errors::planning(&e, sql)))?;
+        told_apart(plan)
     }
 
     /// Everything, for `information_schema`.
@@ -281,6 +282,24 @@ pub(super) fn renamed(plan: LogicalPlan, names: &[String]) -> Result<LogicalPlan
     }
     let columns: Vec<_> = plan.schema().columns().into_iter().zip(names).map(|(c, n)| col(c).alias(n)).collect();
     LogicalPlanBuilder::from(plan).project(columns).and_then(LogicalPlanBuilder::build).map_err(|e| errors::running(&e))
+}
+
+/// Columns of one name, which stars over several tables give, are numbered: `id`, `id_1`.
+pub(super) fn told_apart(plan: LogicalPlan) -> Result<LogicalPlan, AdapterError> {
+    let fields = plan.schema().fields();
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut names = Vec::with_capacity(fields.len());
+    for field in fields {
+        let mut unique = field.name().clone();
+        let mut number = 0;
+        while !seen.insert(unique.to_lowercase()) {
+            number += 1;
+            unique = format!("{}_{number}", field.name());
+        }
+        names.push(unique);
+    }
+    let same = fields.iter().zip(&names).all(|(field, name)| field.name() == name);
+    if same { Ok(plan) } else { renamed(plan, &names) }
 }
 
 /// The names that one statement may use.
@@ -346,7 +365,7 @@ pub(super) fn name_subqueries(statement: &mut SqlStatement) {
         type Break = ();
         fn pre_visit_expr(&mut self, expr: &mut SqlExpr) -> std::ops::ControlFlow<()> {
             if let SqlExpr::InSubquery { subquery, .. } = expr
-                && let SetExpr::Select(select) = subquery.body.as_mut()
+                && let Some(select) = first_select(subquery.body.as_mut())
                 && let [item] = select.projection.as_mut_slice()
                 && let SelectItem::UnnamedExpr(value) = item
                 && !matches!(value, SqlExpr::Identifier(_) | SqlExpr::CompoundIdentifier(_))
@@ -357,6 +376,15 @@ pub(super) fn name_subqueries(statement: &mut SqlStatement) {
         }
     }
     let _ = statement.visit(&mut Namer);
+}
+
+/// The SELECT that names the columns.
+fn first_select(body: &mut SetExpr) -> Option<&mut Select> {
+    match body {
+        SetExpr::Select(select) => Some(select),
+        SetExpr::SetOperation { left, .. } => first_select(left),
+        _ => None,
+    }
 }
 
 /// Where a relation is named first.

@@ -18,7 +18,7 @@ use super::{Work, done, types, unsupported, wants_sorted_joins, with_sorted_join
 use crate::adapters::datafusion::catalog::{Entry, Key, Kind, ViewColumn};
 use crate::adapters::datafusion::delta::{DeltaError, StagedTable, TableOptions};
 use crate::adapters::datafusion::errors;
-use crate::adapters::datafusion::space::{Temporary, renamed};
+use crate::adapters::datafusion::space::{Temporary, renamed, told_apart};
 use crate::adapters::datafusion::type_names::sql_name;
 use crate::adapters::{AdapterError, ErrorKind, Execution};
 
@@ -74,7 +74,7 @@ impl Work<'_> {
         let (plan, session) = match create.query {
             Some(query) => {
                 let (plan, session) = self.plan_query(*query).await?;
-                (typed(plan, &declared.fields)?, session)
+                (typed(told_apart(plan)?, &declared.fields)?, session)
             }
             None if declared.fields.is_empty() => {
                 return Err(errors::told(ErrorKind::Syntax, "a table needs columns or a query"));
@@ -149,7 +149,8 @@ impl Work<'_> {
             let columns: Vec<String> = create.columns.iter().map(|c| c.name.to_string()).collect();
             sql = format!("SELECT * FROM ({sql}) AS \"{}\" ({})", name.key.1.replace('"', "\"\""), columns.join(", "));
         }
-        let (mut plan, _) = self.plan_query(*create.query).await?;
+        let (plan, _) = self.plan_query(*create.query).await?;
+        let mut plan = told_apart(plan)?;
         if !create.columns.is_empty() {
             let names: Vec<String> = create.columns.iter().map(|c| folded(&c.name)).collect();
             plan = renamed(plan, &names)?;

@@ -104,6 +104,13 @@ const REFUSED: &[(&str, Option<usize>, &str)] = &[
     ("select sum(x) over (w) from t", Some(20), "WINDOW w AS"),
     ("select sum(x) over (w order by x) from t window w as (order by id)", Some(20), "ORDER BY"),
     ("select 1 frm t x", None, "Expected"),
+    ("select x from t limit 10%", Some(16), "percentage"),
+    ("select sum(x) over (order by id rows 1 preceding exclude ties) from t", Some(49), "EXCLUDE TIES"),
+    ("select x from t order by x fetch first 2 rows with ties", Some(0), "rank()"),
+    ("select unnest([[1], [2]], recursive := true)", Some(7), "each level"),
+    ("select 'A' = 'a' collate nocase", None, "lower(x)"),
+    ("select x like 'a' escape 'ab' from t", None, "one character"),
+    ("select\n  json_transform(x, '{}') from t", Some(9), "json_extract_string"),
 ];
 
 #[test]
