@@ -74,8 +74,8 @@ fn is_twice(error: &DataFusionError) -> bool {
     }
 }
 
-/// The plan with the types that its columns really have, and without subqueries that the engine cannot plan. The planner takes the first branch of a CASE for the whole; only the
-/// analyzer finds out what all branches have in common.
+/// The plan with the types that its columns really have, and without subqueries that the engine cannot plan. The planner takes the
+/// first branch of a CASE for the whole; only the analyzer finds out what all branches have in common.
 fn typed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
     if matches!(
         plan,
