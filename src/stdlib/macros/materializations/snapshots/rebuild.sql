@@ -62,7 +62,7 @@
 {% macro snapshot_checked_names() -%}
     {%- set wanted = config.get('check_cols') if config.get('strategy') == 'check' else none -%}
     {%- set names = [] -%}
-    {%- for name in wanted if wanted is iterable and wanted is not string -%}
+    {%- for name in (wanted if wanted is iterable and wanted is not string else []) -%}
         {%- do names.append(name | trim | replace('"', '') | lower) -%}
     {%- endfor -%}
     {{ return(names) }}
