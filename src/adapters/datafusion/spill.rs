@@ -27,7 +27,7 @@ impl Spill {
         clear(&within);
         let id = uuid::Uuid::new_v4().simple().to_string();
         let folder = within.join(format!("{PREFIX}{}-{}-{}", host(), std::process::id(), &id[..8]));
-        match (RealFiles.create_dir(&folder), named) {
+        match (RealFiles.create_dir(&within).and_then(|()| RealFiles.create_dir(&folder)), named) {
             (Ok(()), _) => Ok(Self { within: Some(within), folder: Some(folder) }),
             (Err(_), None) => Ok(Self { within: Some(within), folder: None }),
             (Err(e), Some(named)) => {
