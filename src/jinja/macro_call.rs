@@ -301,7 +301,7 @@ fn bind(entry: &MacroEntry, signature: &Signature, args: &[Value]) -> Result<Vec
         bound.push(Value::from(Tuple::from(rest)));
     }
     if signature.kwargs {
-        let mut entries = indexmap::IndexMap::new();
+        let mut entries = values::Entries::default();
         for name in extra {
             entries.insert(Value::from(name), values::own(kwargs.peek(name)?));
         }

@@ -6,7 +6,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use minijinja::value::{Object, ObjectRepr, Tuple};
 use minijinja::{Environment, State, Value};
 
@@ -176,7 +175,7 @@ impl<'a> Reader<'a> {
 
     fn mapping(&mut self, depth: usize) -> Option<Value> {
         self.eat('{');
-        let mut entries = IndexMap::new();
+        let mut entries = values::Entries::default();
         loop {
             if self.eat('}') {
                 return Some(values::dict(entries));

@@ -10,7 +10,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, ValueOrKwargs};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::arguments::{bind, integer, none_bound, split_kwargs};
-use crate::jinja::values::{dict, function, own, pairs, type_error, value_error};
+use crate::jinja::values::{Entries, dict, function, own, pairs, type_error, value_error};
 
 /// Jinja's sandbox allows no longer ranges.
 const MAX_RANGE: i64 = 100_000;
@@ -98,7 +98,7 @@ fn merged(args: &[Value]) -> Result<Value, Error> {
     if positional.len() > 1 {
         return Err(type_error(format!("dict expected at most 1 argument, got {}", positional.len())));
     }
-    let mut entries = indexmap::IndexMap::new();
+    let mut entries = Entries::default();
     for part in positional.iter().chain(kwargs) {
         entries.extend(pairs(part)?.into_iter().map(|(key, value)| (key, own(value))));
     }

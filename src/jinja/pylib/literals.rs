@@ -9,8 +9,8 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::operators;
 use crate::jinja::values::{
-    PyIterator, PySet, check_hashable, compare, elements, is_lazy, is_undefined, list, own, pairs, type_error,
-    type_name,
+    Entries, PyDict, PyIterator, PySet, check_hashable, compare, elements, is_lazy, is_undefined, list, own,
+    type_error, type_name,
 };
 
 /// The most items of an iterator that are read ahead, so that a loop knows its length; endless ones are longer.
@@ -22,10 +22,15 @@ pub(super) fn install(environment: &mut Environment<'_>) {
         Ok(items) => list(items.map(own).collect()),
         Err(_) => items,
     });
-    environment.add_filter("__d", |entries: Value| -> Result<Value, Error> {
-        let entries = pairs(&entries)?;
-        entries.keys().try_for_each(check_hashable)?;
-        Ok(crate::jinja::values::dict(entries.into_iter().map(|(key, value)| (key, own(value)))))
+    // Keys and values by turns.
+    environment.add_filter("__d", |items: Value| -> Result<Value, Error> {
+        let mut items = items.try_iter()?;
+        let mut entries = Entries::default();
+        while let (Some(key), Some(value)) = (items.next(), items.next()) {
+            check_hashable(&key)?;
+            entries.insert(key, own(value));
+        }
+        Ok(Value::from_object(PyDict::new(entries)))
     });
     environment.add_filter("__own", |value: Value| own(value));
     environment.add_filter("__iter", |value: Value| iterable(&value));

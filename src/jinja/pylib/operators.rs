@@ -9,8 +9,8 @@ use minijinja::{Error, ErrorKind, Value};
 use super::printf;
 use crate::jinja::modules::datetime;
 use crate::jinja::values::{
-    Combine, Decimal, DictView, Number, PySet, combine, elements, int, is_undefined, list, set, tuple, type_error,
-    type_name, value_error,
+    Combine, Decimal, DictView, Items, Number, PySet, combine, elements, int, is_undefined, list, set, tuple,
+    type_error, type_name, value_error,
 };
 
 /// Text and lists may not grow beyond this by multiplication.
@@ -51,7 +51,7 @@ fn is_list(value: &Value) -> bool {
 }
 
 /// The items of a set or of a view of keys, which take part in set arithmetic.
-fn set_items(value: &Value) -> Option<indexmap::IndexSet<Value>> {
+fn set_items(value: &Value) -> Option<Items> {
     if let Some(set) = value.downcast_object_ref::<PySet>() {
         return Some(set.items());
     }

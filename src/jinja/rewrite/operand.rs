@@ -187,6 +187,8 @@ impl Parser<'_> {
         Some(Node { constant, literal: items.map(Value::List), ..Node::new(open.start, close.end) })
     }
 
+    /// A literal mapping becomes a list of keys and values: in the engine's own mappings chance would decide whether `1` and
+    /// `true` are one key.
     fn mapping(&mut self, open: Token) -> Option<Node> {
         let mut constant = true;
         let mut entries = self.literals.then(Dict::new);
@@ -200,7 +202,8 @@ impl Parser<'_> {
             }
             first = false;
             let key = self.expression()?;
-            self.expect(":")?;
+            let colon = self.expect(":")?;
+            self.edits.replace(colon.range(), ",");
             let value = self.expression()?;
             constant &= key.constant && value.constant;
             entries = match (entries, key.literal, value.literal) {
@@ -212,6 +215,8 @@ impl Parser<'_> {
             };
         }
         let close = self.expect("}")?;
+        self.edits.replace(open.range(), "[");
+        self.edits.replace(close.range(), "]");
         self.edits.wrap(open.start..close.end, "(", "|__d)");
         Some(Node { constant, literal: entries.map(Value::Map), ..Node::new(open.start, close.end) })
     }

@@ -5,25 +5,24 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use indexmap::IndexMap;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::{DictView, ViewKind, key_error, own, text};
+use super::{DictView, Entries, ViewKind, key_error, own, text};
 use crate::jinja::pylib::arguments::{bind, none_bound, split_kwargs};
 
 /// A mutable dict.
 #[derive(Debug, Default)]
-pub struct PyDict(RwLock<IndexMap<Value, Value>>);
+pub struct PyDict(RwLock<Entries>);
 
 impl PyDict {
     /// A dict of these entries.
-    pub fn new(entries: IndexMap<Value, Value>) -> Self {
+    pub fn new(entries: Entries) -> Self {
         Self(RwLock::new(entries))
     }
 
     /// The entries as they are now.
-    pub fn entries(&self) -> IndexMap<Value, Value> {
+    pub fn entries(&self) -> Entries {
         self.read().clone()
     }
 
@@ -62,11 +61,11 @@ impl PyDict {
         self.write().shift_remove(key)
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, IndexMap<Value, Value>> {
+    fn read(&self) -> RwLockReadGuard<'_, Entries> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, IndexMap<Value, Value>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 

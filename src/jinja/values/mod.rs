@@ -11,6 +11,7 @@ mod dict;
 mod error;
 mod float;
 mod function;
+mod keys;
 mod list;
 mod order;
 mod own;
@@ -19,7 +20,6 @@ mod text;
 mod undefined;
 mod view;
 
-use indexmap::IndexMap;
 use minijinja::Value;
 
 pub(crate) use compare::Number;
@@ -30,6 +30,7 @@ pub use dict::PyDict;
 pub use error::{attribute_error, index_error, key_error, type_error, value_error};
 pub use float::float_repr;
 pub use function::{PyFunction, function};
+pub use keys::{Entries, Items};
 pub use list::PyList;
 pub(crate) use list::sequence_method;
 pub use order::sort_values;
@@ -49,7 +50,7 @@ pub fn list(items: Vec<Value>) -> Value {
 
 /// A fresh mutable dict, in the order given; of equal keys the last value wins.
 pub fn dict(entries: impl IntoIterator<Item = (Value, Value)>) -> Value {
-    Value::from_object(PyDict::new(entries.into_iter().collect::<IndexMap<_, _>>()))
+    Value::from_object(PyDict::new(entries.into_iter().collect()))
 }
 
 /// A fresh mutable dict with text keys.

@@ -2,11 +2,10 @@
 //!
 //! In: any value. Out: the same value with mutable containers in it, its elements, or its entries.
 
-use indexmap::IndexMap;
 use minijinja::value::{ObjectRepr, Tuple, ValueKind};
 use minijinja::{Error, Value};
 
-use super::{DictView, PyDict, PyIterator, PyList, PySet, type_error, type_name};
+use super::{DictView, Entries, PyDict, PyIterator, PyList, PySet, type_error, type_name};
 
 /// What a container of minijinja's is to become.
 enum Foreign {
@@ -76,19 +75,19 @@ pub fn elements(value: &Value) -> Result<Vec<Value>, Error> {
 }
 
 /// The entries of a mapping, or of a sequence of pairs.
-pub fn pairs(value: &Value) -> Result<IndexMap<Value, Value>, Error> {
+pub fn pairs(value: &Value) -> Result<Entries, Error> {
     if let Some(dict) = value.downcast_object_ref::<PyDict>() {
         return Ok(dict.entries());
     }
     if super::is_undefined(value) {
-        return Ok(IndexMap::new());
+        return Ok(Entries::default());
     }
     if let (ValueKind::Map, Some(entries)) =
         (value.kind(), value.as_object().and_then(|object| object.try_iter_pairs()))
     {
         return Ok(entries.collect());
     }
-    let mut entries = IndexMap::new();
+    let mut entries = Entries::default();
     for (place, item) in elements(value)?.into_iter().enumerate() {
         let pair = elements(&item).map_err(|_| {
             type_error(format!("cannot convert dictionary update sequence element #{place} to a sequence"))

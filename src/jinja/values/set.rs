@@ -6,16 +6,15 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use indexmap::IndexSet;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::{check_hashable, elements, key_error, text};
+use super::{Items, check_hashable, elements, key_error, text};
 use crate::jinja::pylib::arguments::{bind, none_bound};
 
 /// A mutable set.
 #[derive(Debug, Default)]
-pub struct PySet(RwLock<IndexSet<Value>>);
+pub struct PySet(RwLock<Items>);
 
 /// The four ways to combine two sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ impl PySet {
     }
 
     /// The items as they are now.
-    pub fn items(&self) -> IndexSet<Value> {
+    pub fn items(&self) -> Items {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -52,13 +51,13 @@ impl PySet {
         self.0.read().unwrap_or_else(PoisonError::into_inner).contains(item)
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut IndexSet<Value>) -> R) -> R {
+    fn change<R>(&self, change: impl FnOnce(&mut Items) -> R) -> R {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// The combination of two sets of items.
-pub(crate) fn combine(left: &IndexSet<Value>, right: &IndexSet<Value>, how: Combine) -> IndexSet<Value> {
+pub(crate) fn combine(left: &Items, right: &Items, how: Combine) -> Items {
     match how {
         Combine::Union => left.union(right).cloned().collect(),
         Combine::Intersection => left.intersection(right).cloned().collect(),
@@ -67,7 +66,7 @@ pub(crate) fn combine(left: &IndexSet<Value>, right: &IndexSet<Value>, how: Comb
     }
 }
 
-fn other_items(value: &Value) -> Result<IndexSet<Value>, Error> {
+fn other_items(value: &Value) -> Result<Items, Error> {
     let items = elements(value)?;
     items.iter().try_for_each(check_hashable)?;
     Ok(items.into_iter().collect())
@@ -121,7 +120,7 @@ impl Object for PySet {
             }
             "clear" => {
                 none_bound(method, args)?;
-                self.change(IndexSet::clear);
+                self.change(Items::clear);
                 Ok(none)
             }
             "copy" => {

@@ -6,7 +6,6 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use indexmap::IndexSet;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Error, State, Value};
 
@@ -14,7 +13,7 @@ use super::Filter;
 use super::attribute::{Path, fold_case};
 use crate::jinja::pylib::arguments::{bind, flag};
 use crate::jinja::values::{
-    check_hashable, compare, elements, equal, list, pairs, repr, sort_by_keys, to_str, tuple, value_error,
+    Items, check_hashable, compare, elements, equal, list, pairs, repr, sort_by_keys, to_str, tuple, value_error,
 };
 
 pub(super) const FILTERS: &[(&str, Filter)] = &[
@@ -102,7 +101,7 @@ fn extreme(name: &str, wanted: Ordering, args: &[Value]) -> Result<Value, Error>
 fn unique(_: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
     let [items, case, attribute] = bind("unique", args, ["value", "case_sensitive", "attribute"], 1)?;
     let key = Key::new(attribute.as_ref(), case.as_ref());
-    let mut seen = IndexSet::new();
+    let mut seen = Items::default();
     let mut kept = Vec::new();
     for item in elements(&items.unwrap_or_default())? {
         let rank = key.of(&item)?;

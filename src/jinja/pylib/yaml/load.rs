@@ -4,12 +4,11 @@
 
 use std::collections::HashMap;
 
-use indexmap::IndexMap;
 use libyaml_safer::{EventData, Parser, ScalarStyle};
 use minijinja::Value;
 
 use super::scalar::Kind;
-use crate::jinja::values::{PyDict, check_hashable, dict, elements, list};
+use crate::jinja::values::{Entries, PyDict, check_hashable, dict, elements, list};
 
 const MAX_DEPTH: usize = 200;
 
@@ -88,8 +87,8 @@ impl Reader<'_> {
     }
 
     fn mapping(&mut self, depth: usize) -> Option<Value> {
-        let mut merged: IndexMap<Value, Value> = IndexMap::new();
-        let mut entries: IndexMap<Value, Value> = IndexMap::new();
+        let mut merged = Entries::default();
+        let mut entries = Entries::default();
         loop {
             let event = self.next()?;
             if matches!(event, EventData::MappingEnd) {
