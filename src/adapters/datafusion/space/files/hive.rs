@@ -1,13 +1,16 @@
 //! Columns that are not in files but about them: their names, and what their folders say (`day=2026-01-01/`). In: files, what the
-//! call says. Out: [`Extra`] columns with a value a file.
+//! call says. Out: [`Extra`] columns with a value a file, and which files a query need not read for them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
-use datafusion::catalog::TableProvider;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::ViewTable;
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::scalar::ScalarValue;
 
 use super::glob::Found;
@@ -150,6 +153,59 @@ fn type_of(values: &[Option<&str>]) -> DataType {
         kind @ (Kind::Date(None) | Kind::Timestamp(None) | Kind::Bigint) => kind.data_type(),
         _ => DataType::Utf8,
     }
+}
+
+/// Which files can have rows for all filters, each of which asks about columns that are not in the files.
+pub(super) fn kept(
+    session: &dyn Session,
+    filters: &[Expr],
+    extra: &[FieldRef],
+    values: &[&[ScalarValue]],
+) -> datafusion::common::Result<Vec<bool>> {
+    let mut kept = vec![true; values.len()];
+    if filters.is_empty() || values.is_empty() {
+        return Ok(kept);
+    }
+    let schema = Arc::new(Schema::new(extra.to_vec()));
+    let columns = (0..extra.len()).map(|at| ScalarValue::iter_to_array(values.iter().map(|of| of[at].clone())));
+    let rows = RecordBatchOptions::new().with_row_count(Some(values.len()));
+    let batch = RecordBatch::try_new_with_options(
+        Arc::clone(&schema),
+        columns.collect::<datafusion::common::Result<Vec<_>>>()?,
+        &rows,
+    )?;
+    let names = DFSchema::try_from(schema)?;
+    for filter in filters {
+        let answers = session.create_physical_expr(filter.clone(), &names)?.evaluate(&batch)?;
+        let answers = answers.into_array(values.len())?;
+        let answers = answers.as_boolean();
+        for (at, kept) in kept.iter_mut().enumerate() {
+            *kept &= answers.is_valid(at) && answers.value(at);
+        }
+    }
+    Ok(kept)
+}
+
+/// Filters about columns that are not in the files are answered before they are read.
+pub(super) fn pushed(filters: &[&Expr], extra: &[FieldRef]) -> Vec<TableProviderFilterPushDown> {
+    let about = |filter: &Expr| {
+        let mut only = !filter.is_volatile();
+        let walked = filter.apply(|expr| {
+            only &= match expr {
+                Expr::Column(column) => extra.iter().any(|field| *field.name() == column.name),
+                Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::OuterReferenceColumn(..) => {
+                    false
+                }
+                _ => true,
+            };
+            Ok(TreeNodeRecursion::Continue)
+        });
+        only && walked.is_ok() && !extra.is_empty()
+    };
+    let answer = |filter: &&Expr| {
+        if about(filter) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Unsupported }
+    };
+    filters.iter().map(answer).collect()
 }
 
 #[cfg(test)]

@@ -337,6 +337,15 @@ impl Options {
         })
     }
 
+    /// Columns that are neither looked for nor named are none.
+    pub(super) fn refuse_unknown_columns(&self) -> Result<(), AdapterError> {
+        if self.auto_detect || !self.columns.is_empty() {
+            return Ok(());
+        }
+        let error = errors::told(ErrorKind::Binder, "`auto_detect = false` needs `columns`");
+        Err(error.with_help("name them with their types: `columns = {'id': 'bigint', 'name': 'varchar'}`"))
+    }
+
     /// How a file is compressed: as said, or as its name tells.
     pub(super) fn compression_of(&self, path: &str) -> CompressionTypeVariant {
         self.compression.unwrap_or_else(|| {

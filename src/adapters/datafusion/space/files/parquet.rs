@@ -4,11 +4,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{ColumnStatistics, DFSchema, Result, Statistics};
+use datafusion::common::{ColumnStatistics, Result, Statistics};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::PartitionedFile;
@@ -23,7 +21,7 @@ use datafusion::scalar::ScalarValue;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::glob::{Found, FoundFiles};
-use super::hive::Extra;
+use super::hive::{Extra, kept, pushed};
 use super::options::Options;
 use super::types::wider;
 use crate::adapters::datafusion::errors;
@@ -115,55 +113,6 @@ fn united(schemas: &[SchemaRef], files: &[Found]) -> std::result::Result<Schema,
         }
     }
     Ok(Schema::new(fields))
-}
-
-/// Which files can have rows for all filters, each of which asks about columns that are not in the files.
-pub(super) fn kept(
-    session: &dyn Session,
-    filters: &[Expr],
-    extra: &[FieldRef],
-    values: &[&[ScalarValue]],
-) -> Result<Vec<bool>> {
-    let mut kept = vec![true; values.len()];
-    if filters.is_empty() || values.is_empty() {
-        return Ok(kept);
-    }
-    let schema = Arc::new(Schema::new(extra.to_vec()));
-    let columns = (0..extra.len()).map(|at| ScalarValue::iter_to_array(values.iter().map(|of| of[at].clone())));
-    let rows = RecordBatchOptions::new().with_row_count(Some(values.len()));
-    let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), columns.collect::<Result<Vec<_>>>()?, &rows)?;
-    let names = DFSchema::try_from(schema)?;
-    for filter in filters {
-        let answers = session.create_physical_expr(filter.clone(), &names)?.evaluate(&batch)?;
-        let answers = answers.into_array(values.len())?;
-        let answers = answers.as_boolean();
-        for (at, kept) in kept.iter_mut().enumerate() {
-            *kept &= answers.is_valid(at) && answers.value(at);
-        }
-    }
-    Ok(kept)
-}
-
-/// Filters about columns that are not in the files are answered before they are read.
-pub(super) fn pushed(filters: &[&Expr], extra: &[FieldRef]) -> Vec<TableProviderFilterPushDown> {
-    let about = |filter: &Expr| {
-        let mut only = !filter.is_volatile();
-        let walked = filter.apply(|expr| {
-            only &= match expr {
-                Expr::Column(column) => extra.iter().any(|field| *field.name() == column.name),
-                Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::OuterReferenceColumn(..) => {
-                    false
-                }
-                _ => true,
-            };
-            Ok(TreeNodeRecursion::Continue)
-        });
-        only && walked.is_ok() && !extra.is_empty()
-    };
-    let answer = |filter: &&Expr| {
-        if about(filter) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Unsupported }
-    };
-    filters.iter().map(answer).collect()
 }
 
 /// See the module.

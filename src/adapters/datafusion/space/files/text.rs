@@ -22,7 +22,8 @@ use datafusion::scalar::ScalarValue;
 
 use super::bytes::{self, Input};
 use super::glob::Found;
-use super::parquet::{kept, pushed};
+use super::hive::{Extra, kept, pushed};
+use super::options::Options;
 
 /// Reads what is in a file.
 pub(super) trait Decode: fmt::Debug + Send + Sync {
@@ -42,10 +43,10 @@ pub(super) struct Wanted<'a> {
 
 /// A file, its compression and the values of the columns that are not in it.
 #[derive(Debug)]
-pub(super) struct Member {
-    pub(super) file: Found,
-    pub(super) compression: CompressionTypeVariant,
-    pub(super) values: Vec<ScalarValue>,
+struct Member {
+    file: Found,
+    compression: CompressionTypeVariant,
+    values: Vec<ScalarValue>,
 }
 
 /// Text files as one table.
@@ -64,15 +65,20 @@ impl TextTable {
     /// Over files whose columns are `fields`, with `extra` ones.
     pub(super) fn new(
         place: ObjectStoreUrl,
-        members: Vec<Member>,
+        files: &[Found],
         decoder: Arc<dyn Decode>,
         fields: &[Field],
-        extra: Vec<FieldRef>,
+        extra: &Extra,
+        options: &Options,
     ) -> Self {
-        let all = fields.iter().map(|f| Arc::new(f.clone())).chain(extra.iter().cloned());
+        let all = fields.iter().map(|f| Arc::new(f.clone())).chain(extra.fields.iter().cloned());
         let schema = Arc::new(Schema::new(all.collect::<Vec<_>>()));
-        let members = members.into_iter().map(Arc::new).collect();
-        Self { place, members, decoder, schema, width: fields.len(), extra }
+        let member = |(file, values): (&Found, &Vec<ScalarValue>)| {
+            let compression = options.compression_of(&file.shown);
+            Arc::new(Member { file: file.clone(), compression, values: values.clone() })
+        };
+        let members = files.iter().zip(&extra.values).map(member).collect();
+        Self { place, members, decoder, schema, width: fields.len(), extra: extra.fields.clone() }
     }
 }
 

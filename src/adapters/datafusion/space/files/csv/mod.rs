@@ -17,24 +17,21 @@ use datafusion::execution::context::SessionState;
 use datafusion::functions::expr_fn::{lower, replace};
 use datafusion::logical_expr::{Expr, lit, try_cast};
 use datafusion::physical_expr::PhysicalExpr;
-use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use self::decode::{Column, CsvDecoder};
 use self::sniff::Sniffed;
-use super::bytes;
+use super::bytes::Opened;
 use super::glob::{Found, FoundFiles};
 use super::guess::Kind;
 use super::hive::Extra;
 use super::options::Options;
 use super::seen;
-use super::text::{Member, TextTable};
+use super::text::TextTable;
 use crate::adapters::datafusion::errors;
 use crate::adapters::{AdapterError, ErrorKind};
 
 /// So many files are looked at for the types, unless all have to be.
 const LOOKED_AT: usize = 10;
-/// Files that are looked at at a time.
-const AT_ONCE: usize = 8;
 /// What a cell is called where it is read.
 const CELL: &str = "cell";
 
@@ -44,39 +41,11 @@ pub(super) async fn open(
     found: FoundFiles,
     options: Options,
 ) -> Result<Arc<dyn TableProvider>, AdapterError> {
-    if !options.auto_detect && options.columns.is_empty() {
-        let error = errors::told(ErrorKind::Binder, "`auto_detect = false` needs `columns`");
-        return Err(error.with_help("name them with their types: `columns = {'id': 'bigint', 'name': 'varchar'}`"));
-    }
-    let FoundFiles { place, store, files } = found;
+    options.refuse_unknown_columns()?;
     let options = Arc::new(options);
-    let looked_at = if options.union_by_name { files.len() } else { files.len().min(LOOKED_AT) };
-    let way = format!("csv {options:?}");
-    let looks = files.iter().take(looked_at).map(|file| {
-        let (store, options, way) = (Arc::clone(&store), Arc::clone(&options), &way);
-        async move {
-            let key = seen::key(file, way);
-            if let Some(known) = seen::known::<Sniffed>(session, &key) {
-                return Ok(known);
-            }
-            let compression = options.compression_of(&file.shown);
-            let opened =
-                bytes::open(&store, &file.meta.location, compression).await.map_err(|e| errors::running(&e))?;
-            let shown = file.shown.clone();
-            let look = tokio::task::spawn_blocking(move || {
-                let input = opened.text().map_err(|e| unreadable(&shown, &errors::running(&e).message))?;
-                sniff::sniff(input, &shown, &options)
-            });
-            let sniffed = look.await.map_err(|e| errors::told(ErrorKind::Other, e.to_string()))??;
-            let sniffed = Arc::new(sniffed);
-            seen::remember(session, key, &sniffed);
-            Ok::<_, AdapterError>(sniffed)
-        }
-        .boxed()
-    });
-    // All are made before one is awaited: the compiler cannot follow a stream that makes them of borrowed files.
-    let looks = futures::stream::iter(looks.collect::<Vec<_>>());
-    let sniffed: Vec<Arc<Sniffed>> = looks.buffered(AT_ONCE).try_collect().await?;
+    let looked_at = if options.union_by_name { found.files.len() } else { LOOKED_AT };
+    let sniffed: Vec<Arc<Sniffed>> = seen::looked_at(session, &found, looked_at, "csv", &options, look).await?;
+    let FoundFiles { place, files, .. } = found;
     let columns = columns(session, &sniffed, &files, &options)?;
     let schema = Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>());
     let extra = Extra::of(&files, &options)?;
@@ -93,13 +62,13 @@ pub(super) async fn open(
     });
     let layouts: HashMap<_, _> = layouts.collect();
     let decoder = CsvDecoder { columns, layouts, usual, options: Arc::clone(&options) };
-    let members = files.iter().zip(&extra.values).map(|(file, values)| Member {
-        file: file.clone(),
-        compression: options.compression_of(&file.shown),
-        values: values.clone(),
-    });
-    let table = TextTable::new(place, members.collect(), Arc::new(decoder), &fields, extra.fields.clone());
+    let table = TextTable::new(place, &files, Arc::new(decoder), &fields, &extra, &options);
     extra.in_order(Arc::new(table), &schema)
+}
+
+fn look(opened: Opened, file: &str, options: &Options) -> Result<Sniffed, AdapterError> {
+    let input = opened.text().map_err(|e| unreadable(file, &errors::running(&e).message))?;
+    sniff::sniff(input, file, options)
 }
 
 pub(super) fn unreadable(file: &str, why: &str) -> AdapterError {

@@ -11,23 +11,20 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::context::SessionState;
-use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use self::decode::JsonDecoder;
 use self::shape::Shape;
-use super::bytes::{self, Input};
+use super::bytes::Opened;
 use super::glob::FoundFiles;
 use super::hive::Extra;
 use super::options::Options;
 use super::seen;
-use super::text::{Member, TextTable};
+use super::text::TextTable;
+use crate::adapters::AdapterError;
 use crate::adapters::datafusion::errors;
-use crate::adapters::{AdapterError, ErrorKind};
 
 /// So many files are looked at for the columns, unless all have to be.
 const LOOKED_AT: usize = 32;
-/// Files that are looked at at a time.
-const AT_ONCE: usize = 8;
 /// The column of values that are no records.
 const VALUES: &str = "json";
 
@@ -37,42 +34,15 @@ pub(super) async fn open(
     found: FoundFiles,
     options: Options,
 ) -> Result<Arc<dyn TableProvider>, AdapterError> {
-    if !options.auto_detect && options.columns.is_empty() {
-        let error = errors::told(ErrorKind::Binder, "`auto_detect = false` needs `columns`");
-        return Err(error.with_help("name them with their types: `columns = {'id': 'bigint', 'name': 'varchar'}`"));
-    }
-    let FoundFiles { place, store, files } = found;
+    options.refuse_unknown_columns()?;
     let options = Arc::new(options);
-    let way = format!("json {options:?}");
     let looked_at = match (options.columns.is_empty(), options.union_by_name) {
         (false, _) => 0,
-        (true, true) => files.len(),
-        (true, false) => files.len().min(LOOKED_AT),
+        (true, true) => found.files.len(),
+        (true, false) => LOOKED_AT,
     };
-    let looks = files.iter().take(looked_at).map(|file| {
-        let (store, options, way) = (Arc::clone(&store), Arc::clone(&options), &way);
-        async move {
-            let key = seen::key(file, way);
-            if let Some(known) = seen::known::<Shape>(session, &key) {
-                return Ok(known);
-            }
-            let compression = options.compression_of(&file.shown);
-            let opened =
-                bytes::open(&store, &file.meta.location, compression).await.map_err(|e| errors::running(&e))?;
-            let shown = file.shown.clone();
-            let look = tokio::task::spawn_blocking(move || {
-                let input = opened.text().map_err(|e| errors::running(&e))?;
-                look(input, &shown, &options).map_err(|e| errors::running(&e))
-            });
-            let shape = Arc::new(look.await.map_err(|e| errors::told(ErrorKind::Other, e.to_string()))??);
-            seen::remember(session, key, &shape);
-            Ok::<_, AdapterError>(shape)
-        }
-        .boxed()
-    });
-    // All are made before one is awaited: the compiler cannot follow a stream that makes them of borrowed files.
-    let looks = futures::stream::iter(looks.collect::<Vec<_>>());
-    let shapes: Vec<Arc<Shape>> = looks.buffered(AT_ONCE).try_collect().await?;
+    let shapes: Vec<Arc<Shape>> = seen::looked_at(session, &found, looked_at, "json", &options, look).await?;
+    let FoundFiles { place, files, .. } = found;
     let shape = shapes.iter().fold(Shape::Null, |all, shape| all.and(shape.as_ref().clone()));
     let (shape, of_records) = if options.columns.is_empty() {
         table(shape)
@@ -96,12 +66,7 @@ pub(super) async fn open(
         of_records,
         arrangement: options.arrangement,
     };
-    let members = files.iter().zip(&extra.values).map(|(file, values)| Member {
-        file: file.clone(),
-        compression: options.compression_of(&file.shown),
-        values: values.clone(),
-    });
-    let table = TextTable::new(place, members.collect(), Arc::new(decoder), &fields, extra.fields.clone());
+    let table = TextTable::new(place, &files, Arc::new(decoder), &fields, &extra, &options);
     extra.in_order(Arc::new(table), &schema)
 }
 
@@ -114,14 +79,17 @@ fn table(shape: Shape) -> (Vec<(String, Shape)>, bool) {
     }
 }
 
-fn look(input: Input, file: &str, options: &Options) -> datafusion::common::Result<Shape> {
+fn look(opened: Opened, file: &str, options: &Options) -> Result<Shape, AdapterError> {
     let mut shape = Shape::Null;
     let mut left = options.sample;
-    records::each(input, file, options.arrangement, |value| {
-        let seen = std::mem::replace(&mut shape, Shape::Null);
-        shape = seen.and(Shape::of(&value));
-        left = left.saturating_sub(1);
-        Ok(left > 0)
-    })?;
+    let read = opened.text().and_then(|input| {
+        records::each(input, file, options.arrangement, |value| {
+            let seen = std::mem::replace(&mut shape, Shape::Null);
+            shape = seen.and(Shape::of(&value));
+            left = left.saturating_sub(1);
+            Ok(left > 0)
+        })
+    });
+    read.map_err(|e| errors::running(&e))?;
     Ok(shape)
 }
