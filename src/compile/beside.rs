@@ -2,7 +2,6 @@
 //!
 //! In: a node. Out: [`Deed`]s, as texts. Nothing runs: what a text does can be read, not known.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::base::Value;
@@ -70,19 +69,11 @@ impl Compiler {
 
     /// The texts of the project's macros that a node calls, and of those that these call, as far as they are wanted.
     fn macros_of(&self, node: &Node, wanted: &dyn Fn(&str) -> bool) -> String {
-        let macros = &self.names.project.macros;
         let internal = self.engine.registry().internal_packages();
-        let mut seen: HashSet<&str> = HashSet::new();
-        let mut open: Vec<&str> = node.depends_on_macros.iter().map(String::as_str).collect();
-        let mut texts = Vec::new();
-        while let Some(id) = open.pop() {
-            let Some(found) = macros.get(id).filter(|found| !internal.contains(&found.package)) else { continue };
-            if seen.insert(id) {
-                open.extend(found.depends_on.iter().map(String::as_str));
-                texts.extend(Some(without_comments(found.span.text())).filter(|text| wanted(text)));
-            }
-        }
-        texts.join(";\n")
+        let called = self.names.project.macros_called(&node.depends_on_macros).filter_map(|(_, found)| found);
+        let own = called.filter(|found| !internal.contains(&found.package));
+        let texts = own.map(|found| without_comments(found.span.text())).filter(|text| wanted(text));
+        texts.collect::<Vec<_>>().join(";\n")
     }
 }
 

@@ -1,6 +1,6 @@
 //! The parsed project: all nodes with their resolved references.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -98,6 +98,21 @@ impl Project {
         } else {
             &[]
         }
+    }
+
+    /// The macros of these ids and those that they call, all the way, each once; ids of macros that are not there come alone.
+    pub fn macros_called<'a>(
+        &'a self,
+        ids: impl IntoIterator<Item = &'a String>,
+    ) -> impl Iterator<Item = (&'a str, Option<&'a Macro>)> {
+        let mut open: Vec<&str> = ids.into_iter().map(String::as_str).collect();
+        let mut seen = HashSet::new();
+        std::iter::from_fn(move || {
+            let id = std::iter::from_fn(|| open.pop()).find(|id| seen.insert(*id))?;
+            let found = self.macros.get(id).map(Arc::as_ref);
+            open.extend(found.into_iter().flat_map(|found| &found.depends_on).map(String::as_str));
+            Some((id, found))
+        })
     }
 
     /// Every graph member: nodes, sources, exposures, unit tests and the semantic layer.

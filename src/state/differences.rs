@@ -46,22 +46,12 @@ impl Comparison<'_> {
         let hooks: String = HOOKS.iter().filter_map(|key| node.config.get(key)).map(Value::to_string).collect();
         let name = |id: &str| id.rsplit('.').next().unwrap_or_default().to_owned();
         let words: HashSet<&str> = hooks.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-        let begins = |id: &&str| {
+        let begins = |id: &&String| {
             let name = name(id);
             words.contains(name.as_str()) || name.starts_with("materialization_")
         };
-        let mut open: Vec<&str> = node.depends_on_macros.iter().map(String::as_str).filter(begins).collect();
-        let (mut seen, mut found) = (HashSet::new(), Vec::new());
-        while let Some(id) = open.pop() {
-            if !seen.insert(id) {
-                continue;
-            }
-            if changed.contains(id) {
-                found.push(name(id));
-            }
-            let calls = self.project.macros.get(id).into_iter().flat_map(|m| &m.depends_on);
-            open.extend(calls.map(String::as_str));
-        }
+        let called = self.project.macros_called(node.depends_on_macros.iter().filter(begins)).map(|(id, _)| id);
+        let mut found: Vec<String> = called.filter(|id| changed.contains(*id)).map(name).collect();
         found.sort();
         found
     }

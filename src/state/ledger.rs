@@ -267,21 +267,16 @@ pub fn fingerprint(node: &Node) -> String {
 pub fn fingerprint_around(project: &Project, node: &Node) -> Fingerprint {
     let mut texts: BTreeMap<&str, &str> = BTreeMap::new();
     let mut nodes = vec![node];
-    let mut macros: Vec<&str> = Vec::new();
+    let mut macros = Vec::new();
     while let Some(node) = nodes.pop() {
-        macros.extend(node.depends_on_macros.iter().map(String::as_str));
+        macros.extend(&node.depends_on_macros);
         for parent in node.depends_on.iter().filter_map(|id| project.nodes.get(id)).filter(|n| n.is_ephemeral()) {
             if texts.insert(parent.id.as_str(), parent.checksum.checksum.as_str()).is_none() {
                 nodes.push(parent);
             }
         }
     }
-    while let Some(id) = macros.pop() {
-        let Some(found) = project.macros.get(id) else { continue };
-        if texts.insert(id, found.span.text()).is_none() {
-            macros.extend(found.depends_on.iter().map(String::as_str));
-        }
-    }
+    texts.extend(project.macros_called(macros).filter_map(|(id, found)| Some((id, found?.span.text()))));
     Fingerprint::of_parts(texts.into_iter().flat_map(|(id, text)| [id.as_bytes(), text.as_bytes()]))
 }
 

@@ -353,22 +353,8 @@ impl<'a> Comparison<'a> {
             }
         }
         let changed = self.macros.get_or_init(|| self.changed_macros());
-        if changed.is_empty() {
-            return Ok(false);
-        }
-        let mut seen = HashSet::new();
-        let mut open: Vec<&str> = node.depends_on_macros.iter().map(String::as_str).collect();
-        while let Some(id) = open.pop() {
-            if changed.contains(id) {
-                return Ok(true);
-            }
-            if seen.insert(id)
-                && let Some(found) = self.project.macros.get(id)
-            {
-                open.extend(found.depends_on.iter().map(String::as_str));
-            }
-        }
-        Ok(false)
+        let mut called = self.project.macros_called(&node.depends_on_macros);
+        Ok(!changed.is_empty() && called.any(|(id, _)| changed.contains(id)))
     }
 
     /// Macros that are new, gone or have another text. Built-in ones are ours on one side and perhaps dbt's on the other.
