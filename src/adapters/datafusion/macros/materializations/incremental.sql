@@ -8,6 +8,7 @@
     {%- set builds_anew = existing_relation is none or existing_relation.is_view or should_full_refresh() -%}
     {%- set on_schema_change = incremental_validate_on_schema_change(config.get('on_schema_change'), default='ignore') -%}
     {%- set to_drop = [] -%}
+    {%- set strategy_arguments = {} -%}
 
     {{- run_hooks(pre_hooks, inside_transaction=False) -}}
     {{- run_hooks(pre_hooks, inside_transaction=True) -}}
@@ -27,18 +28,20 @@
         {%- set dest_columns = process_schema_changes(on_schema_change, temp_relation, existing_relation)
                                or adapter.get_columns_in_relation(existing_relation) -%}
         {%- set strategy_macro = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy') or 'default') -%}
-        {%- set build_sql = strategy_macro({
+        {%- do strategy_arguments.update({
             'target_relation': target_relation,
             'temp_relation': temp_relation,
             'unique_key': config.get('unique_key'),
             'dest_columns': dest_columns,
             'incremental_predicates': config.get('predicates', none) or config.get('incremental_predicates', none)
         }) -%}
+        {%- set build_sql = strategy_macro(strategy_arguments) -%}
     {%- endif -%}
 
     {%- call statement('main') -%}
         {{- build_sql }}
     {%- endcall -%}
+    {%- do warn_of_rows_outside_batch(strategy_arguments) -%}
     {%- do datafusion__enforce_keys(target_relation) -%}
 
     {%- do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(existing_relation, builds_anew)) -%}

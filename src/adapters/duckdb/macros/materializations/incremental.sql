@@ -22,6 +22,7 @@
     {%- do drop_leftover_backup(target_relation) -%}
 
     {%- set to_drop = [] -%}
+    {%- set strategy_arguments = {} -%}
 
     {{- run_hooks(pre_hooks, inside_transaction=False) -}}
     {{- run_hooks(pre_hooks, inside_transaction=True) -}}
@@ -46,19 +47,21 @@
         {%- set dest_columns = process_schema_changes(on_schema_change, temp_relation, existing_relation)
                                or adapter.get_columns_in_relation(existing_relation) -%}
         {%- set strategy_macro = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy') or 'default') -%}
-        {%- set build_sql = strategy_macro({
+        {%- do strategy_arguments.update({
             'target_relation': target_relation,
             'temp_relation': temp_relation,
             'unique_key': config.get('unique_key'),
             'dest_columns': dest_columns,
             'incremental_predicates': config.get('predicates', none) or config.get('incremental_predicates', none)
         }) -%}
+        {%- set build_sql = strategy_macro(strategy_arguments) -%}
         {%- set language = 'sql' -%}
     {%- endif -%}
 
     {%- call statement('main', language=language) -%}
         {{- build_sql }}
     {%- endcall -%}
+    {%- do warn_of_rows_outside_batch(strategy_arguments) -%}
 
     {%- if existing_relation is not none and full_refresh_mode -%}
         {{- drop_relation_if_exists(load_cached_relation(this)) -}}

@@ -13,6 +13,8 @@
     {%- set on_schema_change = incremental_validate_on_schema_change(config.get('on_schema_change'), default='ignore') -%}
     {%- set strategy_macro = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy') or 'default') -%}
 
+    {%- set strategy_arguments = {} -%}
+
     {#- Left behind by a run that was killed. -#}
     {%- do drop_leftover_relation(intermediate_relation) -%}
     {%- do drop_leftover_backup(target_relation) -%}
@@ -31,18 +33,20 @@
         {%- endif -%}
         {%- set dest_columns = process_schema_changes(on_schema_change, temp_relation, existing_relation)
                                or adapter.get_columns_in_relation(existing_relation) -%}
-        {%- set build_sql = strategy_macro({
+        {%- do strategy_arguments.update({
             'target_relation': target_relation,
             'temp_relation': temp_relation,
             'unique_key': unique_key,
             'dest_columns': dest_columns,
             'incremental_predicates': config.get('predicates', none) or config.get('incremental_predicates', none)
         }) -%}
+        {%- set build_sql = strategy_macro(strategy_arguments) -%}
     {%- endif -%}
 
     {%- call statement('main') -%}
         {{ build_sql }}
     {%- endcall -%}
+    {%- do warn_of_rows_outside_batch(strategy_arguments) -%}
 
     {%- if existing_relation is not none and full_refresh_mode -%}
         {%- do adapter.drop_relation(existing_relation) -%}
