@@ -21,12 +21,21 @@ use crate::adapters::datafusion::{decorrelate, offsets};
 const ROUNDS: usize = 200;
 
 /// Plans a statement that [`super::parse`] has made.
-pub(in crate::adapters::datafusion) async fn plan(state: &SessionState, mut statement: Parsed) -> Result<LogicalPlan> {
+pub(in crate::adapters::datafusion) async fn plan(state: &SessionState, statement: Parsed) -> Result<LogicalPlan> {
+    plan_from(state, statement, false).await
+}
+
+/// Plans a statement in which no query below has columns of one name. Whoever finds them asks for a part of the same
+/// statement: if that looked for them again, it would never end.
+pub(super) async fn plan_told_apart(state: &SessionState, statement: Parsed) -> Result<LogicalPlan> {
+    plan_from(state, statement, true).await
+}
+
+async fn plan_from(state: &SessionState, mut statement: Parsed, mut apart: bool) -> Result<LogicalPlan> {
     super::stars::expand(state, &mut statement, Which::Needed).await?;
     super::using::expand(state, &mut statement).await?;
     super::order::expand(state, &mut statement).await?;
     let (mut named, mut numbered) = (false, false);
-    let mut apart = false;
     for _ in 0..ROUNDS {
         let planned = state.statement_to_plan(statement.clone()).await;
         // Columns of one name in a query below, or a name that one of them would have: then they are numbered, which takes planning.

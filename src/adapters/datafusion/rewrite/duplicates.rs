@@ -13,7 +13,7 @@ use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, VisitorMut};
 
 use super::around;
-use super::stars::{Known, columns};
+use super::stars::{Known, columns_told_apart};
 
 /// How many SELECTs are looked at before giving up.
 const ROUNDS: usize = 200;
@@ -52,7 +52,8 @@ pub(super) async fn tell_apart(state: &SessionState, statement: &mut Parsed) -> 
                     if options.opt_replace.is_none() =>
                 {
                     // What cannot be planned is told by the planner, with its place.
-                    let Ok(all) = columns(state, &select, &withs, item.clone()).await else { return Ok(changed) };
+                    let all = columns_told_apart(state, &select, &withs, item.clone()).await;
+                    let Ok(all) = all else { return Ok(changed) };
                     all.into_iter().map(|column| (None, column)).collect()
                 }
                 SelectItem::UnnamedExpr(expr) => {

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use datafusion::common::{DataFusionError, Result, TableReference};
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, RenameSelectItem,
@@ -167,6 +168,20 @@ pub(super) async fn columns(
     withs: &[With],
     star: SelectItem,
 ) -> Result<Vec<Known>> {
+    known(&Box::pin(super::aliases::plan(state, only_star(select, withs, star))).await?)
+}
+
+/// The same where no query below has columns of one name.
+pub(super) async fn columns_told_apart(
+    state: &SessionState,
+    select: &Select,
+    withs: &[With],
+    star: SelectItem,
+) -> Result<Vec<Known>> {
+    known(&Box::pin(super::aliases::plan_told_apart(state, only_star(select, withs, star))).await?)
+}
+
+fn only_star(select: &Select, withs: &[With], star: SelectItem) -> Parsed {
     let mut only = select.clone();
     only.distinct = None;
     only.projection = vec![star];
@@ -175,8 +190,10 @@ pub(super) async fn columns(
     only.qualify = None;
     only.group_by = GroupByExpr::Expressions(Vec::new(), Vec::new());
     only.named_window = Vec::new();
-    let statement = asked(SetExpr::Select(Box::new(only)), withs);
-    let plan = Box::pin(super::aliases::plan(state, statement)).await?;
+    asked(SetExpr::Select(Box::new(only)), withs)
+}
+
+fn known(plan: &LogicalPlan) -> Result<Vec<Known>> {
     let all = plan.schema().iter().map(|(qualifier, field)| {
         let mut parts: Vec<Ident> = qualifier.map(qualifiers).unwrap_or_default();
         parts.push(Ident::with_quote('"', field.name()));
