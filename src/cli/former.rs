@@ -75,6 +75,7 @@ pub fn former(session: &Session, now: &Inspected, changes: &Changes<'_>) -> Step
     code.extend(rendered.into_iter().map(|(id, code)| (id, (code.first, code.later))));
     let mut binding = Binding::after(session, &around, order.len(), now)?;
     let start = std::mem::take(&mut binding.start);
+    let definitions = std::mem::take(&mut binding.definitions);
     let (known, unsure) = known(session, now, changes, &project, &mut binding);
     let request = CheckRequest {
         project: &project,
@@ -85,6 +86,7 @@ pub fn former(session: &Session, now: &Inspected, changes: &Changes<'_>) -> Step
         leaves: &|_, _| None,
         beside: &beside(&around),
         start: &start,
+        definitions: &definitions,
         home: &home(session),
     };
     let checked = binding.check(&request, Checked::default());

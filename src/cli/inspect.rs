@@ -111,6 +111,7 @@ pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_
     let home = home(session);
     let beside = beside(&around);
     let start = std::mem::take(&mut binding.start);
+    let definitions = std::mem::take(&mut binding.definitions);
     let request = CheckRequest {
         project: &session.project,
         order: &order,
@@ -120,6 +121,7 @@ pub fn inspect_these(session: &Session, all: &BTreeSet<NodeId>, scope: &Scope<'_
         leaves: scope.leaves,
         beside: &beside,
         start: &start,
+        definitions: &definitions,
         home: &home,
     };
     let mut checked = binding.check(&request, Checked::default());
@@ -175,6 +177,8 @@ pub struct Binding {
     remembered: Remembered,
     /// What `on-run-start` does.
     pub start: Vec<Deed>,
+    /// The definitions among it.
+    pub definitions: String,
 }
 
 impl Binding {
@@ -196,11 +200,11 @@ impl Binding {
             Stop(2)
         };
         let mut shadow = session.adapter.shadow().map_err(|e| broken(&e))?;
-        let start = definitions(session, around, shadow.as_mut());
+        let (start, definitions) = definitions(session, around, shadow.as_mut());
         let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS).min(nodes / 8 + 1);
         let mut shadows = (1..workers).map(|_| shadow.fork()).collect::<Result<Vec<_>, _>>().map_err(|e| broken(&e))?;
         shadows.insert(0, shadow);
-        Ok(Self { shadows, remembered, start })
+        Ok(Self { shadows, remembered, start, definitions })
     }
 
     /// Checks nodes, beside those that are checked already.
@@ -241,8 +245,8 @@ impl Binding {
 /// More would wait for each other in the catalog.
 const MOST_WORKERS: usize = 8;
 
-/// Macros, types and sequences that `on-run-start` makes: queries may use them. What else it does is told.
-fn definitions(session: &Session, around: &Surroundings, shadow: &mut dyn Shadow) -> Vec<Deed> {
+/// What `on-run-start` does, and the text of the macros, types and sequences that it makes: queries may use them.
+fn definitions(session: &Session, around: &Surroundings, shadow: &mut dyn Shadow) -> (Vec<Deed>, String) {
     let mut hooks: Vec<&Arc<Node>> = session
         .project
         .nodes
@@ -254,24 +258,31 @@ fn definitions(session: &Session, around: &Surroundings, shadow: &mut dyn Shadow
         (node.package == session.project.info.name, node.package.clone(), index)
     });
     let ids: Vec<NodeId> = hooks.into_iter().map(|n| n.id.clone()).collect();
+    let (mut deeds, mut text) = (Vec::new(), String::new());
     if ids.is_empty() {
-        return Vec::new();
+        return (deeds, text);
     }
-    let mut deeds = Vec::new();
     for (id, code) in compile_code(around, &ids, 1).unwrap_or_default() {
         let rendered = code.first.as_ref().ok().map(|compiled| compiled.code.code.as_str());
-        let hook = session.project.nodes.get(&id);
-        deeds.extend(hook.map(|hook| around.compiler.deed_of_operation(hook, rendered)));
-        let Ok(compiled) = code.first else { continue };
-        let words: Vec<String> = compiled.code.code.split_whitespace().take(5).map(str::to_lowercase).collect();
-        let defines = words.first().is_some_and(|w| w == "create")
-            && words.iter().skip(1).any(|w| ["macro", "function", "type", "sequence"].contains(&w.as_str()));
-        if defines {
-            // What the shadow cannot make is missed by the queries that use it.
-            let _ = shadow.define(&compiled.code.code);
+        let definition = rendered.filter(|sql| is_definition(sql));
+        let made = definition.is_some_and(|sql| shadow.define(sql).is_ok());
+        if let Some(sql) = definition {
+            text.push_str(sql);
+            text.push('\0');
         }
+        // What the shadow has is known, if it is all that the hook does.
+        let is_all = |hook: &Node| rendered.is_some_and(|sql| sql.trim() == hook.template.text().trim());
+        let hook = session.project.nodes.get(&id).filter(|hook| !(made && is_all(hook)));
+        deeds.extend(hook.map(|hook| around.compiler.deed_of_operation(hook, rendered)));
     }
-    deeds
+    (deeds, text)
+}
+
+/// Whether a statement makes a macro, a type or a sequence.
+fn is_definition(sql: &str) -> bool {
+    let words: Vec<String> = sql.split_whitespace().take(5).map(str::to_lowercase).collect();
+    words.first().is_some_and(|w| w == "create")
+        && words.iter().skip(1).any(|w| ["macro", "function", "type", "sequence"].contains(&w.as_str()))
 }
 
 /// What the warehouse has of sources, of seeds, and of nodes that read themselves or cannot be bound, in one catalog query.

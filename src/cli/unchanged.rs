@@ -1,20 +1,24 @@
 //! A command that only looks need not look again while nothing it looked at has changed.
 //!
 //! In: the command's settings, a recording of every file that was read, the warehouse's own files. Out: [`Witness`], which
-//! listens while the command works and keeps what it said; [`recall`], which says it again if everything is as it was.
+//! listens while the command works and keeps what it said; [`recall`], which says it again if everything is as it was, on
+//! the same day: templates may ask for the date.
 //!
-//! Kept is only what went well without a warning, and only where the warehouse is files whose age and size can be seen.
+//! Kept is only what went well without a warning, and only where the warehouse is files whose age and size can be seen, and
+//! no template asked an engine anything: its answer may rest on other files, or on chance.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::Local;
 use serde::{Deserialize, Serialize};
 
 use crate::adapters::Adapter;
 use crate::base::Fingerprint;
 use crate::execute::event::{Event, EventSink, NoteLevel};
 use crate::files::{Env, Files, Observation, Recorder};
+use crate::lineage::Remembered;
 use crate::load::load_root;
 
 use super::context::open_adapter;
@@ -41,6 +45,7 @@ fn asked(inputs: &Inputs) -> String {
         vec![env!("CARGO_PKG_VERSION").to_owned(), crate::base::Value::Map(inputs.args.clone()).to_string()];
     parts.push(crate::base::Value::Map(inputs.load.vars.clone()).to_string());
     parts.push(inputs.load.project_dir.to_string_lossy().into_owned());
+    parts.push(format!("{} {}", inputs.started_at.date_naive(), Local::now().date_naive()));
     let mut variables: Vec<String> = environment(&inputs.env).collect();
     variables.sort_unstable();
     parts.extend(variables);
@@ -89,7 +94,7 @@ pub struct Witness {
     transcript: Arc<Transcript>,
 }
 
-/// Passes events on, and keeps notes and output. A problem spoils it.
+/// Passes events on, and keeps notes and output. A problem spoils it, and so does a statement.
 struct Transcript {
     sink: Arc<dyn EventSink>,
     said: Mutex<Vec<(bool, String)>>,
@@ -105,7 +110,7 @@ impl EventSink for Transcript {
             // What is deprecated has been said once: it is no reason to look again.
             Event::Problem(problem)
                 if problem.warning_name().is_some_and(|w| !problem.is_error() && w.is_summed_up()) => {}
-            Event::Note { .. } | Event::Problem(_) => self.spoilt.store(true, Ordering::Relaxed),
+            Event::Note { .. } | Event::Problem(_) | Event::Statement { .. } => self.spoilt.store(true, Ordering::Relaxed),
             _ => {}
         }
         drop(said);
@@ -135,11 +140,9 @@ impl Witness {
         let files = &*session.inputs.files;
         let Some(warehouse) = warehouse(&*session.adapter, files) else { return };
         let target = session.target_dir();
-        let own: Vec<PathBuf> = [target.as_path(), Path::new(&session.tree.root.root_dir.join("logs"))]
-            .into_iter()
-            .chain(warehouse.iter().map(|(path, _)| path.as_path()))
-            .map(Path::to_path_buf)
-            .collect();
+        // Other files in the target folder may be the state of an earlier run.
+        let own = [target.join(FILE), target.join(Remembered::FILE), session.tree.root.root_dir.join("logs")];
+        let own: Vec<PathBuf> = own.into_iter().chain(warehouse.iter().map(|(path, _)| path.clone())).collect();
         let kept = Kept {
             asked: asked(&session.inputs),
             warehouse,

@@ -51,6 +51,8 @@ pub struct CheckRequest<'a> {
     pub beside: Beside<'a>,
     /// What `on-run-start` does.
     pub start: &'a [Deed],
+    /// The macros, types and sequences among it, which the shadows have.
+    pub definitions: &'a str,
     /// The database and the schema in which names without them are looked up.
     pub home: &'a Relation,
 }
@@ -126,7 +128,8 @@ pub fn check_more(
     if let Some(first) = shadows.first_mut() {
         make_rooms(request, first.as_mut());
         let relations = Relations::new(request.project, request.home);
-        let mut run = Run { request, relations, identity: first.identity(), defined: HashSet::new() };
+        let identity = [first.identity().as_str(), request.definitions].join("\0");
+        let mut run = Run { request, relations, identity, defined: HashSet::new() };
         let mut declared = HashSet::new();
         for level in levels(request) {
             if let Some(first) = shadows.first_mut() {
@@ -330,11 +333,10 @@ impl<'r> Run<'r> {
             return fallback(Verdict::Failed(Box::new(problem)));
         }
         let parents = readable_parents(project, node, done);
-        let parents: Vec<(Relation, &[ShadowColumn])> =
-            parents.iter().filter_map(|(id, columns)| Some((relation_of(project, id)?.clone(), *columns))).collect();
-        let own = built.map(|columns| (node.relation.clone(), columns));
+        let tables = parents.iter().filter_map(|(id, columns)| Some((id, relation_of(project, id)?, *columns)));
+        let own = built.map(|columns| (&node.id, &node.relation, columns));
         let sql = [Some(first), later].map(|c| c.map_or("", |c| c.code.code.as_str()));
-        let key = Key::of(&self.ground(node), sql, parents.iter().chain(own.as_ref()));
+        let key = Key::of(&self.ground(node), (id, &node.depends_on), sql, tables.chain(own));
         let inlines = test.is_none() && inlined(project, node).next().is_some();
         Some(Ok(Job { node, id, first, later, unseen, inlines, known: remembered.get(&key), key }))
     }

@@ -1,4 +1,4 @@
-//! What binding said before. In: a query's fingerprint: its code, the columns of what it reads, the engine. Out: the
+//! What binding said before. In: a query's fingerprint: its code, what it reads with its columns, the engine. Out: the
 //! columns and the lineage that binding gave then.
 //!
 //! Only good answers are kept, and only of queries that read nothing but the tables in their fingerprint. The text has one
@@ -19,30 +19,37 @@ const SPARE_EACH: usize = 3;
 const SPARE: usize = 30_000;
 
 /// Raise it when the same plans are put together in another way: what is remembered of former ones is then forgotten.
-const READING: &str = "2";
+const READING: &str = "3";
 
 /// The fingerprint of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key(u128);
 
 impl Key {
+    /// Of the query of a node over tables. The answer names nodes, so a table is more than its relation: behind the same
+    /// one may be another node later on.
     pub(super) fn of<'a>(
-        identity: &str,
+        ground: &str,
+        (id, depends_on): (&NodeId, &[NodeId]),
         sql: [&str; 2],
-        tables: impl Iterator<Item = &'a (Relation, &'a [ShadowColumn])>,
+        tables: impl Iterator<Item = (&'a NodeId, &'a Relation, &'a [ShadowColumn])>,
     ) -> Self {
         let mut tables: Vec<String> = tables
-            .map(|(relation, columns)| {
+            .map(|(id, relation, columns)| {
                 let (database, schema, name) = relation.key();
-                let mut text = format!("{database}\0{schema}\0{name}");
-                for column in *columns {
+                let mut text = format!("{id}\0{database}\0{schema}\0{name}");
+                for column in columns {
                     text.push_str(&format!("\0{}\0{}", column.name, column.data_type));
                 }
                 text
             })
             .collect();
         tables.sort_unstable();
-        let parts = [READING, identity, sql[0], sql[1]].into_iter().chain(tables.iter().map(String::as_str));
+        let mut names: Vec<&str> = depends_on.iter().map(NodeId::as_str).collect();
+        names.sort_unstable();
+        let names = names.join("\0");
+        let parts = [READING, ground, id.as_str(), &names, sql[0], sql[1]];
+        let parts = parts.into_iter().chain(tables.iter().map(String::as_str));
         let parts: Vec<&[u8]> = parts.map(str::as_bytes).collect();
         let hex = Fingerprint::of_parts(parts).to_hex();
         Self(hex.get(..32).and_then(|h| u128::from_str_radix(h, 16).ok()).unwrap_or_default())
@@ -212,17 +219,23 @@ mod tests {
             },
         };
         let columns = [ShadowColumn { name: "k".into(), data_type: "INTEGER".into() }];
-        let table = (Relation::new("d", "s", "t"), &columns[..]);
-        let key = Key::of("1", ["select 1", ""], [table.clone()].iter());
+        let (id, relation) = (NodeId::from("model.s.m"), Relation::new("d", "s", "t"));
+        let key_over = |ground: &str, code: &str, parent: &str| {
+            let parent = NodeId::from(parent);
+            let tables = std::iter::once((&parent, &relation, &columns[..]));
+            Key::of(ground, (&id, std::slice::from_ref(&parent)), [code, ""], tables)
+        };
+        let key = key_over("1", "select 1", "model.s.t");
         let mut first = Remembered::default();
         first.add(key, answer.clone());
         let mut second = Remembered::parse(&first.text(1).unwrap());
         assert_eq!(second.get(&key), Some(answer.clone()));
         assert_eq!(second.text(1), None);
         // What another selection asked for stays.
-        second.add(Key::of("3", ["select 3", ""], [table.clone()].iter()), answer.clone());
+        second.add(key_over("3", "select 3", "model.s.t"), answer.clone());
         let mut third = Remembered::parse(&second.text(1).unwrap());
         assert_eq!(third.get(&key), Some(answer));
-        assert_eq!(second.get(&Key::of("2", ["select 1", ""], [table].iter())), None);
+        assert_eq!(second.get(&key_over("2", "select 1", "model.s.t")), None);
+        assert_eq!(second.get(&key_over("1", "select 1", "model.s.u")), None);
     }
 }
