@@ -13,6 +13,7 @@ mod duckdb;
 mod error;
 pub mod fake;
 mod python_job;
+mod refused;
 pub mod shadow;
 mod upkeep;
 
@@ -23,6 +24,7 @@ pub use adapter::{Adapter, ColumnInfo, Connection, CsvFormat, Execution, Fetch, 
 pub use capabilities::Capabilities;
 pub use error::{AdapterError, ErrorKind};
 pub use python_job::PythonJob;
+pub use refused::RefusedConnection;
 pub use upkeep::{Restored, TableVersion, Upkeep, UpkeepDone, UpkeepKind, UpkeepScope, UpkeepStep};
 
 use crate::base::Dict;

@@ -3,6 +3,7 @@
 //! In: the adapter of a session, how long to wait. Out: an open database, or the refusal with its holder. It is asked before
 //! anything is written, so that a run that cannot begin leaves the artifacts of the one that is at work alone.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::adapters::{Adapter, AdapterError, ErrorKind};
@@ -42,6 +43,12 @@ pub fn wait(inputs: &Inputs, adapter: &dyn Adapter) -> Result<(), Stop> {
 /// Waits as [`wait`] does, if that is wanted, for commands that may do without the database.
 pub fn wait_if_wanted(inputs: &Inputs, adapter: &dyn Adapter) -> Result<(), Stop> {
     if inputs.lock_wait.is_zero() { Ok(()) } else { wait(inputs, adapter) }
+}
+
+/// An adapter that may only look, where another process holds the database and lets others look.
+pub fn for_reading_where_held(adapter: &Arc<dyn Adapter>) -> Option<Arc<dyn Adapter>> {
+    held(&**adapter)?;
+    adapter.for_reading().ok().filter(|reading| reading.connect().is_ok())
 }
 
 /// The refusal, if it is about a lock.

@@ -254,7 +254,13 @@ fn dispatch(settings: &Settings, inputs: Inputs) -> CommandResult {
         Which::Check if !settings.bool("lock") => Ok(check(settings, inputs, &renderer)),
         which => {
             let open = Session::open(inputs, &renderer);
-            let open = if settings.plans() { open.and_then(Session::for_reading) } else { open };
+            let open = match which {
+                _ if settings.plans() => open.and_then(Session::for_reading),
+                Which::Lineage | Which::Impact | Which::DocsGenerate | Which::DocsPublish | Which::DocsGraph => {
+                    open.map(Session::beside_others)
+                }
+                _ => open,
+            };
             let run = |session: &Session| match which {
                 Which::Plan => commands::plan::run(session, settings),
                 Which::Backfill => commands::backfill::run(session, settings),
@@ -289,7 +295,7 @@ fn check(settings: &Settings, inputs: Inputs, renderer: &ProjectYaml) -> u8 {
         return code;
     }
     let (witness, inputs) = unchanged::Witness::of(inputs);
-    let checked = Session::open(inputs, renderer).and_then(|session| {
+    let checked = Session::open(inputs, renderer).map(Session::beside_others).and_then(|session| {
         let (code, repeatable) = commands::check::run(&session, settings)?;
         if code == 0 && repeatable {
             witness.keep(&session);

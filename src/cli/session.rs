@@ -259,6 +259,14 @@ impl Session {
         Ok(self)
     }
 
+    /// The same session for a command that writes nothing into the warehouse: what another process holds is only looked at.
+    pub fn beside_others(mut self) -> Self {
+        if let Some(reading) = lock_wait::for_reading_where_held(&self.adapter) {
+            self.adapter = reading;
+        }
+        self
+    }
+
     /// `target-path`.
     pub fn target_path(&self) -> &str {
         &self.tree.root.config.target_path

@@ -110,7 +110,9 @@ impl EventSink for Transcript {
             // What is deprecated has been said once: it is no reason to look again.
             Event::Problem(problem)
                 if problem.warning_name().is_some_and(|w| !problem.is_error() && w.is_summed_up()) => {}
-            Event::Note { .. } | Event::Problem(_) | Event::Statement { .. } => self.spoilt.store(true, Ordering::Relaxed),
+            Event::Note { .. } | Event::Problem(_) | Event::Statement { .. } => {
+                self.spoilt.store(true, Ordering::Relaxed)
+            }
             _ => {}
         }
         drop(said);

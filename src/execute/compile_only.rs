@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use chrono::Utc;
 
+use crate::adapters::AdapterError;
 use crate::base::{DEEP_STACK, NodeId, RelationKind};
 use crate::compile::Compiled;
 use crate::diag::{Diagnostic, codes};
@@ -27,8 +28,9 @@ use super::worker::{Member, Worker, failed, panic_diagnostic, timed};
 /// Compiles nodes in parallel, ephemeral models included. Templates may ask the database.
 pub fn compile_nodes(around: &Surroundings, ids: &[NodeId], threads: usize) -> Result<RunOutcome, Box<Diagnostic>> {
     let started = Instant::now();
-    let outcomes =
-        over_nodes(around, ids, threads, |worker, id| worker.compile_member(id).map(|(outcome, _)| outcome))?;
+    let outcomes = over_nodes(around, ids, (threads, WorkerDatabase::connect), |worker, id| {
+        worker.compile_member(id).map(|(outcome, _)| outcome)
+    })?;
     Ok(ended(around, started, outcomes))
 }
 
@@ -41,7 +43,9 @@ pub fn compile_nodes_with_code(
     let started = Instant::now();
     let mut code = HashMap::new();
     let mut outcomes = Vec::new();
-    for (outcome, compiled) in over_nodes(around, ids, threads, |worker, id| worker.compile_member(id))? {
+    for (outcome, compiled) in
+        over_nodes(around, ids, (threads, WorkerDatabase::connect), |worker, id| worker.compile_member(id))?
+    {
         code.extend(compiled.map(|compiled| (outcome.id().clone(), compiled)));
         outcomes.push(outcome);
     }
@@ -94,7 +98,8 @@ pub fn compile_code_over(
     threads: usize,
     foreseen: &Arc<ForeseenColumns>,
 ) -> Result<Vec<(NodeId, NodeCode)>, Box<Diagnostic>> {
-    over_nodes(around, ids, threads, |worker, id| {
+    let connect: Connect = |around, cache| Ok(WorkerDatabase::connect_or_refuse(around, cache));
+    over_nodes(around, ids, (threads, connect), |worker, id| {
         worker.database.foresee(Arc::clone(foreseen));
         let database = || Some(Arc::clone(&worker.database) as Arc<dyn Database>);
         let caught = |compile: &dyn Fn() -> Result<Compiled, Box<Diagnostic>>| {
@@ -124,11 +129,14 @@ pub fn compile_code_over(
     })
 }
 
+/// How a worker gets its connection.
+type Connect = fn(&Surroundings, &Arc<RelationCache>) -> Result<Arc<WorkerDatabase>, AdapterError>;
+
 /// Does something with each node, on several workers with a connection each; results in the order of the nodes.
 fn over_nodes<R: Send>(
     around: &Surroundings,
     ids: &[NodeId],
-    threads: usize,
+    (threads, connect): (usize, Connect),
     each: impl Fn(&Worker<'_>, &NodeId) -> Option<R> + Sync,
 ) -> Result<Vec<R>, Box<Diagnostic>> {
     let cache = Arc::new(RelationCache::new());
@@ -141,7 +149,7 @@ fn over_nodes<R: Send>(
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::<(usize, R)>::new()));
     let settings = RunSettings::default();
     let work = |number: usize| -> Result<(), Box<Diagnostic>> {
-        let database = WorkerDatabase::connect(around, &cache).map_err(|e| Box::new(connection_diagnostic(&e)))?;
+        let database = connect(around, &cache).map_err(|e| Box::new(connection_diagnostic(&e)))?;
         let thread = format!("Thread-{number} (worker)");
         let worker = Worker { around, settings: &settings, database, thread, ledger: None, crew: None };
         while !around.cancel.is_cancelled() {

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::adapters::{Adapter, AdapterError, Connection, CsvFormat, ErrorKind, Execution, Fetch, PythonJob};
+use crate::adapters::{
+    Adapter, AdapterError, Connection, CsvFormat, ErrorKind, Execution, Fetch, PythonJob, RefusedConnection,
+};
 use crate::base::{Relation, RelationKind, Table, TableColumn};
 use crate::diag::{Diagnostic, codes};
 use crate::jinja::context::host::{AdapterResponse, ColumnInfo, Database, ExecuteOptions, HostError, PythonCode};
@@ -70,8 +72,18 @@ type Answer<T> = Result<T, HostError>;
 impl WorkerDatabase {
     /// Opens a connection.
     pub fn connect(around: &Surroundings, cache: &Arc<RelationCache>) -> Result<Arc<Self>, AdapterError> {
-        Ok(Arc::new(Self {
-            connection: Mutex::new(around.adapter.connect()?),
+        Ok(Self::over(around.adapter.connect()?, around, cache))
+    }
+
+    /// The same for templates that mostly ask nothing: where no connection can be opened, those that ask are told why.
+    pub fn connect_or_refuse(around: &Surroundings, cache: &Arc<RelationCache>) -> Arc<Self> {
+        let refused = |error| Box::new(RefusedConnection::new(error)) as Box<dyn Connection>;
+        Self::over(around.adapter.connect().unwrap_or_else(refused), around, cache)
+    }
+
+    fn over(connection: Box<dyn Connection>, around: &Surroundings, cache: &Arc<RelationCache>) -> Arc<Self> {
+        Arc::new(Self {
+            connection: Mutex::new(connection),
             focus: Mutex::default(),
             cache: Arc::clone(cache),
             adapter: Arc::clone(&around.adapter),
@@ -80,7 +92,7 @@ impl WorkerDatabase {
             comment: around.query_comment.clone(),
             writer: Arc::clone(&around.writer),
             conflict: AtomicBool::new(false),
-        }))
+        })
     }
 
     /// Turns to a node (or to work of no node): statements carry its id, errors lead to its code.

@@ -75,6 +75,12 @@ fn the_second_run_waits_for_the_first_or_names_it() {
     };
     assert!(refused.contains(&holder) && refused.contains("--lock-wait"), "{refused}");
 
+    // Checking needs the database only for what it does not know.
+    let checked = ended(root, &["check", "--no-use-colors", "--target-path", "elsewhere"]);
+    let words = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert_eq!(checked.status.code(), Some(0), "{words}");
+    assert!(words.contains(&holder) && words.contains("Checked 2 nodes: 2 good"), "{words}");
+
     // The refused run leaves the artifacts of the one at work alone.
     let at_work = loop {
         match invocation(root, "manifest.json") {
