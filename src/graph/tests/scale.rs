@@ -1,6 +1,6 @@
-//! Large projects stay fast. The bounds are wide: they catch quadratic work, not slow machines.
+//! Large projects: everything once, after its parents. No clock is looked at, but with quadratic work this takes minutes.
 
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
 
 use super::build::{Builder, Change};
 use crate::base::NodeId;
@@ -29,10 +29,8 @@ fn large(models: usize) -> Project {
 #[test]
 fn ten_thousand_models_with_forty_thousand_tests() {
     let project = large(10_000);
-    let start = Instant::now();
     let (graph, problems) = Graph::build(&project);
     assert!(problems.is_empty());
-    let built = start.elapsed();
     let request = SelectionRequest {
         command: Command::Build,
         select: vec!["+tag:nightly+".into(), "m99*".into(), "path:models/layer7".into(), "@m50".into()],
@@ -41,16 +39,14 @@ fn ten_thousand_models_with_forty_thousand_tests() {
     };
     let (selection, _) = select(&graph, &project, &request, SelectionFacts::default());
     assert!(selection.len() > 30_000, "{}", selection.len());
-    let selected = start.elapsed();
     let mut queue = Queue::new(ExecutionGraph::new(&graph, &project, &selection, ExecutionMode::Build));
-    let prepared = start.elapsed();
     let mut visited: Vec<NodeId> = Vec::new();
     while let Some(id) = queue.pop() {
         queue.on_done(&id, Outcome::Proceed);
         visited.push(id);
     }
-    assert_eq!(visited.len(), selection.len());
-    let total = start.elapsed();
-    let times = format!("build {built:?}, select {selected:?}, prepare {prepared:?}, all {total:?}");
-    assert!(total < Duration::from_secs(10), "{times}");
+    let places: HashMap<&NodeId, usize> = visited.iter().enumerate().map(|(place, id)| (id, place)).collect();
+    assert_eq!((visited.len(), places.len()), (selection.len(), selection.len()));
+    let parents = |id| project.parents(id).iter().filter_map(|parent| places.get(parent));
+    assert!(visited.iter().enumerate().all(|(place, id)| parents(id).all(|parent| *parent < place)));
 }
