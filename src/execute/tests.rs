@@ -3,6 +3,7 @@
 mod snapshots;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::adapters::{self, Adapter};
@@ -42,15 +43,18 @@ impl LogSink for Quiet {
     }
 }
 
-/// Keeps the statements; panics when it hears of one that asks for it.
+/// Keeps the statements, and whether a node has started; panics when it hears of a statement that asks for it.
 #[derive(Default)]
-struct Heard(Mutex<Vec<String>>);
+struct Heard(Mutex<Vec<String>>, AtomicBool);
 
 impl EventSink for Heard {
     fn emit(&self, event: &Event<'_>) {
         if let Event::Statement { sql, .. } = event {
             self.0.lock().unwrap().push((*sql).to_owned());
             assert!(!sql.contains("panic please"), "told to panic");
+        }
+        if let Event::NodeStarted { .. } = event {
+            self.1.store(true, Ordering::SeqCst);
         }
     }
 }
@@ -356,13 +360,16 @@ fn a_running_statement_is_interrupted() {
     let nodes =
         vec![model("slow", "table", endless, &[]), model("later", "view", "select 1 as id", &["model.shop.slow"])];
     let house = house(nodes, Vec::new(), Vec::new());
-    let cancel = house.around.cancel.clone();
-    let user = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(400));
-        cancel.cancel();
+    let outcome = std::thread::scope(|scope| {
+        let run = scope.spawn(|| house.run(build(2)));
+        while !run.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            if house.heard.1.load(Ordering::SeqCst) {
+                house.around.cancel.cancel();
+            }
+        }
+        run.join().unwrap()
     });
-    let outcome = house.run(build(2));
-    user.join().unwrap();
     let slow = verdict(&outcome, "slow");
     assert_eq!((slow.status, slow.diagnostics[0].code), (Status::Error, codes::INTERRUPTED));
     assert_eq!((verdict(&outcome, "later").status, outcome.interrupted), (Status::Skipped, true));

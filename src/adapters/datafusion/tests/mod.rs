@@ -6,6 +6,7 @@ mod statements;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 
 use tempfile::TempDir;
 
@@ -264,14 +265,18 @@ fn interruption_ends_a_statement_and_not_the_connection() {
     let adapter = lake.adapter();
     let mut connection = adapter.connect().expect("a connection");
     let interrupt = connection.interrupt();
-    let waiter = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        interrupt();
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    // Again and again, as it may come before the statement.
+    let user = std::thread::spawn(move || {
+        while end.recv_timeout(std::time::Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
+            interrupt();
+        }
     });
     let endless = "create table big as select count(*) as n from generate_series(1, 3000000) a(i), generate_series(1, 3000000) b(j)";
     let error = refused(&mut connection, endless);
     assert_eq!(error.kind, ErrorKind::Interrupted);
-    waiter.join().expect("the waiter");
+    drop(ended);
+    user.join().expect("the user");
     assert!(!connection.in_transaction());
     assert_eq!(rows(&mut connection, "select 1 as one"), "1");
     assert_eq!(refused(&mut connection, "select * from big").kind, ErrorKind::Catalog);
