@@ -20,7 +20,7 @@ use crate::plan;
 use super::code::RunningCode;
 use super::database::WorkerDatabase;
 use super::event::Event;
-use super::outcome::{CompiledFacts, NodeFacts, NodeOutcome, Period, Status};
+use super::outcome::{CompiledFacts, FreshnessOutcome, NodeFacts, NodeOutcome, Period, Status, Timing};
 use super::request::Surroundings;
 use super::worker::{failed, response_dict, timed};
 
@@ -30,14 +30,14 @@ pub(super) enum Phase<'a> {
     /// Before the first node.
     Start,
     /// After the last, with all verdicts.
-    End(&'a [NodeOutcome]),
+    End(&'a [NodeOutcome], &'a [FreshnessOutcome]),
 }
 
 impl Phase<'_> {
     fn planned(self) -> plan::Phase {
         match self {
             Self::Start => plan::Phase::Start,
-            Self::End(_) => plan::Phase::End,
+            Self::End(..) => plan::Phase::End,
         }
     }
 }
@@ -51,8 +51,9 @@ pub(super) fn run(
     let hooks = plan::run_hooks(&around.project, phase.planned());
     let (total, mut outcomes, mut broken) = (hooks.len(), Vec::new(), false);
     for (position, node) in hooks.iter().enumerate() {
-        let facts = Arc::new(NodeFacts::of_node(node, Some(around.adapter.default_database())));
-        let title = facts.description.strip_prefix("hook: ").unwrap_or(&facts.name).to_owned();
+        let title = format!("{}.{}.{position}", node.package, phase.planned().as_str());
+        let facts = NodeFacts::of_node(node, Some(around.adapter.default_database()));
+        let facts = Arc::new(NodeFacts { description: format!("hook: {title}"), ..facts });
         let index = position + 1;
         let mut outcome = NodeOutcome::new(Arc::clone(&facts), Status::Skipped);
         if broken || around.cancel.is_cancelled() {
@@ -115,13 +116,14 @@ fn render_and_execute(
 ) -> Result<AdapterResponse, Box<Diagnostic>> {
     let door = Arc::clone(database) as Arc<dyn Database>;
     let mut scope = NodeScope::run(&around.shared, node, None, around.compiler.resolver(node)).database(door);
-    if let Phase::End(outcomes) = phase {
+    if let Phase::End(outcomes, freshness) = phase {
         let pairs = written_schemas(around, outcomes);
         let schemas: IndexSet<&str> = pairs.iter().map(|(_, schema)| schema.as_str()).collect();
         scope = scope.value("schemas", schemas.into_iter().map(Value::from).collect::<Vec<_>>());
         let pairs = pairs.iter().map(|(d, s)| Value::List(vec![d.clone().into(), s.as_str().into()]));
         scope = scope.value("database_schemas", pairs.collect::<Vec<_>>());
-        scope = scope.results(outcomes.iter().map(|outcome| result_dict(around, outcome)));
+        let nodes = outcomes.iter().map(|outcome| result_dict(around, outcome));
+        scope = scope.results(nodes.chain(freshness.iter().map(|outcome| freshness_dict(around, outcome))));
     }
     let source = TemplateSource::part(&node.template.file, node.template.range.clone());
     let scope = scope.build();
@@ -144,10 +146,13 @@ fn render_and_execute(
     Ok(response)
 }
 
-/// The schemas of all relations that were built.
+/// The schemas of all relations that were built, and of the tests that keep their rows.
 fn written_schemas(around: &Surroundings, outcomes: &[NodeOutcome]) -> IndexSet<(Option<String>, String)> {
     let built = outcomes.iter().filter(|o| !matches!(o.status, Status::Error | Status::Fail | Status::Skipped));
-    let nodes = built.filter_map(|o| around.project.nodes.get(o.id())).filter(|node| node.is_relational());
+    let nodes = built.filter_map(|outcome| {
+        let node = around.project.nodes.get(outcome.id())?;
+        (node.is_relational() || outcome.node.stores_failures).then_some(node)
+    });
     let pair = |node: &Arc<Node>| Some((node.relation.database.clone(), node.relation.schema.clone()?));
     nodes.filter_map(pair).collect()
 }
@@ -165,11 +170,9 @@ fn result_dict(around: &Surroundings, outcome: &NodeOutcome) -> Dict {
     } else {
         [("unique_id".to_owned(), Value::from(outcome.id().as_str()))].into_iter().collect()
     };
-    let steps = [("compile", outcome.timing.compile), ("execute", outcome.timing.execute)];
-    let timing = steps.into_iter().filter_map(|(name, period)| period.map(|p| Value::Map(period_dict(name, p))));
     let pairs = [
         ("status", Value::from(outcome.status.as_str())),
-        ("timing", Value::List(timing.collect())),
+        ("timing", timing_list(&outcome.timing)),
         ("thread_id", outcome.thread_id.as_str().into()),
         ("execution_time", outcome.execution_time.into()),
         ("adapter_response", outcome.adapter_response.clone().into()),
@@ -178,6 +181,35 @@ fn result_dict(around: &Surroundings, outcome: &NodeOutcome) -> Dict {
         ("node", node.into()),
     ];
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// The verdict on a source's age as `results` shows it.
+fn freshness_dict(around: &Surroundings, outcome: &FreshnessOutcome) -> Dict {
+    let project = &around.project;
+    let source = project.sources.get(&outcome.node.id);
+    let node = source.map(|source| dict::source(source, project.info.created_at)).unwrap_or_default();
+    let mut pairs = vec![
+        ("status", Value::from(outcome.status.as_str())),
+        ("timing", timing_list(&outcome.timing)),
+        ("thread_id", outcome.thread_id.as_str().into()),
+        ("execution_time", outcome.execution_time.into()),
+        ("adapter_response", outcome.adapter_response.clone().into()),
+        ("message", outcome.message.clone().into()),
+        ("failures", Value::Null),
+        ("node", node.into()),
+    ];
+    if let (Some(loaded), Some(asked)) = (outcome.max_loaded_at, outcome.snapshotted_at) {
+        pairs.push(("max_loaded_at", Value::TimestampTz(loaded.fixed_offset())));
+        pairs.push(("snapshotted_at", Value::TimestampTz(asked.fixed_offset())));
+        pairs.push(("age", outcome.age.into()));
+    }
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn timing_list(timing: &Timing) -> Value {
+    let steps = [("compile", timing.compile), ("execute", timing.execute)];
+    let timing = steps.into_iter().filter_map(|(name, period)| period.map(|p| Value::Map(period_dict(name, p))));
+    Value::List(timing.collect())
 }
 
 fn period_dict(name: &str, period: Period) -> Dict {

@@ -55,7 +55,7 @@ pub fn run(request: &RunRequest) -> Result<RunOutcome, Box<Diagnostic>> {
     let of_hooks = outcomes.len();
     outcomes.extend(verdicts.outcomes);
     if settings.hooks && !request.graph.is_empty() && !around.cancel.is_cancelled() {
-        match hooks::run(around, &database, Phase::End(&outcomes[of_hooks..])) {
+        match hooks::run(around, &database, Phase::End(&outcomes[of_hooks..], &verdicts.freshness)) {
             Ok(ended) => outcomes.extend(ended),
             Err((ended, problem)) => {
                 outcomes.extend(ended);

@@ -1,6 +1,6 @@
 //! `on-run-start` and `on-run-end`: which operations run, in which order.
 //!
-//! In: the project. Out: operations: packages by name, the root project last, then by position.
+//! In: the project. Out: operations: the root project first, then packages by name, each by position.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub fn run_hooks(project: &Project, phase: Phase) -> Vec<Arc<Node>> {
     let root = &project.info.name;
     hooks.sort_by_key(|node| {
         let index = if let Detail::Operation { index } = node.detail { index } else { None };
-        (node.package == *root, node.package.clone(), index)
+        (node.package != *root, node.package.clone(), index)
     });
     hooks
 }
