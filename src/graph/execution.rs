@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::base::NodeId;
-use crate::node::Project;
+use crate::node::{Project, ResourceType};
 
 use super::dag::Graph;
 use super::members::{Member, member};
@@ -38,9 +38,13 @@ pub(super) struct Slot {
     pub(super) parents: Vec<usize>,
     /// Place in topological order.
     pub(super) rank: usize,
-    /// Length of the longest chain of runs that starts here.
+    /// Length of the longest chain of runs that starts here; seeds are above all others.
     pub(super) priority: u64,
 }
+
+/// What lifts seeds over every chain: tests of sources that are in truth seeds, and queries that models run while they
+/// compile, find the rows there on the first build too.
+const SEEDS_FIRST: u64 = 1 << 32;
 
 /// The dependencies among what runs.
 #[derive(Clone, Debug, Default)]
@@ -197,6 +201,10 @@ impl Edges {
         let positions = slots.iter().enumerate().filter_map(|(i, s)| Some((s.id.clone()?, i))).collect();
         let mut result = ExecutionGraph { slots, positions, order: Vec::new() };
         result.sort();
+        let is_seed = |slot: &Slot| slot.id.as_ref().and_then(|id| graph.position(id)).is_some_and(|p| is_seed(members[p]));
+        for slot in result.slots.iter_mut().filter(|slot| is_seed(slot)) {
+            slot.priority += SEEDS_FIRST;
+        }
         result
     }
 }
@@ -225,6 +233,10 @@ impl ExecutionGraph {
 
 fn is_ephemeral(member: Option<Member<'_>>) -> bool {
     matches!(member, Some(Member::Node(node)) if node.is_ephemeral())
+}
+
+fn is_seed(member: Option<Member<'_>>) -> bool {
+    matches!(member, Some(Member::Node(node)) if node.resource_type == ResourceType::Seed)
 }
 
 /// Everything that can be reached in one or more steps.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::build::{Builder, Change, shop};
 use crate::base::NodeId;
 use crate::graph::{ExecutionGraph, ExecutionMode, Graph, Outcome, Queue, Selection};
-use crate::node::Project;
+use crate::node::{Project, ResourceType};
 
 fn execution(project: &Project, ids: &[&str], mode: ExecutionMode) -> ExecutionGraph {
     let (graph, problems) = Graph::build(project);
@@ -91,6 +91,20 @@ fn longest_chain_starts_first() {
     assert_eq!(progress.ready, ["model.shop.b".into()]);
     assert_eq!(queue.pop(), Some("model.shop.b".into()));
     assert_eq!(queue.on_done(&"model.shop.c".into(), Outcome::Block), Default::default(), "c does not run");
+}
+
+#[test]
+fn seeds_start_before_the_longest_chain() {
+    let mut b = Builder::new();
+    b.other(ResourceType::Seed, "seeds/rows.csv", &[]);
+    for (name, parents) in [("a", vec![]), ("b", vec!["model.shop.a"]), ("c", vec!["model.shop.b"])] {
+        b.model(name, &parents);
+    }
+    let ids: Vec<String> = b.project.nodes.keys().map(NodeId::to_string).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut queue = Queue::new(execution(&b.project, &ids, ExecutionMode::Build));
+    assert_eq!(queue.pop().map(|id| id.resource_type().to_owned()), Some("seed".to_owned()));
+    assert_eq!(queue.pop(), Some("model.shop.a".into()));
 }
 
 #[test]
