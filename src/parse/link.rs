@@ -218,7 +218,7 @@ fn private_to(target: &Node) -> String {
 pub fn version_yaml(model: &YamlNode, version: &YamlNode) -> YamlNode {
     let mut pairs: Vec<(YamlNode, YamlNode)> = Vec::new();
     let tests = ["data_tests", "tests"];
-    let own_tests = tests.iter().any(|k| version.get(k).is_some());
+    let own_tests = tests.iter().any(|k| version.get(k).is_some_and(|tests| !tests.is_null()));
     for (key, key_node, value) in model.entries() {
         if key == "versions" || (own_tests && tests.contains(&key.as_ref())) {
             continue;
@@ -229,10 +229,12 @@ pub fn version_yaml(model: &YamlNode, version: &YamlNode) -> YamlNode {
         }
         pairs.push((key_node.clone(), value.clone()));
     }
-    for key in tests {
-        if let Some((k, v)) = version.entry(key) {
-            pairs.push((k.clone(), v.clone()));
-        }
+    if let (None, Some((key, own))) = (model.get("columns"), version.entry("columns")) {
+        let none = YamlNode { value: YamlValue::Seq(Vec::new()), span: own.span.clone() };
+        pairs.push((key.clone(), version_columns(&none, version)));
+    }
+    for (k, v) in tests.iter().filter_map(|key| version.entry(key)).filter(|_| own_tests) {
+        pairs.push((k.clone(), v.clone()));
     }
     YamlNode { value: YamlValue::Map(pairs), span: model.span.clone() }
 }
