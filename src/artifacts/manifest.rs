@@ -113,7 +113,8 @@ impl<'a> Manifest<'a> {
         d.insert("adapter_type".into(), info.adapter_type.as_str().into());
         let mut quoting = Dict::new();
         for key in ["database", "schema", "identifier", "column"] {
-            quoting.insert(key.into(), info.quoting.get(key).cloned().unwrap_or_default());
+            let unsaid = if key == "column" { Value::Null } else { true.into() };
+            quoting.insert(key.into(), info.quoting.get(key).cloned().unwrap_or(unsaid));
         }
         d.insert("quoting".into(), Value::Map(quoting));
         d.insert("run_started_at".into(), timestamp(self.run_started_at).into());

@@ -36,6 +36,12 @@ impl Fill {
     }
 }
 
+const AGG_PARAMS: Shape = &[
+    ("percentile", Null),
+    ("use_discrete_percentile", False),
+    ("use_approximate_percentile", False),
+];
+
 const INPUT_MEASURE: Shape =
     &[("name", Null), ("filter", Null), ("alias", Null), ("join_to_timespine", False), ("fill_nulls_with", Null)];
 const INPUT_METRIC: Shape =
@@ -160,7 +166,7 @@ pub fn manifest_entry(s: &Semantic, project: &Project) -> Dict {
     match s.kind {
         ResourceType::Metric => metric(&mut d),
         ResourceType::SemanticModel => semantic_model(&mut d, s, project),
-        _ => saved_query(&mut d, s),
+        _ => saved_query(&mut d, s, project),
     }
     d
 }
@@ -199,6 +205,12 @@ fn semantic_model(d: &mut Dict, s: &Semantic, project: &Project) {
             Value::Map(_) => Value::Map(shaped(v, NON_ADDITIVE)),
             other => other.clone(),
         });
+        change(&mut measure, "agg_params", |v| match v {
+            Value::Map(_) => Value::Map(shaped(v, AGG_PARAMS)),
+            other => other.clone(),
+        });
+        // By now its metric is among the metrics.
+        measure.insert("create_metric".into(), false.into());
         change(&mut measure, "expr", |v| if v.is_null() { Value::Null } else { v.to_string().into() });
         Value::Map(measure)
     });
@@ -250,7 +262,7 @@ fn metric(d: &mut Dict) {
     d.insert("type_params".into(), Value::Map(params));
 }
 
-fn saved_query(d: &mut Dict, s: &Semantic) {
+fn saved_query(d: &mut Dict, s: &Semantic, project: &Project) {
     let mut params = shaped(d.get("query_params").unwrap_or(&Value::Null), QUERY_PARAMS);
     change(&mut params, "where", filter);
     d.insert("query_params".into(), Value::Map(params));
@@ -260,13 +272,16 @@ fn saved_query(d: &mut Dict, s: &Semantic) {
         let mut config = Dict::new();
         let export_as = given.get("export_as").cloned().or_else(|| s.config.get("export_as").cloned());
         config.insert("export_as".into(), export_as.unwrap_or_default());
-        let written = given.get("schema_name").or_else(|| given.get("schema")).cloned();
-        config.insert("schema_name".into(), written.unwrap_or_else(|| schema.map(str::to_owned).into()));
-        for key in ["alias", "database"] {
-            config.insert(key.into(), given.get(key).cloned().unwrap_or_default());
-        }
+        let name = export.get("name").cloned().unwrap_or_default();
+        let said = |key: &str| given.get(key).filter(|value| !value.is_null()).cloned();
+        // What nothing is said of is where a node without configs would be.
+        let target = |key: &str| project.info.target.get(key).cloned().unwrap_or_default();
+        let written = said("schema_name").or_else(|| said("schema")).or_else(|| schema.map(Value::from));
+        config.insert("schema_name".into(), written.unwrap_or_else(|| target("schema")));
+        config.insert("alias".into(), said("alias").unwrap_or_else(|| name.clone()));
+        config.insert("database".into(), said("database").unwrap_or_else(|| target("database")));
         let mut d = Dict::new();
-        d.insert("name".into(), export.get("name").cloned().unwrap_or_default());
+        d.insert("name".into(), name);
         d.insert("config".into(), Value::Map(config));
         d.insert("unrendered_config".into(), Value::Map(given));
         Value::Map(d)

@@ -321,7 +321,7 @@ pub fn plural(count: usize, kind: &str) -> String {
 pub fn counted_kind(node: &NodeFacts) -> String {
     use crate::node::ResourceType;
     match node.resource_type {
-        ResourceType::Model => format!("{} model", node.materialized),
+        ResourceType::Model => format!("{} model", node.materialized.replace('_', " ")),
         ResourceType::Operation => "project hook".to_owned(),
         ResourceType::Test => "data test".to_owned(),
         kind => kind.as_str().replace('_', " "),

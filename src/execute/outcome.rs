@@ -238,7 +238,9 @@ impl NodeFacts {
 
     /// Facts about a saved query, metric, semantic model or function.
     pub fn of_semantic(semantic: &Semantic) -> Self {
-        Self { ..Self::new(&semantic.id, semantic.kind, &semantic.name, &semantic.original_path) }
+        let facts = Self::new(&semantic.id, semantic.kind, &semantic.name, &semantic.original_path);
+        let description = format!("{} {}", semantic.kind.as_str().replace('_', " "), semantic.name);
+        Self { description, ..facts }
     }
 }
 

@@ -285,7 +285,7 @@ pub fn exposure(e: &Exposure, created_at: f64) -> Dict {
     d.insert("depends_on".into(), depends_on(&[], &e.depends_on));
     d.insert("refs".into(), refs(&e.refs));
     d.insert("sources".into(), source_pairs(&e.sources));
-    d.insert("metrics".into(), Value::List(Vec::new()));
+    d.insert("metrics".into(), Value::List(e.metrics.iter().map(|m| Value::from(vec![m.as_str()])).collect()));
     d.insert("created_at".into(), created_at.into());
     d
 }

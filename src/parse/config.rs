@@ -201,7 +201,14 @@ pub fn defaults(resource_type: ResourceType) -> Dict {
                 }
             }
             _ => {
+                d.insert("group".into(), Value::Null);
                 d.insert("meta".into(), Dict::new().into());
+                if resource_type == ResourceType::SavedQuery {
+                    d.insert("export_as".into(), Value::Null);
+                    d.insert("schema".into(), Value::Null);
+                    let cache: Dict = [("enabled".to_owned(), Value::Bool(false))].into_iter().collect();
+                    d.insert("cache".into(), cache.into());
+                }
             }
         }
         return d;

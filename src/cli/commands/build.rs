@@ -207,12 +207,17 @@ fn found(session: &Session) -> String {
         ResourceType::Test => "data test".to_owned(),
         other => other.as_str().replace('_', " "),
     });
+    let semantic = |metrics: bool| {
+        let wanted = project.semantics.values().filter(move |s| (s.kind == ResourceType::Metric) == metrics);
+        wanted.map(|s| s.kind.as_str().replace('_', " "))
+    };
     let kinds: Vec<String> = nodes
         .chain(project.sources.keys().map(|_| "source".to_owned()))
         .chain(project.exposures.keys().map(|_| "exposure".to_owned()))
+        .chain(semantic(true))
         .chain(project.macros.keys().map(|_| "macro".to_owned()))
         .chain(project.groups.keys().map(|_| "group".to_owned()))
-        .chain(project.semantics.values().map(|s| s.kind.as_str().replace('_', " ")))
+        .chain(semantic(false))
         .chain(project.unit_tests.keys().map(|_| "unit test".to_owned()))
         .collect();
     count_line(kinds.iter().map(String::as_str))
