@@ -225,7 +225,9 @@ fn spec(item: &YamlNode, unrendered: Dict) -> Result<PackageSpec, Diagnostic> {
     };
     let address = node.expect_str(CODE, &format!("`{kind}`"))?.to_owned();
     if address.is_empty() {
-        return Err(Diagnostic::error(CODE, format!("`{kind}` is empty")).at(node.span.clone()));
+        let what = if kind == "package" { "hub" } else { kind };
+        let message = format!("A {what} package is missing the value: `{kind}` is empty");
+        return Err(Diagnostic::error(CODE, message).at(node.span.clone()));
     }
     let (revisions, subdirectory) = (texts(item, "revision")?, text(item, "subdirectory")?);
     let warn_unpinned = flag(item, "warn-unpinned", true)? && flag(item, "warn_unpinned", true)?;
@@ -242,7 +244,7 @@ fn spec(item: &YamlNode, unrendered: Dict) -> Result<PackageSpec, Diagnostic> {
     let name = text(item, "name")?;
     if kind == "tarball" && name.is_none() {
         let problem = Diagnostic::error(CODE, "a package from a tarball needs a `name`");
-        return Err(problem.at(item.span.clone()));
+        return Err(problem.at(item.span.clone()).note("The packages.yml file in this project is malformed"));
     }
     Ok(PackageSpec { source, name, rendered: item.to_dict(), unrendered, span: item.span.clone() })
 }

@@ -245,7 +245,10 @@ impl<'a> Evaluator<'a> {
 
     fn known_facts(&self, criterion: &Criterion) -> Result<&'a dyn super::StateFacts, Box<Diagnostic>> {
         self.facts.earlier.ok_or_else(|| {
-            let message = format!("'{}' needs the artifacts of an earlier run, and no state is given", criterion.raw);
+            let message = format!(
+                "Got a state selector method, but no comparison manifest: '{}' needs the artifacts of an earlier run",
+                criterion.raw
+            );
             Box::new(invalid(message).help("name the folder that holds them with --state (or DBT_STATE)"))
         })
     }

@@ -29,12 +29,12 @@
     {%- if clauses is none -%}
         {{ return(none) }}
     {%- elif clauses is not mapping -%}
-        {%- do errors.append('merge_clauses has to be a dictionary, found: ' ~ clauses) -%}
+        {%- do errors.append('merge_clauses must be a dictionary, found: ' ~ clauses) -%}
         {{ return(none) }}
     {%- endif -%}
 
     {%- if 'when_matched' not in clauses and 'when_not_matched' not in clauses -%}
-        {%- do errors.append('merge_clauses has neither when_matched nor when_not_matched') -%}
+        {%- do errors.append("merge_clauses must contain at least one of 'when_matched' or 'when_not_matched'") -%}
     {%- endif -%}
     {%- for kind in ['when_matched', 'when_not_matched'] if kind in clauses -%}
         {%- do validate_merge_clause_list(clauses, kind, errors) -%}
@@ -47,7 +47,7 @@
     {%- endfor -%}
     {%- if ignored -%}
         {%- do errors.append(
-            'merge_clauses replaces these configs, which have to go: '
+            'with merge_clauses, basic merge configurations will be ignored; remove: '
             ~ ignored | join(', ')
         ) -%}
     {%- endif -%}
@@ -57,12 +57,12 @@
 {% macro validate_merge_clause_list(merge_clauses, clause_type, errors) -%}
     {%- set clauses = merge_clauses.get(clause_type) -%}
     {%- if not clauses | is_list -%}
-        {%- do errors.append('merge_clauses.' ~ clause_type ~ ' has to be a list') -%}
+        {%- do errors.append('merge_clauses.' ~ clause_type ~ ' must be a list') -%}
     {%- elif not clauses -%}
         {%- do errors.append('merge_clauses.' ~ clause_type ~ ' is empty') -%}
     {%- else -%}
         {%- for clause in clauses if clause is not mapping -%}
-            {%- do errors.append('merge_clauses.' ~ clause_type ~ ' may only hold dictionaries, found: ' ~ clause) -%}
+            {%- do errors.append('merge_clauses.' ~ clause_type ~ ' elements must be dictionaries, found: ' ~ clause) -%}
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
