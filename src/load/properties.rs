@@ -157,12 +157,28 @@ pub(super) fn read(entry: &SourceEntry) -> (Option<PropertiesFile>, Diagnostics)
         if key == "version" {
             out.version = value.as_scalar().cloned();
         } else if let Some(section) = out.section(&key) {
-            section.extend(entries(&key, value, &mut diagnostics));
+            let mut problems = Diagnostics::new();
+            section.extend(entries(&key, value, &mut problems));
+            if matches!(&*key, "data_tests" | "tests") {
+                diagnostics.extend(problems.into_iter().map(|problem| not_of_a_test(&key, entry, problem)));
+            } else {
+                diagnostics.extend(problems);
+            }
         } else if !may_be_foreign(&key) {
             diagnostics.push(unknown_section(&key, key_node));
         }
     }
     (Some(out), diagnostics)
+}
+
+/// What cannot be read as properties of singular tests is left out, as in dbt: people keep lists of tests under an anchor there.
+fn not_of_a_test(section: &str, entry: &SourceEntry, problem: Diagnostic) -> Diagnostic {
+    let message = format!("Unable to parse '{section}' section of file '{}'", entry.path);
+    let nameless = problem.message.ends_with("has no `name`");
+    let why = if nameless { "Entry did not contain a name".to_owned() } else { problem.message };
+    let warning = Diagnostic::warning(codes::PROPERTIES_INVALID, format!("{message}: {why}"));
+    let warning = warning.help("it is left out; put anchors under `anchors:`");
+    Diagnostic { span: problem.span, ..warning }
 }
 
 /// Keys that people use for their own ends: anchors to reuse, and what other tools keep in the same file.

@@ -14,6 +14,7 @@ use crate::jinja::context::{Captured, SharedContext};
 use crate::load::{SourceTree, YamlNode};
 use crate::node::{Column, Config, Detail, FunctionDetail, Language, ModelDetail, Node, Patch, ResourceType, Template};
 
+use super::checks;
 use super::columns::{columns, constraints};
 use super::config::{ConfigSources, canonical, resolve, unrendered};
 use super::config_call;
@@ -22,6 +23,7 @@ use super::functions;
 use super::generic_tests::{Target, TestDraft};
 use super::host;
 use super::names::{self, Defaults};
+use super::node_color;
 use super::patches::Entry;
 use super::python;
 use super::raw::{Raw, no_checksum};
@@ -440,7 +442,8 @@ fn describe(node: &mut Node, entry: &Entry, version: Option<&Version>, docs: &mu
         *function = functions::described(&entry.value, &entry.package, docs);
     }
     if let Detail::Model(model) = &mut node.detail {
-        let own = version.and_then(|v| v.entry.get("constraints"));
+        // As in dbt, an empty list stands for those of the model.
+        let own = version.and_then(|v| v.entry.get("constraints")).filter(|own| own.is_truthy());
         model.constraints = constraints(own.or_else(|| entry.value.get("constraints")));
         // Every version has a date of its own.
         let date = match version {
@@ -558,8 +561,16 @@ fn check_config(node: &Node, entry: Option<&Entry>, diagnostics: &mut Diagnostic
         }
     }
     if let Some(value) = node.config.get("enabled").filter(|v| v.as_bool().is_none()) {
-        wrong("enabled", "true or false", value);
+        let at = config_place(node, entry, "enabled", value).unwrap_or_else(|| at.clone());
+        diagnostics.push(checks::not_a_boolean(node.id.as_str(), "enabled", value).at(at).node(node.id.to_string()));
     }
+    if let Some((problem, color)) = node_color::problem(node).filter(|_| node.config.enabled()) {
+        let written = entry.and_then(|entry| entry.node.at(&["config", "docs", "node_color"]));
+        let written = written.or_else(|| entry.and_then(|entry| entry.node.at(&["docs", "node_color"])));
+        let here = written.filter(|written| written.to_base() == *color).map(|written| written.span.clone());
+        diagnostics.push(problem.at(here.unwrap_or_else(|| at.clone())));
+    }
+    check_materialized(node, entry, &at, diagnostics);
     match node.resource_type {
         ResourceType::Test => check_severity(node, &at, diagnostics),
         ResourceType::Function if node.config.enabled() => functions::check(node, entry, diagnostics),
@@ -570,6 +581,22 @@ fn check_config(node: &Node, entry: Option<&Entry>, diagnostics: &mut Diagnostic
         check_build_after(node, &at, diagnostics);
     }
     check_incremental_contract(node, &at, diagnostics);
+}
+
+/// Seeds and tests are what they are, whatever `materialized` says.
+fn check_materialized(node: &Node, entry: Option<&Entry>, at: &Span, diagnostics: &mut Diagnostics) {
+    let only = match node.resource_type {
+        ResourceType::Seed => "seed",
+        ResourceType::Test => "test",
+        _ => return,
+    };
+    let materialized = node.config.materialized();
+    if node.config.enabled() && materialized != only {
+        let message = format!("{}: the `materialized` of a {only} is always '{only}', found '{materialized}'", node.name);
+        let at = config_place(node, entry, "materialized", &materialized.into()).unwrap_or_else(|| at.clone());
+        let problem = Diagnostic::error(codes::CONFIG_INVALID, message).at(at).node(node.id.to_string());
+        diagnostics.push(problem.help("remove `materialized`"));
+    }
 }
 
 /// The table of a contracted incremental model may not drift from the contract, so `on_schema_change` has to watch it.

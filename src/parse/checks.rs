@@ -37,7 +37,7 @@ pub(super) fn place(node: &Node) -> Span {
 
 /// Two source tables with one unique id.
 pub fn duplicate_source(first: &Source, second: &Source) -> Diagnostic {
-    let message = format!("the source table '{}.{}' is declared twice", second.source_name, second.name);
+    let message = format!("dbt found two sources with the name '{}.{}'", second.source_name, second.name);
     Diagnostic::error(codes::DUPLICATE_RESOURCE, message)
         .at(second.span.clone())
         .label(first.span.clone(), "first declared here")
@@ -50,6 +50,12 @@ pub fn duplicate_doc(definition: &Definition, first: &Span) -> Diagnostic {
         .at(definition.name_span.clone())
         .label(first.clone(), "first defined here")
         .help("rename one of the two")
+}
+
+/// A config that is neither true nor false.
+pub fn not_a_boolean(of: &str, key: &str, value: &Value) -> Diagnostic {
+    let message = format!("the config `{key}` of {of}: '{value}' is not of type 'boolean'");
+    Diagnostic::error(codes::CONFIG_INVALID, message).help("write true or false")
 }
 
 /// Checks over the finished project.
@@ -151,7 +157,10 @@ fn ambiguous_relations(project: &Project, diagnostics: &mut Diagnostics) {
     let mut writers: HashMap<(String, String, String), &Node> = HashMap::new();
     for node in project.nodes.values().filter(|n| n.is_relational()) {
         let Some(first) = writers.insert(node.relation.key(), node) else { continue };
-        let message = format!("{} and {} would both be written to {}", first.id, node.id, node.relation);
+        let message = format!(
+            "dbt found two resources with the database representation \"{}\": {} and {}",
+            node.relation, first.id, node.id
+        );
         diagnostics.push(
             Diagnostic::error(codes::AMBIGUOUS_RELATION, message)
                 .at(place(node))
@@ -189,33 +198,37 @@ fn unused_paths(cx: &Cx<'_>, project: &Project, diagnostics: &mut Diagnostics) {
             if !used {
                 let keys: Vec<&str> = path.iter().map(String::as_str).collect();
                 let at = tree.at(&keys).map_or_else(|| tree.span.clone(), |n| n.span.clone());
-                unused.push((format!("{key}.{}", path.join(".")), at));
+                unused.push((std::iter::once(*key).chain(keys).collect::<Vec<_>>().join("."), at));
             }
         }
     }
     let Some((_, first)) = unused.first() else { return };
-    let message = "Configuration paths exist in dbt_project.yml that apply to no resource";
-    let mut warning = Diagnostic::warning(codes::UNUSED_CONFIG_PATH, message).at(first.clone());
+    let mut message = format!(
+        "Configuration paths exist in your dbt_project.yml file which do not apply to any resources.\n\
+         There are {} unused configuration paths:",
+        unused.len()
+    );
     for (path, _) in &unused {
-        warning = warning.note(format!("- {path}"));
+        message.push_str(&format!("\n- {path}"));
     }
+    let warning = Diagnostic::warning(codes::UNUSED_CONFIG_PATH, message).at(first.clone());
     diagnostics.push(warning.help("check the names of the project and of the folders, or remove them"));
 }
 
 /// Paths of all levels that hold config of their own.
 fn leaves(level: &Dict, at: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
+    let is_level = |key: &str, value: &Value| !key.starts_with('+') && value.as_map().is_some();
+    if level.iter().any(|(key, value)| !is_level(key, value)) {
+        out.push(at.clone());
+    }
     for (key, value) in level {
-        let Value::Map(deeper) = value else { continue };
-        if key.starts_with('+') {
-            continue;
+        if let Value::Map(deeper) = value
+            && is_level(key, value)
+        {
+            at.push(key.clone());
+            leaves(deeper, at, out);
+            at.pop();
         }
-        at.push(key.clone());
-        let own = deeper.iter().any(|(k, v)| k.starts_with('+') || v.as_map().is_none());
-        if own {
-            out.push(at.clone());
-        }
-        leaves(deeper, at, out);
-        at.pop();
     }
 }
 

@@ -33,7 +33,10 @@ pub(super) fn calls(node: &Node, captured: &mut Captured, diagnostics: &mut Diag
             _ => diagnostics.push(
                 problem(
                     node,
-                    format!("the foreign key of {} points to `{to}`, which is no ref() or source()", node.id),
+                    format!(
+                        "Invalid 'ref' or 'source' syntax on foreign key constraint 'to' on model {}: {to}",
+                        node.name
+                    ),
                 )
                 .help("write `to: ref('customers')` or `to: source('raw', 'customers')`"),
             ),

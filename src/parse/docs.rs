@@ -44,7 +44,7 @@ impl<'a> Docs<'a> {
             None | Some(Value::Null) => return Described::default(),
             Some(value) => value.to_string(),
         };
-        if !text.contains("{{") && !text.contains("{%") && !text.contains("{#") {
+        if !has_jinja(&text) {
             return Described { text, blocks: Vec::new() };
         }
         let mut blocks = Vec::new();
@@ -107,6 +107,11 @@ impl<'a> Docs<'a> {
         }
         self.diagnostics.push(problem);
     }
+}
+
+/// Whether a text is more than text.
+pub fn has_jinja(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark))
 }
 
 /// dbt's search order for docs blocks.

@@ -87,6 +87,14 @@ pub(super) fn merged(cx: &Cx<'_>, entry: &Entry, resource_type: ResourceType, fq
     resolve(resource_type, fqn, ConfigSources { own, properties: Some(&properties), call: None, root })
 }
 
+/// What is wrong with the `enabled` of an entry's config.
+pub(super) fn check_enabled(entry: &Entry, config: &Config) -> Option<Diagnostic> {
+    let value = config.get("enabled").filter(|value| value.as_bool().is_none())?;
+    let written = entry.node.at(&["config", "enabled"]).filter(|written| written.to_base() == *value);
+    let at = written.map_or_else(|| entry.span(), |written| written.span.clone());
+    Some(super::checks::not_a_boolean(&format!("'{}'", entry.name), "enabled", value).at(at))
+}
+
 /// The exposures of all packages.
 pub fn exposures(cx: &Cx<'_>, patches: &Patches, docs: &mut Docs<'_>, diagnostics: &mut Diagnostics) -> Vec<Exposure> {
     let mut found = Vec::new();
@@ -102,6 +110,7 @@ pub fn exposures(cx: &Cx<'_>, patches: &Patches, docs: &mut Docs<'_>, diagnostic
             diagnostics.push(problem.help("name it with letters, digits and `_`, and write the title as its `label`"));
         }
         let config = exposure_config(cx, entry, &fqn);
+        diagnostics.extend(check_enabled(entry, &config));
         let (own, root) = cx.trees(&entry.package, ResourceType::Exposure, true);
         let properties = entry.config();
         let unrendered_config =

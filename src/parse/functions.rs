@@ -54,7 +54,21 @@ pub(super) fn check(node: &Node, entry: Option<&Entry>, diagnostics: &mut Diagno
         let message = format!("the function '{}' does not say what it returns", node.name);
         diagnostics.push(problem(message, at).help("add `returns: {data_type: ...}` to its entry"));
     }
+    let mut first_default = None;
     for argument in entry.node.get("arguments").map(YamlNode::items).unwrap_or_default() {
+        let name = argument.get("name").and_then(YamlNode::as_scalar).map(|name| name.to_string()).unwrap_or_default();
+        match (&first_default, argument.get("default_value").is_some_and(|default| !default.is_null())) {
+            (None, true) => first_default = Some(name),
+            (Some(first), false) => {
+                let message = format!(
+                    "Non-defaulted argument '{name}' of function '{}' comes after a defaulted argument, '{first}'",
+                    node.name
+                );
+                let problem = problem(message, argument.span.clone());
+                diagnostics.push(problem.help("put arguments with a `default_value` last"));
+            }
+            _ => {}
+        }
         for key in ["name", "data_type"] {
             if argument.get(key).is_none_or(YamlNode::is_null) {
                 let message = format!("an argument of the function '{}' has no `{key}`", node.name);

@@ -171,6 +171,17 @@ pub fn name_macro(
     Some(returned.map(|r| r.value()))
 }
 
+/// The text of a docs block: Jinja without any names.
+pub fn docs_block(
+    engine: &Engine,
+    shared: &Arc<SharedContext>,
+    package: &str,
+    body: &Span,
+) -> Result<String, Diagnostic> {
+    let scope = NodeScope::docs_block(shared, package).build();
+    render(engine, &TemplateSource::part(&body.file, body.start..body.end), &scope).map(|r| r.text)
+}
+
 /// A description with more Jinja than plain `doc()` calls.
 pub fn description(
     engine: &Engine,

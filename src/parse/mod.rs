@@ -29,6 +29,7 @@ mod macro_checks;
 mod macros;
 mod microbatch;
 mod names;
+mod node_color;
 mod patches;
 mod primary_keys;
 mod python;
@@ -143,8 +144,8 @@ pub fn parse(request: &ParseRequest<'_>) -> (Parsed, Diagnostics) {
     };
     let mut patches = Patches::collect(tree.all_packages(), rendering, &mut diagnostics);
     source_overrides::apply(&mut patches, &mut diagnostics);
-    let blocks = docs_blocks(tree, &mut diagnostics);
     let cx = Cx::new(tree, &engine, request.shared, created_at);
+    let blocks = docs_blocks(&cx, &mut diagnostics);
     let mut collected = Collected::default();
     collect_nodes(&cx, &patches, &blocks, &mut collected);
     checks::ambiguously_enabled(&patches, &collected.disabled, &mut diagnostics);
@@ -214,7 +215,7 @@ fn selectors(tree: &SourceTree) -> IndexMap<String, Value> {
         .collect()
 }
 
-fn docs_blocks(tree: &SourceTree, diagnostics: &mut Diagnostics) -> IndexMap<String, Arc<Doc>> {
+fn docs_blocks(cx: &Cx<'_>, diagnostics: &mut Diagnostics) -> IndexMap<String, Arc<Doc>> {
     let mut blocks: IndexMap<String, Arc<Doc>> = IndexMap::new();
     let mut places = HashMap::new();
     let mut read = |package: &str, path: &str, file: &Arc<SourceFile>| {
@@ -227,12 +228,20 @@ fn docs_blocks(tree: &SourceTree, diagnostics: &mut Diagnostics) -> IndexMap<Str
                 continue;
             }
             places.insert(unique_id.clone(), definition.span.clone());
+            let text = definition.body.text();
+            let rendered = docs::has_jinja(text)
+                .then(|| host::docs_block(cx.engine, cx.shared, package, &definition.body))
+                .transpose()
+                .unwrap_or_else(|problem| {
+                    diagnostics.push(problem);
+                    None
+                });
             let doc = Doc {
                 unique_id: unique_id.clone(),
                 package: package.to_owned(),
                 name: definition.label.clone(),
                 original_path: path.to_owned(),
-                contents: definition.body.text().trim().to_owned(),
+                contents: rendered.as_deref().unwrap_or(text).trim().to_owned(),
             };
             blocks.insert(unique_id, Arc::new(doc));
         }
@@ -240,7 +249,7 @@ fn docs_blocks(tree: &SourceTree, diagnostics: &mut Diagnostics) -> IndexMap<Str
     for (path, text) in stdlib::docs() {
         read(stdlib::PACKAGE, path, &SourceFile::new(path, text));
     }
-    for package in tree.all_packages() {
+    for package in cx.tree.all_packages() {
         for entry in package.files.iter().filter(|f| f.kind == FileKind::Docs) {
             read(&package.config.name, &entry.path, &entry.file);
         }

@@ -112,7 +112,10 @@ fn keys(entry: &YamlNode, shapes: &[(&str, Shape)], what: &str, out: &mut Diagno
     }
     if let (Some(tests), Some((old, _))) = (entry.get("data_tests"), entry.entry("tests")) {
         out.push(
-            error(format!("{what} has both `data_tests` and `tests`: they mean the same"), old)
+            error(
+                format!("Invalid test config: cannot have both 'tests' and 'data_tests' defined: {what} has them"),
+                old,
+            )
                 .label(tests.span.clone(), "the other one")
                 .help("move the tests under `data_tests`"),
         );

@@ -80,26 +80,31 @@ fn config_place(source: &Source, entry: &Entry, path: &[&str], value: &Value) ->
 
 /// What is wrong with a table's config.
 fn check(source: &Source, entry: &Entry, diagnostics: &mut Diagnostics) {
-    let mut wrong = |path: &[&str], value: &Value, message: String, help: &str| {
+    let wrong = |diagnostics: &mut Diagnostics, path: &[&str], value: &Value, message: String, help: &str| {
         let at = config_place(source, entry, path, value).unwrap_or_else(|| source.span.clone());
         let problem = Diagnostic::error(codes::CONFIG_INVALID, message).at(at);
         diagnostics.push(problem.node(source.id.to_string()).help(help));
     };
     if let Some(value) = source.config.get("enabled").filter(|v| v.as_bool().is_none()) {
-        let message = format!("the config `enabled` of {}: '{value}' is not of type 'boolean'", source.id);
-        wrong(&["enabled"], value, message, "write true or false");
+        let at = config_place(source, entry, &["enabled"], value).unwrap_or_else(|| source.span.clone());
+        diagnostics.push(super::checks::not_a_boolean(source.id.as_str(), "enabled", value).at(at));
     }
     for key in ["warn_after", "error_after"] {
         let Some(limit) = source.freshness.get(key).and_then(Value::as_map) else { continue };
         let given = |part: &str| limit.get(part).filter(|value| !value.is_null());
         if let Some(period) = given("period").filter(|p| !matches!(p.as_str(), Some("minute" | "hour" | "day"))) {
             let message = format!("`{key}` of {} has the period '{period}'", source.id);
-            wrong(&["freshness", key, "period"], period, message, "write minute, hour or day");
+            wrong(diagnostics, &["freshness", key, "period"], period, message, "write minute, hour or day");
         }
         if let Some(count) = given("count").filter(|c| c.to_string().parse::<i64>().is_err()) {
             let message = format!("`{key}` of {} has the count '{count}'", source.id);
-            wrong(&["freshness", key, "count"], count, message, "write a whole number");
+            wrong(diagnostics, &["freshness", key, "count"], count, message, "write a whole number");
         }
+    }
+    if source.loaded_at_field.as_deref() == Some("") {
+        let message = format!("the `loaded_at_field` of {} is empty", source.id);
+        let help = "name a column; `loaded_at_field: null` takes away that of the source";
+        wrong(diagnostics, &["loaded_at_field"], &"".into(), message, help);
     }
     let asks = source.loaded_at_field.is_some() || source.loaded_at_query.is_some();
     if source.has_freshness() && source.config.enabled() && !asks {

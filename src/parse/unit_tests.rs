@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::base::{NodeId, Value};
 use crate::diag::{Diagnostic, Diagnostics, codes, nearest};
-use crate::load::{FileKind, YamlNode};
+use crate::load::{FileKind, SourceEntry, YamlNode};
 use crate::node::{Checksum, Fixture, FixtureFormat, Node, ResourceType, UnitTest};
 
 use super::assemble::Cx;
@@ -264,10 +264,17 @@ fn fixture(cx: &Cx<'_>, entry: &Entry, node: &YamlNode) -> Checked<Fixture> {
     if let Some(name) = &fixture {
         let extension = if format == FixtureFormat::Sql { "sql" } else { "csv" };
         let packages = cx.tree.package(&entry.package).into_iter().chain(cx.tree.all_packages());
-        let file = packages
-            .flat_map(|p| &p.files)
-            .find(|f| f.kind == FileKind::Fixture && f.stem() == name && f.extension() == extension);
-        let Some(file) = file else {
+        let mut found = packages.filter_map(|package| {
+            let is = |f: &&SourceEntry| f.kind == FileKind::Fixture && f.stem() == name && f.extension() == extension;
+            let files: Vec<_> = package.files.iter().filter(is).collect();
+            (!files.is_empty()).then_some(files)
+        });
+        let files = found.next().unwrap_or_default();
+        if let [first, second, ..] = files[..] {
+            let message = format!("two fixtures are named '{name}': {} and {}", first.path, second.path);
+            return Err(Box::new(invalid(message).at(node.span.clone()).help("rename one of the two files")));
+        }
+        let Some(file) = files.first() else {
             let message =
                 format!("File not found for fixture '{name}' in unit tests in {}: no {name}.{extension}", entry.path);
             return Err(Box::new(invalid(message).at(node.span.clone()).help("fixtures lie in tests/fixtures")));

@@ -42,6 +42,8 @@ pub(super) enum Surface {
     Secret,
     /// Descriptions: as [`Surface::Yaml`], with `doc`.
     Docs,
+    /// The text of a docs block: nothing but Jinja itself.
+    Block,
 }
 
 /// Values of a unit test that stand in for real ones.

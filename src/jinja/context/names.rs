@@ -107,6 +107,9 @@ const FUNCTIONS: &[(&str, Body)] = &[
 
 /// The names that a render's surface has.
 pub(super) fn names(core: &Core) -> Vec<&'static str> {
+    if core.surface == Surface::Block {
+        return Vec::new();
+    }
     let library: Vec<&str> = core.shared.library.keys().copied().collect();
     let configured = if core.surface == Surface::Secret { &[][..] } else { CONFIGURED };
     let node = if core.surface == Surface::Node { NODE } else { &[][..] };
@@ -115,14 +118,18 @@ pub(super) fn names(core: &Core) -> Vec<&'static str> {
 }
 
 pub(super) fn has_name(core: &Core, name: &str) -> bool {
-    BASE.contains(&name)
-        || (core.surface != Surface::Secret && CONFIGURED.contains(&name))
-        || (core.surface == Surface::Node && NODE.contains(&name))
-        || (core.surface == Surface::Docs && name == "doc")
+    core.surface != Surface::Block
+        && (BASE.contains(&name)
+            || (core.surface != Surface::Secret && CONFIGURED.contains(&name))
+            || (core.surface == Surface::Node && NODE.contains(&name))
+            || (core.surface == Surface::Docs && name == "doc"))
 }
 
 /// A name of dbt's context, whatever macros there are.
 pub(super) fn builtin(core: &Arc<Core>, name: &str) -> Option<Value> {
+    if core.surface == Surface::Block {
+        return None;
+    }
     if let Some(value) = core.shared.library.get(name) {
         return Some(if name == "modules" { modules(core) } else { value.clone() });
     }

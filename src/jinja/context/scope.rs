@@ -219,6 +219,11 @@ impl NodeScope {
         builder
     }
 
+    /// The text of a docs block, which sees no names at all.
+    pub fn docs_block(shared: &Arc<SharedContext>, package: impl Into<String>) -> ScopeBuilder {
+        ScopeBuilder::new(shared, NodeFacts::package(package), Phase::Parse, Surface::Block)
+    }
+
     /// The engine's answer to a statement of this render, such as `main`.
     pub fn response(&self, name: &str) -> Option<AdapterResponse> {
         self.stored(name)?.adapter_response().cloned()

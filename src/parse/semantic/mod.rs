@@ -18,6 +18,7 @@ use crate::node::{Config, ResourceType, Semantic};
 use super::assemble::Cx;
 use super::config::{ConfigSources, resolve, unrendered};
 use super::docs::Docs;
+use super::extras::check_enabled;
 use super::patches::{Entry, Patches};
 use super::raw::fqn;
 
@@ -45,6 +46,7 @@ pub fn collect(cx: &Cx<'_>, patches: &Patches, docs: &mut Docs<'_>, diagnostics:
                 continue;
             }
             let made = semantic(cx, entry, kind, docs);
+            diagnostics.extend(check_enabled(entry, &made.config));
             let created = if kind == ResourceType::SemanticModel { created_metrics(cx, entry, &made) } else { vec![] };
             for semantic in std::iter::once(made).chain(created) {
                 if let Some(first) = seen.get(&semantic.id) {

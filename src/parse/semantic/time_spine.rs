@@ -2,12 +2,24 @@
 //!
 //! In: the project. Out: problems. Rule: `core/dbt/contracts/graph/semantic_manifest.py`.
 
-use crate::base::Value;
+use crate::base::{Dict, Value};
 use crate::diag::{Diagnostic, Diagnostics, codes};
-use crate::node::{Project, ResourceType};
+use crate::node::{Node, Project, ResourceType};
 
 /// Granularities at most a day long.
 const UP_TO_A_DAY: [&str; 7] = ["nanosecond", "microsecond", "millisecond", "second", "minute", "hour", "day"];
+
+/// The columns of a time spine's own granularities have to be the model's.
+fn custom_columns<'a>(node: &'a Node, spine: &'a Dict) -> impl Iterator<Item = Diagnostic> + 'a {
+    let custom = spine.get("custom_granularities").and_then(Value::as_list).unwrap_or_default();
+    custom.iter().filter_map(|granularity| {
+        let named = |key| granularity.get(key).and_then(Value::as_str);
+        let column = named("column_name").or_else(|| named("name"))?;
+        let message = format!("the custom granularity '{column}' of the time spine '{}' is not among its columns", node.name);
+        let problem = Diagnostic::error(codes::SEMANTIC_INVALID, message);
+        (!node.columns.contains_key(column)).then(|| problem.help("list the column under `columns:`"))
+    })
+}
 
 /// Semantic models need a time spine of days or finer: the model `metricflow_time_spine`, or one with `time_spine:`.
 pub fn check_time_spine(project: &Project, diagnostics: &mut Diagnostics) {
@@ -25,6 +37,7 @@ pub fn check_time_spine(project: &Project, diagnostics: &mut Diagnostics) {
             );
             continue;
         };
+        diagnostics.extend(custom_columns(node, spine).map(|problem| problem.at(span.clone())));
         let why = match node.columns.get(column) {
             None => "is not among its columns",
             Some(column) if column.granularity.is_none() => "has no granularity",
@@ -40,7 +53,7 @@ pub fn check_time_spine(project: &Project, diagnostics: &mut Diagnostics) {
         );
     }
     let Some(first) = project.semantics.values().find(|s| s.kind == ResourceType::SemanticModel) else { return };
-    let fine = |node: &crate::node::Node| {
+    let fine = |node: &Node| {
         let column = node.model()?.time_spine.get("standard_granularity_column")?.as_str()?;
         node.columns.get(column)?.granularity.clone()
     };
