@@ -3,6 +3,8 @@
 //! In: the structs of this room. Out: [`Dict`]s with the keys and key order of dbt-core 1.11's artifact classes
 //! (`core/dbt/artifacts/resources/v1`), every key present (null where unset).
 
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+
 use crate::base::{Dict, NodeId, Value};
 
 use super::{
@@ -76,6 +78,19 @@ fn tags(n: &Node) -> Value {
     n.tags().into()
 }
 
+/// A node's config. `begin` is a moment, however it is written.
+fn config(n: &Node) -> Dict {
+    let mut config = n.config.0.clone();
+    if let Some(begin) = config.get_mut("begin").filter(|begin| !begin.is_null()) {
+        let text = begin.to_string().replacen('T', " ", 1);
+        let day = NaiveDate::parse_from_str(&text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN));
+        if let Ok(at) = day.or_else(|_| NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f")) {
+            *begin = at.format("%Y-%m-%dT%H:%M:%S%.f").to_string().into();
+        }
+    }
+    config
+}
+
 /// A node's dict. `compiled` adds what compiling made.
 pub fn node(n: &Node, compiled: Option<&CompiledCode>) -> Dict {
     let mut d = Dict::new();
@@ -96,7 +111,7 @@ pub fn node(n: &Node, compiled: Option<&CompiledCode>) -> Dict {
     checksum.insert("name".into(), n.checksum.name.as_str().into());
     checksum.insert("checksum".into(), n.checksum.checksum.as_str().into());
     d.insert("checksum".into(), checksum.into());
-    d.insert("config".into(), Value::Map(n.config.0.clone()));
+    d.insert("config".into(), Value::Map(config(n)));
     d.insert("tags".into(), tags(n));
     d.insert("description".into(), n.description.as_str().into());
     let columns: Dict = n.columns.iter().map(|(name, c)| (name.clone(), Value::Map(c.to_dict()))).collect();

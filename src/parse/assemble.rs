@@ -241,6 +241,7 @@ pub fn generic_test(cx: &Cx<'_>, draft: TestDraft, diagnostics: &mut Diagnostics
         ..Node::blank()
     };
     check_severity(&node, &draft.span, diagnostics);
+    check_materialized(&node, None, &draft.span, diagnostics);
     let registry = cx.engine.registry();
     let macro_name = format!("test_{}", draft.generic.name);
     let found = match &draft.generic.namespace {

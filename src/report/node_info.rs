@@ -108,7 +108,15 @@ pub(super) fn check_result(o: &FreshnessOutcome) -> Json {
 /// `group`: who answers for a node.
 pub(super) fn group(group: &Group) -> Json {
     let owner = group.owner.iter().filter(|(_, value)| !value.is_null());
-    let owner: Map<String, Json> = owner.map(|(key, value)| (key.clone(), value.to_string().into())).collect();
+    // Every value is text there; a list of addresses is written as Python writes it.
+    let text = |value: &Value| match value {
+        Value::List(items) => {
+            let items: Vec<String> = items.iter().map(|item| format!("'{item}'")).collect();
+            format!("[{}]", items.join(", "))
+        }
+        value => value.to_string(),
+    };
+    let owner: Map<String, Json> = owner.map(|(key, value)| (key.clone(), text(value).into())).collect();
     json!({ "name": group.name, "package_name": group.package, "owner": owner })
 }
 

@@ -277,6 +277,9 @@ fn a_project_can_replace_how_columns_are_found() {
     let (doors, engine) = (Arc::new(Doors::default()), engine(own));
     let text = "{{ adapter.get_columns_in_relation(this)[0].name }}";
     assert_eq!(shows(&engine, text, &running(&doors).build()).unwrap(), "own");
+    let other = self::engine("{% macro get_columns_in_relation(relation) %}{{ return('a text') }}{% endmacro %}");
+    let text = "{{ adapter.get_columns_in_relation(this) }}";
+    assert_eq!(shows(&other, text, &running(&doors).build()).unwrap(), "a text");
 }
 
 #[test]
