@@ -279,7 +279,13 @@ fn fixture(cx: &Cx<'_>, entry: &Entry, node: &YamlNode) -> Checked<Fixture> {
                 format!("File not found for fixture '{name}' in unit tests in {}: no {name}.{extension}", entry.path);
             return Err(Box::new(invalid(message).at(node.span.clone()).help("fixtures lie in tests/fixtures")));
         };
-        rows = file.file.text.as_str().into();
+        rows = file.file.text.trim_end().into();
+    }
+    // As Jinja ends a text: without its last line end.
+    if let Value::Str(text) = &mut rows
+        && text.ends_with('\n')
+    {
+        text.pop();
     }
     let fits = match (format, &rows) {
         (FixtureFormat::Dict, Value::List(items)) => items.iter().all(|i| i.as_map().is_some()),
