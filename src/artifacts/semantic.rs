@@ -36,11 +36,8 @@ impl Fill {
     }
 }
 
-const AGG_PARAMS: Shape = &[
-    ("percentile", Null),
-    ("use_discrete_percentile", False),
-    ("use_approximate_percentile", False),
-];
+const AGG_PARAMS: Shape =
+    &[("percentile", Null), ("use_discrete_percentile", False), ("use_approximate_percentile", False)];
 
 const INPUT_MEASURE: Shape =
     &[("name", Null), ("filter", Null), ("alias", Null), ("join_to_timespine", False), ("fill_nulls_with", Null)];

@@ -201,7 +201,8 @@ impl Edges {
         let positions = slots.iter().enumerate().filter_map(|(i, s)| Some((s.id.clone()?, i))).collect();
         let mut result = ExecutionGraph { slots, positions, order: Vec::new() };
         result.sort();
-        let is_seed = |slot: &Slot| slot.id.as_ref().and_then(|id| graph.position(id)).is_some_and(|p| is_seed(members[p]));
+        let is_seed =
+            |slot: &Slot| slot.id.as_ref().and_then(|id| graph.position(id)).is_some_and(|p| is_seed(members[p]));
         for slot in result.slots.iter_mut().filter(|slot| is_seed(slot)) {
             slot.priority += SEEDS_FIRST;
         }

@@ -146,7 +146,8 @@ impl<'n> Keys<'n> {
         if !has_new {
             self.entries[at].0 = "data_tests";
         } else if filled {
-            let message = "Invalid project config: cannot have both 'tests' and 'data_tests' defined: they mean the same";
+            let message =
+                "Invalid project config: cannot have both 'tests' and 'data_tests' defined: they mean the same";
             self.diagnostics.push(
                 Diagnostic::error(codes::PROJECT_KEY, message)
                     .at(self.entries[at].1.span.clone())

@@ -593,7 +593,8 @@ fn check_materialized(node: &Node, entry: Option<&Entry>, at: &Span, diagnostics
     };
     let materialized = node.config.materialized();
     if node.config.enabled() && materialized != only {
-        let message = format!("{}: the `materialized` of a {only} is always '{only}', found '{materialized}'", node.name);
+        let message =
+            format!("{}: the `materialized` of a {only} is always '{only}', found '{materialized}'", node.name);
         let at = config_place(node, entry, "materialized", &materialized.into()).unwrap_or_else(|| at.clone());
         let problem = Diagnostic::error(codes::CONFIG_INVALID, message).at(at).node(node.id.to_string());
         diagnostics.push(problem.help("remove `materialized`"));

@@ -35,9 +35,8 @@ pub(super) fn problem(node: &Node) -> Option<(Diagnostic, &Value)> {
 }
 
 fn is_hex(text: &str) -> bool {
-    text.strip_prefix('#').is_some_and(|digits| {
-        matches!(digits.len(), 3 | 6) && digits.chars().all(|digit| digit.is_ascii_hexdigit())
-    })
+    text.strip_prefix('#')
+        .is_some_and(|digits| matches!(digits.len(), 3 | 6) && digits.chars().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

@@ -116,8 +116,8 @@ fn keys(entry: &YamlNode, shapes: &[(&str, Shape)], what: &str, out: &mut Diagno
                 format!("Invalid test config: cannot have both 'tests' and 'data_tests' defined: {what} has them"),
                 old,
             )
-                .label(tests.span.clone(), "the other one")
-                .help("move the tests under `data_tests`"),
+            .label(tests.span.clone(), "the other one")
+            .help("move the tests under `data_tests`"),
         );
     }
 }

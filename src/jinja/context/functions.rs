@@ -90,8 +90,11 @@ pub(super) fn try_or_compiler_error(
 /// `adapter_macro(...)`: gone since dbt 0.18.
 pub(super) fn adapter_macro(core: &Arc<Core>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
     let name = args.first().map(ToString::to_string).unwrap_or_default();
-    let diagnostic = Diagnostic::error(codes::COMPILER_ERROR, format!("The \"adapter_macro\" macro has been deprecated; it was called for {name}"))
-        .help(format!("use adapter.dispatch('{name}') and call what it returns"));
+    let diagnostic = Diagnostic::error(
+        codes::COMPILER_ERROR,
+        format!("The \"adapter_macro\" macro has been deprecated; it was called for {name}"),
+    )
+    .help(format!("use adapter.dispatch('{name}') and call what it returns"));
     Err(core.raise(diagnostic))
 }
 

@@ -15,7 +15,8 @@ fn custom_columns<'a>(node: &'a Node, spine: &'a Dict) -> impl Iterator<Item = D
     custom.iter().filter_map(|granularity| {
         let named = |key| granularity.get(key).and_then(Value::as_str);
         let column = named("column_name").or_else(|| named("name"))?;
-        let message = format!("the custom granularity '{column}' of the time spine '{}' is not among its columns", node.name);
+        let message =
+            format!("the custom granularity '{column}' of the time spine '{}' is not among its columns", node.name);
         let problem = Diagnostic::error(codes::SEMANTIC_INVALID, message);
         (!node.columns.contains_key(column)).then(|| problem.help("list the column under `columns:`"))
     })
