@@ -161,7 +161,10 @@ impl Meta {
             7 => self.features("writerFeatures").into_iter().filter(|f| !FEATURES.contains(&f.as_str())).collect(),
             _ => return Err(DeltaError::Unsupported(format!("{table} demands version {version} of Delta's writers"))),
         };
-        let used: Vec<String> = demanded.into_iter().filter(|feature| self.uses(feature)).collect();
+        let mut used: Vec<String> = demanded.into_iter().filter(|feature| self.uses(feature)).collect();
+        if version >= 2 && self.uses("invariants") {
+            used.push("invariants".to_owned());
+        }
         if used.is_empty() {
             return Ok(());
         }
@@ -177,6 +180,7 @@ impl Meta {
             "changeDataFeed" => on("delta.enableChangeDataFeed"),
             "generatedColumns" => schema.contains("delta.generationExpression"),
             "identityColumns" => schema.contains("delta.identity."),
+            "invariants" => schema.contains("delta.invariants"),
             "columnMapping" => self.property("delta.columnMapping.mode").is_some_and(|mode| mode != "none"),
             "rowTracking" => on("delta.enableRowTracking"),
             "inCommitTimestamp" => on("delta.enableInCommitTimestamps"),

@@ -153,7 +153,13 @@ impl TableProvider for LakeTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        self.inner.supports_filters_pushdown(filters)
+        // The library is sure of conditions on partitions, and of those that name no column: it takes unknown for true there.
+        // What it leaves out is right, so it may help, and the engine filters.
+        let inexact = |push| match push {
+            TableProviderFilterPushDown::Exact => TableProviderFilterPushDown::Inexact,
+            other => other,
+        };
+        Ok(self.inner.supports_filters_pushdown(filters)?.into_iter().map(inexact).collect())
     }
 
     fn statistics(&self) -> Option<Statistics> {

@@ -64,7 +64,8 @@ pub(super) struct Casts {
 
 impl Casts {
     pub(super) fn new(functions: &[Arc<ScalarUDF>]) -> Self {
-        const NEEDED: [&str; 15] = [
+        const NEEDED: [&str; 16] = [
+            "json_extract_string",
             "round_each",
             "trunc_each",
             "checked_plus",
@@ -91,6 +92,17 @@ impl Casts {
     /// What is cast instead of `given`, if it is something else.
     fn operand(&self, given: &Expr, from: &DataType, to: &DataType, lenient: bool) -> Option<Expr> {
         let is_text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+        // A value of JSON is read as what it is: of `"5"` without quotes, and its null is null.
+        if is_text(from)
+            && !is_text(to)
+            && !to.is_nested()
+            && let Expr::ScalarFunction(ScalarFunction { func, args }) = given
+            && func.name() == "json_extract"
+            && let Some(plain) = self.calls.iter().find(|f| f.name() == "json_extract_string")
+        {
+            let plain = plain.call(args.clone());
+            return Some(self.operand(&plain, from, to, lenient).unwrap_or(plain));
+        }
         if to.is_integer() {
             if from.is_floating() {
                 return self.call("rounded_half_even", given.clone());

@@ -452,8 +452,8 @@ fn makers() -> Vec<Arc<ScalarUDF>> {
     vec![
         Scalar::new("epoch_ms")
             .on(&[Int], micros(), moment_of!(1000, micros()))
-            .on(&[Timestamp], DataType::Int64, count_of!(|m| m.div_euclid(1000)))
-            .on(&[Instant], DataType::Int64, count_of!(|m| m.div_euclid(1000)))
+            .on(&[Timestamp], DataType::Int64, count_of!(|m| m / 1000))
+            .on(&[Instant], DataType::Int64, count_of!(|m| m / 1000))
             .build(),
         Scalar::new("epoch_us")
             .on(&[Timestamp], DataType::Int64, count_of!(|m| m))

@@ -1,8 +1,9 @@
-//! Decimals that meet floating-point numbers become such. In: a plan as it was bound. Out: the same plan, in which the decimals that are
-//! compared or mixed with doubles are cast to double: in conditions, joins, CASE, lists, VALUES and set operations.
+//! Decimals that meet floating-point numbers become such, and dates that meet timestamps. In: a plan as it was bound. Out: the same
+//! plan, in which the decimals that are compared or mixed with doubles are cast to double, and the dates to timestamps: in
+//! conditions, joins, CASE, lists, VALUES and set operations.
 //!
-//! The engine's own coercion makes decimals of doubles, which loses digits, rows of joins, and infinity. It runs after this rule
-//! and finds nothing left to do.
+//! The engine's own coercion makes decimals of doubles, which loses digits, rows of joins, and infinity; and nanoseconds of dates,
+//! which end in 2262. It runs after this rule and finds nothing left to do.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ExprSchema, Result, ScalarValue};
-use datafusion::logical_expr::binary::type_union_resolution;
+use datafusion::logical_expr::binary::{type_union_coercion, type_union_resolution};
 use datafusion::logical_expr::expr::{Between, Case, Cast, InList, InSubquery, ScalarFunction, SetComparison};
 use datafusion::logical_expr::expr_rewriter::{NamePreserver, coerce_plan_expr_for_schema};
 use datafusion::logical_expr::expr_schema::cast_subquery;
@@ -45,6 +46,13 @@ pub(super) fn met(given: &[DataType]) -> Option<Vec<DataType>> {
         let real = given.iter().filter(|t| t.is_floating()).max_by_key(|t| t.primitive_width())?;
         return Some(given.iter().map(|t| if t.is_decimal() { real.clone() } else { t.clone() }).collect());
     }
+    let moment = |t: &&DataType| matches!(t, DataType::Timestamp(..));
+    let zoned = |t: &&DataType| matches!(t, DataType::Timestamp(_, Some(_)));
+    if let Some(moment) = given.iter().find(zoned).or_else(|| given.iter().find(moment)) {
+        let day = |t: &DataType| matches!(t, DataType::Date32 | DataType::Date64);
+        let cast = |t: &DataType| if day(t) { moment.clone() } else { t.clone() };
+        return given.iter().any(day).then(|| given.iter().map(cast).collect());
+    }
     if given.iter().any(is_list) {
         let lists: Vec<usize> = (0..given.len()).filter(|at| is_list(&given[*at])).collect();
         let inner: Vec<DataType> = lists.iter().map(|at| element(&given[*at])).collect();
@@ -55,6 +63,19 @@ pub(super) fn met(given: &[DataType]) -> Option<Vec<DataType>> {
         return Some(types);
     }
     met_structs(given)
+}
+
+/// The type that columns of a set operation have in common, if there is one. What is text beside dates or truth values stays text.
+pub(super) fn common(given: &[DataType]) -> Option<DataType> {
+    let texts = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    let written = |t: &DataType| t.is_temporal() || matches!(t, DataType::Boolean);
+    if given.iter().any(texts) && given.iter().any(written) {
+        return Some(DataType::Utf8);
+    }
+    let met = met(given);
+    let mut types = met.as_deref().unwrap_or(given).iter();
+    let first = types.next()?.clone();
+    types.try_fold(first, |known, next| type_union_coercion(&known, next))
 }
 
 /// The same of structs that have the same fields.
@@ -140,7 +161,12 @@ fn seen_from(inner: LogicalPlan, outer: &DFSchema) -> Result<Transformed<Logical
 /// What stands in the plan beside expressions.
 fn in_plan(plan: LogicalPlan, below: bool) -> Result<Transformed<LogicalPlan>> {
     match plan {
+        LogicalPlan::Join(join) if super::sets::is_one(&join) => match super::sets::settled(&join)? {
+            Some(plan) => Ok(Transformed::yes(plan)),
+            None => Ok(Transformed::no(LogicalPlan::Join(join))),
+        },
         LogicalPlan::Join(join) => joined(join),
+        LogicalPlan::Sort(sort) => super::plain::sorted(sort),
         LogicalPlan::Union(union) => united(union, below),
         LogicalPlan::Values(values) => listed(values),
         LogicalPlan::RecursiveQuery(query) => recursive(query),
@@ -169,32 +195,36 @@ fn joined(mut join: Join) -> Result<Transformed<LogicalPlan>> {
     Ok(told(LogicalPlan::Join(join), changed))
 }
 
+/// Every input has the types of the whole. What the planner takes for them are those of the first one; and where inputs are matched
+/// by name, that is said of all of them.
 fn united(union: Union, below: bool) -> Result<Transformed<LogicalPlan>> {
-    let width = union.schema.fields().len();
-    if union.inputs.iter().any(|input| input.schema().fields().len() != width) {
-        return Ok(Transformed::no(LogicalPlan::Union(union)));
+    let Union { inputs, schema } = union;
+    let width = schema.fields().len();
+    let mut own = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let input = Arc::unwrap_or_clone(input);
+        own.push(Arc::new(if matches!(input, LogicalPlan::Projection(_)) { input.recompute_schema()? } else { input }));
     }
-    let mut columns: Vec<Vec<DataType>> = (0..width)
-        .map(|at| union.inputs.iter().map(|input| input.schema().field(at).data_type().clone()).collect())
-        .collect();
-    let mut changed = false;
-    for column in &mut columns {
-        if let Some(types) = met(column) {
-            *column = types;
-            changed = true;
-        }
+    let inputs = own;
+    if inputs.iter().any(|input| input.schema().fields().len() != width) {
+        return Ok(Transformed::no(LogicalPlan::Union(Union { inputs, schema })));
     }
-    if !changed && !below {
-        return Ok(Transformed::no(LogicalPlan::Union(union)));
+    let column =
+        |at: usize| inputs.iter().map(|input| input.schema().field(at).data_type().clone()).collect::<Vec<_>>();
+    let Some(wanted) = (0..width).map(|at| common(&column(at))).collect::<Option<Vec<_>>>() else {
+        return Ok(Transformed::no(LogicalPlan::Union(Union { inputs, schema })));
+    };
+    let same = |schema: &DFSchema| schema.fields().iter().zip(&wanted).all(|(f, t)| f.data_type() == t);
+    if !below && same(&schema) && inputs.iter().all(|input| same(input.schema())) {
+        return Ok(Transformed::no(LogicalPlan::Union(Union { inputs, schema })));
     }
-    let mut inputs = Vec::with_capacity(union.inputs.len());
-    for (row, input) in union.inputs.into_iter().enumerate() {
-        let wanted = retyped(input.schema(), |at| columns[at][row].clone())?;
-        inputs.push(Arc::new(coerce_plan_expr_for_schema(Arc::unwrap_or_clone(input), &wanted)?));
+    let mut cast = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let of = retyped(input.schema(), |at| wanted[at].clone())?;
+        cast.push(Arc::new(coerce_plan_expr_for_schema(Arc::unwrap_or_clone(input), &of)?));
     }
-    // What the engine's own coercion starts from.
-    let schema = Arc::new(retyped(&union.schema, |at| columns[at][0].clone())?);
-    Ok(Transformed::yes(LogicalPlan::Union(Union { inputs, schema })))
+    let schema = Arc::new(retyped(&schema, |at| wanted[at].clone())?);
+    Ok(Transformed::yes(LogicalPlan::Union(Union { inputs: cast, schema })))
 }
 
 /// A schema with other types.
@@ -310,10 +340,11 @@ pub(super) fn in_expression(expr: Expr, schema: &DFSchema) -> Result<Transformed
         }
         Expr::InList(InList { expr, mut list, negated }) => {
             list.push(*expr);
-            cast_all(list, schema)?.map_data(|mut list| {
-                let expr = Box::new(list.pop().unwrap_or_default());
-                Ok(Expr::InList(InList { expr, list, negated }))
-            })
+            let cast = cast_all(list, schema)?;
+            let mut list = cast.data;
+            let expr = Box::new(list.pop().unwrap_or_default());
+            let found = super::plain::in_list(InList { expr, list, negated });
+            Ok(told(Expr::InList(found.data), cast.transformed || found.transformed))
         }
         Expr::Case(case) => in_case(case, schema),
         Expr::InSubquery(InSubquery { expr, subquery, negated }) => {
@@ -340,6 +371,7 @@ pub(super) fn in_expression(expr: Expr, schema: &DFSchema) -> Result<Transformed
             })
         }
         Expr::ScalarFunction(call) => in_call(call, schema),
+        Expr::WindowFunction(window) => super::plain::in_window(window, schema),
         other => Ok(Transformed::no(other)),
     }
 }

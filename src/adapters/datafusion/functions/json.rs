@@ -6,7 +6,7 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListBuilder, StringArray, StringBuilder,
 };
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::logical_expr::ScalarUDF;
 use serde_json::Value;
@@ -72,8 +72,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         Scalar::new("json_array")
             .many(&[], Any, Gives::Type(DataType::Utf8), |args, rows| {
                 let columns = args.iter().map(values).collect::<Result<Vec<_>>>()?;
-                let lists = (0..rows)
-                    .map(|row| Some(Value::Array(columns.iter().map(|c| c[row].clone()).collect()).to_string()));
+                let lists = (0..rows).map(|row| Some(bracketed(columns.iter().map(|c| &c[row]))));
                 Ok(Arc::new(lists.collect::<StringArray>()))
             })
             .build(),
@@ -337,20 +336,27 @@ fn keys(args: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
 }
 
 /// The values of an array as JSON.
-fn values(array: &ArrayRef) -> Result<Vec<Value>> {
+fn values(array: &ArrayRef) -> Result<Vec<String>> {
     let rows = array.len();
+    let null = || "null".to_owned();
     Ok(match array.data_type() {
-        DataType::Null => vec![Value::Null; rows],
-        DataType::Boolean => array.as_boolean().iter().map(|b| b.map_or(Value::Null, Value::Bool)).collect(),
-        t if t.is_integer() || t.is_floating() || t.is_decimal() => display::texts(array)?
+        DataType::Null => vec![null(); rows],
+        DataType::Boolean => array.as_boolean().iter().map(|b| b.map_or_else(null, |b| b.to_string())).collect(),
+        t if t.is_integer() => display::texts(array)?.iter().map(|t| t.map_or_else(null, str::to_owned)).collect(),
+        // More digits than a double has are written as they are.
+        DataType::Decimal128(precision, _) if *precision > DOUBLE_DIGITS => {
+            display::texts(array)?.iter().map(|t| t.map_or_else(null, str::to_owned)).collect()
+        }
+        t if t.is_floating() || t.is_decimal() => cast(array, &DataType::Float64)?
+            .as_primitive::<Float64Type>()
             .iter()
-            .map(|t| t.and_then(|t| serde_json::from_str(t).ok()).unwrap_or(Value::Null))
+            .map(|x| x.and_then(serde_json::Number::from_f64).map_or_else(null, |n| n.to_string()))
             .collect(),
         DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _) => {
             let list = cast(array, &super::scalar::as_list(array.data_type()))?;
             let list = list.as_list::<i32>();
             (0..rows)
-                .map(|r| if list.is_null(r) { Ok(Value::Null) } else { Ok(Value::Array(values(&list.value(r))?)) })
+                .map(|r| if list.is_null(r) { Ok(null()) } else { Ok(bracketed(values(&list.value(r))?.iter())) })
                 .collect::<Result<_>>()?
         }
         DataType::Struct(fields) => {
@@ -358,20 +364,52 @@ fn values(array: &ArrayRef) -> Result<Vec<Value>> {
             (0..rows)
                 .map(|r| {
                     if array.is_null(r) {
-                        return Value::Null;
+                        return null();
                     }
-                    let pairs = fields.iter().zip(&columns).map(|(f, c)| (f.name().clone(), c[r].clone()));
-                    Value::Object(pairs.collect())
+                    braced(fields.iter().zip(&columns).map(|(f, c)| (quoted(f.name()), c[r].as_str())))
                 })
                 .collect()
         }
-        _ => display::texts(array)?.iter().map(|t| t.map_or(Value::Null, |t| Value::String(t.to_owned()))).collect(),
+        DataType::Map(..) => {
+            let maps = array.as_map();
+            (0..rows)
+                .map(|r| {
+                    if maps.is_null(r) {
+                        return Ok(null());
+                    }
+                    let entries = maps.value(r);
+                    let (keys, found) = (values(entries.column(0))?, values(entries.column(1))?);
+                    Ok(braced(keys.iter().map(|k| key(k)).zip(found.iter().map(String::as_str))))
+                })
+                .collect::<Result<_>>()?
+        }
+        _ => display::texts(array)?.iter().map(|t| t.map_or_else(null, quoted)).collect(),
     })
+}
+
+/// Digits that every double of so many has.
+const DOUBLE_DIGITS: u8 = 15;
+
+fn quoted(plain: &str) -> String {
+    Value::from(plain).to_string()
+}
+
+/// A value as a key, which is text.
+fn key(value: &str) -> String {
+    if value.starts_with('"') { value.to_owned() } else { quoted(value) }
+}
+
+fn bracketed<'a>(items: impl Iterator<Item = &'a String>) -> String {
+    format!("[{}]", items.map(String::as_str).collect::<Vec<_>>().join(","))
+}
+
+fn braced<'a>(pairs: impl Iterator<Item = (String, &'a str)>) -> String {
+    format!("{{{}}}", pairs.map(|(key, value)| format!("{key}:{value}")).collect::<Vec<_>>().join(","))
 }
 
 fn to_json(args: &[ArrayRef], _rows: usize) -> Result<ArrayRef> {
     let there = (0..args[0].len()).map(|row| args[0].is_valid(row));
-    let texts = values(&args[0])?.into_iter().zip(there).map(|(v, there)| there.then(|| v.to_string()));
+    let texts = values(&args[0])?.into_iter().zip(there).map(|(v, there)| there.then_some(v));
     Ok(Arc::new(texts.collect::<StringArray>()))
 }
 
@@ -380,14 +418,8 @@ fn object(args: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
         return fail("json_object", "keys and values must come in pairs");
     }
     let columns = args.iter().map(values).collect::<Result<Vec<_>>>()?;
-    let objects = (0..rows).map(|row| {
-        let pairs = columns.chunks(2).map(|pair| {
-            let key = pair[0][row].as_str().map_or_else(|| pair[0][row].to_string(), str::to_owned);
-            (key, pair[1][row].clone())
-        });
-        Some(Value::Object(pairs.collect()).to_string())
-    });
-    Ok(Arc::new(objects.collect::<StringArray>()))
+    let pairs = |row: usize| columns.chunks(2).map(move |pair| (key(&pair[0][row]), pair[1][row].as_str()));
+    Ok(Arc::new((0..rows).map(|row| Some(braced(pairs(row)))).collect::<StringArray>()))
 }
 
 fn merge(value: &mut Value, patch: Value) {

@@ -8,7 +8,7 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, StringArray, UInt32Array, new_empty_array,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
-use datafusion::arrow::compute::{SortOptions, cast, concat, filter, sort, take};
+use datafusion::arrow::compute::{SortOptions, cast, concat, filter, is_not_null, sort, take};
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type, TimeUnit};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, ScalarValue, plan_err};
@@ -125,6 +125,7 @@ fn sorting() -> Vec<Arc<ScalarUDF>> {
             .giving(&[List], Gives::Of(same_list), reverse)
             .giving(&[List, Text], Gives::Of(same_list), reverse)
             .build(),
+        Scalar::new("list_there").giving(&[List], Gives::Of(same_list), there).build(),
         Scalar::new("list_distinct").alias(&["array_distinct"]).giving(&[List], Gives::Of(same_list), distinct).build(),
         Scalar::new("list_moments")
             .giving(&[List], Gives::Of(of_micros), |args, _| {
@@ -290,6 +291,14 @@ fn joined(args: &[ArrayRef], rows: usize, empty: Option<&str>) -> Result<ArrayRe
         Ok((!there.is_empty()).then(|| there.join(by)))
     });
     Ok(Arc::new(joined.collect::<Result<StringArray>>()?))
+}
+
+/// Each list without nulls.
+fn there(args: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+    if element(args[0].data_type()).is_null() {
+        return mapped(&args[0], rows, |_, items| Ok(items.slice(0, 0)));
+    }
+    mapped(&args[0], rows, |_, items| Ok(filter(&items, &is_not_null(&items)?)?))
 }
 
 /// Each value of each list once, without nulls, in the order in which they come.

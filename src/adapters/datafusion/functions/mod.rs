@@ -7,7 +7,8 @@
 //! * [`scalar`]: the shape of all scalar functions; [`aggregates`], [`sums`]: aggregates
 //! * [`dates`], [`parts`], [`strftime`], [`strings`], [`regex`], [`printf`], [`json`], [`lists`], [`numbers`], [`rounding`],
 //!   [`first_of`], [`hash`], [`failing`], [`typed`]: the functions
-//! * [`doubles`]: decimals beside doubles; [`ordered`]: aggregates with an order
+//! * [`doubles`]: decimals beside doubles, dates beside timestamps; [`plain`]: zeros, and what is not a number; [`sets`]:
+//!   INTERSECT and EXCEPT; [`groupings`]: ROLLUP and CUBE; [`ordered`]: aggregates with an order
 //! * [`operators`]: `/`, `//`, dates and intervals, `->`; [`types`]: names of types; [`casts`], [`moments`]: rounding,
 //!   writing and reading
 //! * [`display`]: values as text
@@ -21,6 +22,7 @@ mod display;
 mod doubles;
 mod failing;
 mod first_of;
+mod groupings;
 mod hash;
 mod json;
 mod lists;
@@ -29,10 +31,12 @@ mod numbers;
 mod operators;
 mod ordered;
 mod parts;
+mod plain;
 mod printf;
 mod regex;
 mod rounding;
 mod scalar;
+mod sets;
 mod strftime;
 mod strings;
 mod sums;
@@ -76,8 +80,11 @@ pub(super) fn install(mut builder: SessionStateBuilder) -> SessionStateBuilder {
 
 /// What becomes of a plan before the engine's own coercion. Decimals come first, as casts depend on the types that they get.
 fn rules(casts: casts::Casts) -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    let mut all: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
-        vec![Arc::new(doubles::Doubles), Arc::new(ApplyFunctionRewrites::new(vec![Arc::new(casts)]))];
+    let mut all: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+        Arc::new(groupings::Keys),
+        Arc::new(doubles::Doubles),
+        Arc::new(ApplyFunctionRewrites::new(vec![Arc::new(casts)])),
+    ];
     all.extend(Analyzer::new().rules);
     all
 }
@@ -104,6 +111,7 @@ fn scalars() -> Vec<Arc<ScalarUDF>> {
     all.extend(json::functions());
     all.extend(lists::functions());
     all.extend(numbers::functions());
+    all.extend(plain::functions());
     all.extend(rounding::functions());
     all.extend(casts::functions());
     all.extend(first_of::functions());

@@ -12,6 +12,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, GetFieldAccess, Operator, ScalarUDF, cast, lit, when};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use super::plain::quotient;
 use super::scalar::micros;
 
 /// The planner, with the functions that it calls.
@@ -57,11 +58,11 @@ impl Operators {
             BinaryOperator::Divide if interval(lt) && number(rt) => {
                 self.call("interval_times", vec![l(), binary(lit(1.0), Operator::Divide, cast(r(), DataType::Float64))])
             }
-            BinaryOperator::Divide if number(lt) && number(rt) => Some(ratio(l(), r())),
+            BinaryOperator::Divide if number(lt) && number(rt) => Some(ratio(l(), r(), types)),
             BinaryOperator::DuckIntegerDivide if lt.is_integer() && rt.is_integer() => {
                 self.call("divide", vec![l(), r()])
             }
-            BinaryOperator::DuckIntegerDivide if number(lt) && number(rt) => Some(ratio(l(), r())),
+            BinaryOperator::DuckIntegerDivide if number(lt) && number(rt) => Some(ratio(l(), r(), types)),
             BinaryOperator::PGExp | BinaryOperator::BitwiseXor => self.call("power", vec![l(), r()]),
             BinaryOperator::Multiply if interval(lt) && number(rt) => self.call("interval_times", vec![l(), r()]),
             BinaryOperator::Multiply if number(lt) && interval(rt) => self.call("interval_times", vec![r(), l()]),
@@ -142,8 +143,11 @@ pub(super) fn path_call<'a>(name: &'a str, path: &Expr) -> &'a str {
     }
 }
 
-fn ratio(left: Expr, right: Expr) -> Expr {
-    binary(cast(left, DataType::Float64), Operator::Divide, cast(right, DataType::Float64))
+/// Beside a double the quotient is a double; of a float and another number it is a float.
+fn ratio(left: Expr, right: Expr, types: (&DataType, &DataType)) -> Expr {
+    let quotient = quotient().call(vec![cast(left, DataType::Float64), cast(right, DataType::Float64)]);
+    let of = |t: &DataType| matches!(types, (l, r) if l == t || r == t);
+    if of(&DataType::Float32) && !of(&DataType::Float64) { cast(quotient, DataType::Float32) } else { quotient }
 }
 
 fn binary(left: Expr, op: Operator, right: Expr) -> Expr {

@@ -41,6 +41,10 @@ impl Values {
         let whole = self.whole[at].as_ref().map(|a| a.as_primitive::<Int64Type>().value(row));
         let number = self.numbers[at].as_ref().map(|a| a.as_primitive::<Float64Type>().value(row));
         let plain = match (spec.kind, whole, number) {
+            ('f' | 'F' | 'e' | 'E' | 'g' | 'G' | '\0', None, Some(x)) if !x.is_finite() => {
+                let word = display::double(x);
+                if spec.kind.is_ascii_uppercase() { word.to_uppercase() } else { word }
+            }
             ('d' | 'i' | 'u', Some(n), _) => spec.grouped(&n.to_string()),
             ('x', Some(n), _) => format!("{n:x}"),
             ('X', Some(n), _) => format!("{n:X}"),

@@ -114,7 +114,7 @@ impl Last {
                 }
             }
             let body =
-                if options.contains('l') { fancy_regex::escape(pattern).into_owned() } else { pattern.to_owned() };
+                if options.contains('l') { fancy_regex::escape(pattern).into_owned() } else { ascii_classes(pattern) };
             let flagged = if flags.is_empty() { body } else { format!("(?{flags}){body}") };
             let whole = if full { format!(r"\A(?:{flagged})\z") } else { flagged };
             let regex =
@@ -123,6 +123,29 @@ impl Last {
         }
         self.made.as_ref().map(|(_, _, _, r)| r).ok_or_else(|| exec_datafusion_err!("no regular expression"))
     }
+}
+
+/// A pattern whose `\d`, `\w` and `\s` stand for ASCII alone, as they do in DuckDB.
+fn ascii_classes(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut letters = pattern.chars();
+    while let Some(c) = letters.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match letters.next() {
+            Some('d') => out.push_str("[0-9]"),
+            Some('D') => out.push_str("[^0-9]"),
+            Some('w') => out.push_str("[0-9A-Za-z_]"),
+            Some('W') => out.push_str("[^0-9A-Za-z_]"),
+            Some('s') => out.push_str(r"[\t\n\f\r ]"),
+            Some('S') => out.push_str(r"[^\t\n\f\r ]"),
+            Some(other) => out.extend(['\\', other]),
+            None => out.push('\\'),
+        }
+    }
+    out
 }
 
 /// Text, pattern and the optional options of a row; null if any of them is.

@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, DecimalType, Field, FieldRef, Int64Type};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float32Array, Float64Array, Int64Array};
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, DecimalType, Field, FieldRef, Float32Type, Float64Type, Int64Type,
+};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::functions::math;
 use datafusion::logical_expr::expr::Cast;
@@ -253,8 +255,39 @@ impl Rounding {
         if self.way == Way::ToZero && args.return_field.data_type().is_integer() {
             return cut(args);
         }
-        own.invoke_with_args(args)
+        let given = args.args[0].clone();
+        let found = own.invoke_with_args(args)?;
+        if self.way == Way::Nearest { kept_where_lost(found, &given) } else { Ok(found) }
     }
+}
+
+/// A number that is too great for so many digits stays as it is.
+fn kept_where_lost(found: ColumnarValue, given: &ColumnarValue) -> Result<ColumnarValue> {
+    fn lost(found: &ArrayRef) -> bool {
+        match found.data_type() {
+            DataType::Float64 => found.as_primitive::<Float64Type>().values().iter().any(|x| !x.is_finite()),
+            DataType::Float32 => found.as_primitive::<Float32Type>().values().iter().any(|x| !x.is_finite()),
+            _ => false,
+        }
+    }
+    let one = matches!(found, ColumnarValue::Scalar(_));
+    let array = found.to_array(1)?;
+    if !lost(&array) {
+        return Ok(found);
+    }
+    let given = given.to_array(array.len())?;
+    let kept: ArrayRef = if *array.data_type() == DataType::Float64 {
+        let pairs = array.as_primitive::<Float64Type>().iter().zip(given.as_primitive::<Float64Type>());
+        Arc::new(
+            pairs.map(|(x, was)| x.map(|x| if x.is_finite() { x } else { was.unwrap_or(x) })).collect::<Float64Array>(),
+        )
+    } else {
+        let pairs = array.as_primitive::<Float32Type>().iter().zip(given.as_primitive::<Float32Type>());
+        Arc::new(
+            pairs.map(|(x, was)| x.map(|x| if x.is_finite() { x } else { was.unwrap_or(x) })).collect::<Float32Array>(),
+        )
+    };
+    Ok(if one { ColumnarValue::Scalar(ScalarValue::try_from_array(&kept, 0)?) } else { ColumnarValue::Array(kept) })
 }
 
 /// `trunc` of whole numbers; the engine has that of doubles alone.

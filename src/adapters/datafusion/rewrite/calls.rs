@@ -122,6 +122,10 @@ fn rewritten(expr: Expr) -> Rewritten {
             return Err(Box::new(Refusal::unsupported("COLLATE is not available on this engine", help).on(&collation)));
         }
         Expr::CompoundFieldAccess { root, access_chain } => access(*root, access_chain),
+        // The planner reads the items of a list as if no query were around.
+        Expr::Array(list) if list.elem.iter().any(|item| !matches!(item, Expr::Value(_))) => {
+            call("make_array", list.elem)
+        }
         Expr::Function(function) => function_call(function)?,
         Expr::Subquery(query) => Expr::Subquery(single(query)),
         other => other,
@@ -215,8 +219,18 @@ fn spelled(interval: Interval) -> Expr {
             };
             call(&format!("to_{unit}s"), vec![*interval.value])
         }
-        _ => Expr::Interval(clock(interval)),
+        _ => Expr::Interval(clock(quoted(interval))),
     }
+}
+
+/// `interval 3 day`: frames of windows take text alone.
+fn quoted(mut interval: Interval) -> Interval {
+    if let Expr::Value(ValueWithSpan { value, .. }) = &mut *interval.value
+        && let Value::Number(digits, _) = value
+    {
+        *value = Value::SingleQuotedString(std::mem::take(digits));
+    }
+    interval
 }
 
 /// `'1 day 04:05:06.5'`: hours, minutes and seconds by name.
@@ -243,6 +257,21 @@ fn clock(mut interval: Interval) -> Interval {
 fn access(root: Expr, chain: Vec<AccessExpr>) -> Expr {
     let mut current = root;
     let mut rest: Vec<AccessExpr> = Vec::new();
+    let mut chain = chain.into_iter().peekable();
+    // `t.tags[1]`, `t.address.lines[1]`: names come first.
+    while let Expr::Identifier(_) | Expr::CompoundIdentifier(_) = &current
+        && let Some(AccessExpr::Dot(Expr::Identifier(name))) =
+            chain.next_if(|step| matches!(step, AccessExpr::Dot(Expr::Identifier(_))))
+    {
+        current = match current {
+            Expr::Identifier(first) => Expr::CompoundIdentifier(vec![first, name]),
+            Expr::CompoundIdentifier(mut names) => {
+                names.push(name);
+                Expr::CompoundIdentifier(names)
+            }
+            other => other,
+        };
+    }
     for step in chain {
         match step {
             AccessExpr::Dot(Expr::Identifier(name)) => {
@@ -333,12 +362,20 @@ fn rename(function: &mut Function, to: &str) {
     function.name = ObjectName::from(vec![ident]);
 }
 
+/// Aggregates for which the order of rows makes no difference, though it may be written.
+const UNORDERED: [&str; 8] = ["min", "max", "sum", "count", "avg", "mean", "bool_and", "bool_or"];
+
 fn function_call(mut function: Function) -> Rewritten {
     let mut name = name_of(&function);
     if let Some((_, help)) = REFUSED.iter().find(|(n, _)| *n == name) {
         return Err(Box::new(
             Refusal::unsupported(format!("there is no function {name} here"), *help).on(&function.name),
         ));
+    }
+    if UNORDERED.contains(&name.as_str())
+        && let FunctionArguments::List(list) = &mut function.args
+    {
+        list.clauses.retain(|clause| !matches!(clause, FunctionArgumentClause::OrderBy(_)));
     }
     if let Some((_, to)) = RENAMED.iter().find(|(n, _)| *n == name) {
         rename(&mut function, to);
@@ -397,6 +434,13 @@ fn function_call(mut function: Function) -> Rewritten {
         }
         ("row_number" | "rank" | "dense_rank" | "ntile" | "rank_dense", _) if function.over.is_some() => {
             cast(Expr::Function(function), DataType::BigInt(None))
+        }
+        ("list_has_any" | "array_has_any" | "list_has_all" | "array_has_all", [of, other]) => {
+            let name = if name.ends_with("any") { "array_has_any" } else { "array_has_all" };
+            let found = call(name, vec![of.clone(), call("list_there", vec![other.clone()])]);
+            let missing = |list: &Expr| Box::new(Expr::IsNull(Box::new(Expr::Nested(Box::new(list.clone())))));
+            let missing = Expr::BinaryOp { left: missing(of), op: BinaryOperator::Or, right: missing(other) };
+            case(missing, Expr::Value(Value::Null.into()), Some(found))
         }
         ("list_position" | "array_position" | "list_indexof" | "array_indexof" | "cardinality", _) => {
             cast(Expr::Function(function), DataType::BigInt(None))

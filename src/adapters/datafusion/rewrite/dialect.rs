@@ -158,8 +158,13 @@ impl Dialect for LakeDialect {
             let pattern = parser.parse_subexpr(self.prec_value(Precedence::Like));
             return Some(pattern.map(|pattern| call("glob_matches", vec![expr.clone(), pattern])));
         }
-        // `x IN [1, 2]`: a list in place of a list of expressions.
-        if word_at(parser, 0) == Some(Keyword::IN) && parser.peek_nth_token_ref(1).token == Token::LBracket {
+        // `x IN [1, 2]`, `x IN tags`: a list in place of a list of expressions.
+        let list = match &parser.peek_nth_token_ref(1).token {
+            Token::LBracket => true,
+            Token::Word(word) => word.keyword != Keyword::UNNEST,
+            _ => false,
+        };
+        if word_at(parser, 0) == Some(Keyword::IN) && list {
             parser.advance_token();
             let list = parser.parse_subexpr(self.prec_value(Precedence::Between));
             return Some(list.map(|list| call("array_has", vec![list, expr.clone()])));

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, JoinOperator,
-    ObjectNamePart, Query, Select, SelectFlavor, SelectItem, SetExpr, Spanned, TableFactor, TableWithJoins, Value,
-    Visit, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
+    BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident,
+    JoinOperator, ObjectNamePart, Query, Select, SelectFlavor, SelectItem, SetExpr, Spanned, TableFactor,
+    TableWithJoins, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::naming::name_of;
@@ -32,7 +32,35 @@ pub(super) fn before(select: &mut Select) -> ControlFlow<Refusal> {
         }
     }
     super::sought::rewrite(select);
+    constants(select);
     ControlFlow::Continue(())
+}
+
+/// A whole number that is grouped by under its alias is not the place of a column: `select 2024 as year ... group by year`.
+fn constants(select: &mut Select) {
+    let GroupByExpr::Expressions(by, _) = &select.group_by else { return };
+    let grouped = |name: &Ident| {
+        by.iter().any(|expr| matches!(expr, Expr::Identifier(by) if by.value.eq_ignore_ascii_case(&name.value)))
+    };
+    for item in &mut select.projection {
+        let SelectItem::ExprWithAlias { expr, alias } = item else { continue };
+        let digits = match &*expr {
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr } => &**expr,
+            other => other,
+        };
+        let whole = matches!(digits, Expr::Value(value)
+            if matches!(&value.value, Value::Number(digits, _) if digits.parse::<i64>().is_ok()));
+        if whole && grouped(alias) {
+            let plain = std::mem::replace(expr, Expr::Identifier(Ident::new("")));
+            *expr = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(plain),
+                data_type: DataType::BigInt(None),
+                array: false,
+                format: None,
+            };
+        }
+    }
 }
 
 /// A query in FROM may name columns of the tables to its left without saying LATERAL.

@@ -219,6 +219,22 @@ fn tables_of_other_writers_are_written_only_if_nothing_of_theirs_breaks() {
 }
 
 #[test]
+fn conditions_of_columns_that_another_writer_made_are_not_broken() {
+    run(|house| async move {
+        let table = house.table("main/t", "select 1 as id").await;
+        drop(table);
+        let path = house.folder.path().join("main/t/_delta_log/00000000000000000000.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let invariant = r#"\"metadata\":{\"delta.invariants\":\"id < 2\"}"#;
+        std::fs::write(&path, text.replacen(r#"\"metadata\":{}"#, invariant, 1)).unwrap();
+        let mut table = StagedTable::open(&house.lake, "main/t", 0).await.unwrap();
+        let plan = house.plan("select 2 as id").await;
+        let error = table.append(&house.state(), plan).await.unwrap_err();
+        assert_eq!(error.to_string(), "main/t uses invariants, so another program must write to it");
+    });
+}
+
+#[test]
 fn leftovers_of_a_crash_do_no_harm() {
     run(|house| async move {
         let table = house.table("main/t", "select 1 as id").await;
