@@ -35,7 +35,11 @@ fn worked_out(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
             // A column that is the same in all rows would be taken for the same in all groups too.
             let plain = matches!(key, Expr::Column(_)) || key.column_refs().is_empty();
             let known = found.iter().any(|(_, of)| *of == name);
-            if !plain && !known && !aggregate.input.schema().has_column_with_unqualified_name(&name) {
+            // A cast has the name of what it casts.
+            let taken = aggregate.input.schema().iter().any(|(table, field)| {
+                *field.name() == name || Column::new(table.cloned(), field.name()).flat_name() == name
+            });
+            if !plain && !known && !taken {
                 found.push((key.clone(), name));
             }
         }

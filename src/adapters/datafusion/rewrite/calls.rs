@@ -108,6 +108,10 @@ fn rewritten(expr: Expr) -> Rewritten {
         }
         Expr::Interval(interval) => spelled(interval),
         Expr::Like { .. } | Expr::ILike { .. } => super::patterns::rewritten(expr)?,
+        Expr::IsTrue(of) => Expr::IsNotDistinctFrom(truth(*of), boolean(true)),
+        Expr::IsFalse(of) => Expr::IsNotDistinctFrom(truth(*of), boolean(false)),
+        Expr::IsNotTrue(of) => Expr::IsDistinctFrom(truth(*of), boolean(true)),
+        Expr::IsNotFalse(of) => Expr::IsDistinctFrom(truth(*of), boolean(false)),
         Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr } => call("bit_not", vec![*expr]),
         Expr::UnaryOp { op: UnaryOperator::PGAbs, expr } => call("abs", vec![*expr]),
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => negative(*expr),
@@ -181,6 +185,15 @@ fn double() -> DataType {
 
 fn cast(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+/// What `IS TRUE` asks of. The engine's own `IS TRUE` cannot be grouped by: planned and run it differs in whether it may be null.
+fn truth(of: Expr) -> Box<Expr> {
+    Box::new(cast(of, DataType::Boolean))
+}
+
+fn boolean(value: bool) -> Box<Expr> {
+    Box::new(Expr::Value(Value::Boolean(value).into()))
 }
 
 fn negate(expr: Expr, negated: bool) -> Expr {
