@@ -16,6 +16,7 @@ mod fixtures;
 mod graph;
 mod impact;
 mod keys;
+mod mention;
 mod named;
 mod objection;
 mod reach;

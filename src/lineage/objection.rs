@@ -71,7 +71,9 @@ pub(super) fn diagnostic(project: &Project, about: &About<'_>, compiled: &Compil
         About::Node(node) => node.generic_test().and_then(|t| t.span.clone()),
         About::Test(_) => None,
     };
-    let located = error.span.as_ref().filter(|_| declared.is_none()).and_then(|range| {
+    let mentioned = || super::mention::mentioned(&compiled.code.code, error);
+    let range = if declared.is_none() { error.span.clone().or_else(mentioned) } else { None };
+    let located = range.and_then(|range| {
         let (span, exactness) = compiled.locate(range.start)?;
         Some(match exactness {
             crate::jinja::Exactness::Exact => {

@@ -320,11 +320,9 @@ fn objection(answer: &Json, len: usize) -> BindError {
         _ => text("candidates").split(',').map(str::trim).filter(|c| !c.is_empty()).map(str::to_owned).collect(),
     };
     let name = Some(text("name")).filter(|n| !n.is_empty()).map(str::to_owned);
-    // Where the table is named, the engine says it in words only.
-    let (problem, name) = match message.split_once(" does not have a column named \"") {
-        Some((_, rest)) if problem == BindProblem::Other => {
-            (BindProblem::MissingColumn, rest.split('"').next().map(str::to_owned))
-        }
+    // Where the table or the clause is named, the engine says it in words only.
+    let (problem, name) = match told_missing(&message) {
+        Some(column) if problem == BindProblem::Other => (BindProblem::MissingColumn, Some(column.to_owned())),
         _ => (problem, name),
     };
     let candidates = match message.split_once("Candidate bindings:") {
@@ -334,6 +332,18 @@ fn objection(answer: &Json, len: usize) -> BindError {
         _ => candidates,
     };
     BindError { problem, message, name, span: place(answer, len), candidates }
+}
+
+/// The column that an objection calls missing.
+fn told_missing(message: &str) -> Option<&str> {
+    let of_table = message.split_once(" does not have a column named \"").map(|(_, rest)| rest);
+    let of_clause = message.strip_prefix("Column \"").map(|rest| rest.trim_start_matches('"')).filter(|rest| {
+        let said = rest.split_once('"').map_or("", |(_, said)| said.trim_start_matches('"').trim_start());
+        ["in EXCLUDE list not found", "in REPLACE list not found", "does not exist on", "referenced in UNPIVOT but no"]
+            .iter()
+            .any(|words| said.starts_with(words))
+    });
+    of_table.or(of_clause)?.split('"').next().filter(|name| !name.is_empty())
 }
 
 /// `location` is `[start,length]` in bytes, of the statement with our prefix.
