@@ -29,7 +29,8 @@ pub(super) fn mentioned(code: &str, error: &BindError) -> Option<Range<usize>> {
     let text = |piece: &Piece| code.get(piece.range.clone()).unwrap_or_default();
     let places = |name: &str| -> Vec<Range<usize>> {
         let named = |p: &&&Piece| {
-            matches!(p.kind, PieceKind::Word | PieceKind::Quoted) && text(p).trim_matches('"').eq_ignore_ascii_case(name)
+            matches!(p.kind, PieceKind::Word | PieceKind::Quoted)
+                && text(p).trim_matches('"').eq_ignore_ascii_case(name)
         };
         pieces.iter().filter(named).map(|p| p.range.clone()).collect()
     };

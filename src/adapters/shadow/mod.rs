@@ -52,7 +52,7 @@ impl EdgeKind {
 pub enum Influence {
     /// WHERE, HAVING, QUALIFY, EXISTS, IN, the right side of EXCEPT.
     Filter,
-    /// A join's condition.
+    /// A join's condition; a list of which each item makes a row.
     Join,
     /// GROUP BY, DISTINCT.
     Group,

@@ -38,7 +38,7 @@ use crate::adapters::shadow::{BindError, Bound, BoundLineage, Shadow, ShadowColu
 use crate::base::Relation;
 
 /// Raise it when the walk gives other answers for the same plan: what is remembered of former ones is then forgotten.
-const READING: &str = "2";
+const READING: &str = "3";
 
 /// Room for a walk as deep as [`plan::DEEPEST`] allows.
 const STACK: usize = 256 << 20;

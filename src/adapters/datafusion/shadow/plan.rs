@@ -347,6 +347,11 @@ impl Walk {
         let taken_apart = |index: &usize| {
             unnest.list_type_columns.iter().any(|(list, _)| list == index) || unnest.struct_type_columns.contains(index)
         };
+        for (index, _) in unnest.list_type_columns.iter().filter(|(i, _)| !is_as_long_as_written(&unnest.input, *i)) {
+            let list = input.get(*index).ok_or("the plan takes an unknown column apart")?;
+            self.rows.print(&list.print);
+            self.influence.extend(list.origins.keys().cloned().map(|c| (c, Influence::Join)));
+        }
         let mut made = Columns::new();
         for (out, index) in unnest.dependency_indices.iter().enumerate() {
             let column = input.get(*index).ok_or("the plan takes an unknown column apart")?;
@@ -501,4 +506,18 @@ fn reads_left(plan: &LogicalPlan) -> bool {
 
 fn kind(plan: &LogicalPlan) -> String {
     plan.display().to_string().split([':', ' ']).next().unwrap_or_default().to_owned()
+}
+
+/// Whether a list that is unnested has as many items as the query writes down.
+fn is_as_long_as_written(input: &LogicalPlan, index: usize) -> bool {
+    let LogicalPlan::Projection(projection) = input else { return false };
+    match projection.expr.get(index) {
+        Some(Expr::Alias(alias)) => is_array(&alias.expr),
+        Some(made) => is_array(made),
+        None => false,
+    }
+}
+
+fn is_array(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call) if call.func.name() == "make_array")
 }

@@ -35,7 +35,7 @@ const PREFIX: &str = "create table __transform_bound as\n";
 const SHORT: &str = "skip_null := true, skip_empty := true, skip_default := true";
 
 /// Raise it when the walk gives other answers for the same plan: what is remembered of former ones is then forgotten.
-const READING: &str = "2";
+const READING: &str = "3";
 
 /// The shadow of one target.
 pub(super) struct DuckShadow {

@@ -93,6 +93,8 @@ impl Walk<'_> {
                 let input = self.child(op, 0)?;
                 if name == "LOGICAL_UNNEST" {
                     self.rows.text(name);
+                    let made = list(op, "expressions").iter().filter(|e| !is_as_long_as_written(e));
+                    self.influenced(made, &input, Influence::Join)?;
                 }
                 let made: Result<Columns, String> =
                     list(op, "expressions").iter().map(|e| self.value(e, &input)).collect();
@@ -507,6 +509,14 @@ fn projected(columns: Columns, op: &Json, key: &str) -> Columns {
 /// A list; one that is empty is left out of the plan.
 fn list<'j>(json: &'j Json, key: &str) -> &'j [Json] {
     json.get(key).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Whether a list that is unnested has as many items as the query writes down: a literal, the columns of UNPIVOT.
+fn is_as_long_as_written(expression: &Json) -> bool {
+    let Some(list) = expression.get("child") else { return false };
+    let text = |value: Option<&Json>| value.and_then(Json::as_str).map(str::to_owned).unwrap_or_default();
+    let function = list.get("qname").and_then(|name| name.get("path")).and_then(Json::as_array);
+    text(list.get("alias")).starts_with("unpivot_") || text(function.and_then(|path| path.last())) == "list_value"
 }
 
 /// A number; zero is left out of the plan.
