@@ -14,7 +14,7 @@ mod table;
 mod value;
 
 pub use as_of::AsOf;
-pub use batch::{BatchGrid, BatchKey, BatchSize, Grain, Interval};
+pub use batch::{BatchGrid, BatchKey, BatchSize, Grain, Interval, event_time_format_objection};
 /// Bytes of stack for threads that walk what users nest: YAML, expressions, values. Only what is used is ever taken.
 pub const DEEP_STACK: usize = 256 << 20;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 
-use crate::base::{AsOf, Dict, Interval, NodeId, Value};
+use crate::base::{AsOf, Dict, Interval, NodeId, Value, event_time_format_objection};
 use crate::diag::{Diagnostic, codes, warnings};
 use crate::jinja::context::host::{EventTimeFilter, Policy, Resolved, Resolver};
 use crate::jinja::context::{RelationObject, SharedContext};
@@ -196,23 +196,30 @@ impl NodeResolver {
 
     fn event_time(
         &self,
+        name: &str,
         config: &Config,
         columns: &IndexMap<String, Column>,
         quoting: &Dict,
-    ) -> Option<EventTimeFilter> {
-        let (field, range) = (config.str("event_time")?, self.range?);
-        let View::Node(node) = &self.view else { return None };
+    ) -> Result<Option<EventTimeFilter>, Diagnostic> {
+        let (Some(field), Some(range)) = (config.str("event_time"), self.range) else { return Ok(None) };
+        let View::Node(node) = &self.view else { return Ok(None) };
         if !matches!(node.resource_type, ResourceType::Model | ResourceType::Snapshot) {
-            return None;
+            return Ok(None);
         }
         // A parent that does not say how its column keeps dates keeps them as its reader says of the column of that name.
         let of_reader =
             || node.config.str("event_time_format").filter(|_| node.config.str("event_time") == Some(field));
         let format = config.str("event_time_format").or_else(of_reader);
+        if let Some(format) = format
+            && let Some(wanted) = event_time_format_objection(format)
+        {
+            let message = format!("the 'event_time_format' config of {name} must be {wanted}, but is: {format}");
+            return Err(Diagnostic::error(codes::CONFIG_INVALID, message).node(node.id.as_str()));
+        }
         let own = columns.values().find(|column| column.name == field).and_then(|column| column.quote);
         let quote = own.or_else(|| quoting.get("column").and_then(Value::as_bool)).unwrap_or(false);
         let quoted = if quote { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() };
-        Some(filter(range, quoted, format))
+        Ok(Some(filter(range, quoted, format)))
     }
 
     /// A parent that nobody saw while parsing would be built at any time, or never.
@@ -242,8 +249,8 @@ impl Resolver for NodeResolver {
             self.names.tell_of_newer(node, &target)?;
         }
         let none = Dict::new();
-        let event_time =
-            self.event_time(&target.config, &target.columns, target.config.map("quoting").unwrap_or(&none));
+        let quoting = target.config.map("quoting").unwrap_or(&none);
+        let event_time = self.event_time(&target.name, &target.config, &target.columns, quoting)?;
         if !target.is_ephemeral() {
             return Ok(self.limited(self.names.read_relation(&target), event_time));
         }
@@ -261,7 +268,7 @@ impl Resolver for NodeResolver {
 
     fn source(&self, source: &str, table: &str) -> Result<Resolved, Diagnostic> {
         let found = self.names.find_source((source, table), self.view.from(), self.view.package())?;
-        let event_time = self.event_time(&found.config, &found.columns, &found.quoting);
+        let event_time = self.event_time(&found.name, &found.config, &found.columns, &found.quoting)?;
         Ok(self.limited(self.names.source_as_of(&found)?, event_time))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In: a node's config. Out: [`Microbatch`], or what is wrong with it.
 
-use crate::base::{BatchGrid, BatchKey, BatchSize, Grain, Value};
+use crate::base::{BatchGrid, BatchKey, BatchSize, Grain, Value, event_time_format_objection};
 
 use super::{Config, Node, ResourceType};
 
@@ -67,8 +67,19 @@ impl Microbatch {
             Some(Value::Bool(flag)) => Some(*flag),
             Some(other) => return Err(wrong("the optional 'concurrent_batches' config as true or false", other)),
         };
-        let format = config.str("event_time_format").map(str::to_owned);
+        let format = format(config)?;
         Ok(Self { event_time, format, grid: BatchGrid::new(grid_size, begin), begin, lookback, concurrent })
+    }
+}
+
+/// How a column that is no date keeps dates, if the config says so; the error says what it must be.
+fn format(config: &Config) -> Result<Option<String>, String> {
+    let Some(value) = set(config, "event_time_format") else { return Ok(None) };
+    let of = |wanted: &str| wrong(&format!("the optional 'event_time_format' config as {wanted}"), value);
+    let text = value.as_str().ok_or_else(|| of("a format of dates, such as '%Y%m%d'"))?;
+    match event_time_format_objection(text) {
+        Some(wanted) => Err(of(wanted)),
+        None => Ok(Some(text.to_owned())),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In: nodes with their configs and parents. Out: diagnostics; and whether such models run batch by batch at all.
 
-use crate::base::Value;
+use crate::base::{Value, event_time_format_objection};
 use crate::diag::{Diagnostic, Diagnostics, Span, codes};
 use crate::jinja::Engine;
 use crate::jinja::context::SharedContext;
@@ -56,6 +56,16 @@ fn inputs(model: &Node, project: &Project, diagnostics: &mut Diagnostics) {
         let node = project.nodes.get(id).map(|node| (&node.config, &node.name));
         let source = || project.sources.get(id).map(|source| (&source.config, &source.name));
         let Some((config, name)) = node.or_else(source) else { continue };
+        if let Some(format) = config.str("event_time_format")
+            && let Some(wanted) = event_time_format_objection(format)
+        {
+            let message = format!(
+                "Microbatch model '{}' reads '{name}', whose 'event_time_format' config must be {wanted}, but is: {format}",
+                model.name
+            );
+            diagnostics.push(Diagnostic::error(codes::CONFIG_INVALID, message).at(place(model)));
+            return;
+        }
         match config.get("event_time").filter(|value| value.is_truthy()) {
             None => {}
             Some(Value::Str(_)) => filtered = true,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::catalog::{Entry, Key, Kind, State};
-use super::errors;
+use super::{delta, errors};
 use super::instance::Instance;
 use super::statements::Work;
 use super::transaction::Transaction;
@@ -111,7 +111,18 @@ pub(super) async fn columns(work: &Work<'_>, relation: &Relation) -> Result<Vec<
         }
     }
     let temporary = work.temporaries.get(&name).map(|t| t.provider.schema());
-    Ok(temporary.map(|schema| infos(&schema)).unwrap_or_default())
+    Ok(temporary.map(|schema| kept(&schema)).unwrap_or_default())
+}
+
+/// The columns of rows that are in memory, with the types that a table would keep of them: they are compared with tables.
+fn kept(schema: &SchemaRef) -> Vec<ColumnInfo> {
+    let mut columns = infos(schema);
+    for (column, field) in columns.iter_mut().zip(schema.fields()) {
+        if let Ok(kept) = delta::stored(field.name(), field.data_type()) {
+            column.data_type = sql_name(&kept);
+        }
+    }
+    columns
 }
 
 /// Rows for `catalog.json`.

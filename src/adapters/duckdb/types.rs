@@ -150,7 +150,8 @@ fn field_list(word: &str, fields: &[(String, Type)], keywords: &HashSet<String>)
     format!("{word}({})", parts.join(", "))
 }
 
-fn field_name(name: &str, keywords: &HashSet<String>) -> String {
+/// The name of a field as the engine writes it: quoted where it has to be.
+pub(super) fn field_name(name: &str, keywords: &HashSet<String>) -> String {
     let mut bytes = name.bytes();
     let starts_plain = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
     let ambiguous = name.len() > 1 && name.starts_with('_') && name.as_bytes()[1].is_ascii_digit();

@@ -3,6 +3,7 @@
 //! In: instants, whole numbers, a batch size as configs spell it. Out: [`BatchKey`], [`Interval`], [`BatchSize`], [`BatchGrid`].
 //! All arithmetic is in UTC.
 
+mod format;
 mod grid;
 mod size;
 
@@ -12,6 +13,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 use super::Value;
 
+pub use format::objection as event_time_format_objection;
 pub use grid::BatchGrid;
 pub use size::{BatchSize, Grain};
 
@@ -79,11 +81,7 @@ impl BatchKey {
         match (self, format) {
             (Self::Number(number), _) => number.to_string(),
             (Self::Time(time), None) => format!("'{}'", shown(time)),
-            (Self::Time(time), Some(format)) => {
-                let text = time.format(format).to_string();
-                let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-                if digits { text } else { format!("'{}'", text.replace('\'', "''")) }
-            }
+            (Self::Time(time), Some(format)) => format::literal(time, format),
         }
     }
 }

@@ -304,7 +304,8 @@ impl Rules {
         let partitioned = sink.meta.partition_columns();
         let text_keys = (0..schema.fields().len())
             .filter(|at| {
-                *schema.field(*at).data_type() == DataType::Utf8 && partitioned.contains(schema.field(*at).name())
+                matches!(schema.field(*at).data_type(), DataType::Utf8 | DataType::Binary)
+                    && partitioned.contains(schema.field(*at).name())
             })
             .collect();
         Ok(Self { table: sink.location.to_string(), schema, not_null, text_keys, checks, range })
@@ -331,7 +332,12 @@ impl Rules {
         let batch = RecordBatch::try_new(self.schema.clone(), columns)?;
         for index in &self.text_keys {
             // In the log, an empty text as partition value means NULL.
-            if batch.column(*index).as_string::<i32>().iter().any(|value| value == Some("")) {
+            let column = batch.column(*index);
+            let empty = match column.as_string_opt::<i32>() {
+                Some(texts) => texts.iter().any(|value| value == Some("")),
+                None => column.as_binary::<i32>().iter().any(|value| value == Some(b"".as_slice())),
+            };
+            if empty {
                 let reason =
                     "an empty text cannot be stored in a partition column; use another value or NULL".to_string();
                 return Err(DeltaError::Type { column: self.schema.field(*index).name().clone(), reason });

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int64Array};
+use datafusion::arrow::array::{ArrayRef, BinaryArray, Int64Array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::config::ConfigOptions;
@@ -26,7 +26,48 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         Scalar::new("whole_of_text").on(&[Kind::Text], DataType::Int64, read).build(),
         Scalar::new("try_whole_of_text").on(&[Kind::Text], DataType::Int64, tried).build(),
+        Scalar::new("bytes_of_text").on(&[Kind::Text], DataType::Binary, |args, _| bytes(args, false)).build(),
+        Scalar::new("try_bytes_of_text").on(&[Kind::Text], DataType::Binary, |args, _| bytes(args, true)).build(),
     ]
+}
+
+/// `'a\\xFF'` is two bytes: what is not ASCII is written in hexadecimal digits.
+fn bytes(args: &[ArrayRef], lenient: bool) -> Result<ArrayRef> {
+    let read = text(&args[0]).iter().map(|value| {
+        let Some(value) = value else { return Ok(None) };
+        match bytes_of(value) {
+            None if !lenient => {
+                let text = format!(
+                    "Could not convert string '{value}' to BLOB: bytes that are not ASCII, and backslashes, are written as \\x and \
+                     two hexadecimal digits"
+                );
+                Err(ArrowError::CastError(text).into())
+            }
+            read => Ok(read),
+        }
+    });
+    Ok(Arc::new(read.collect::<Result<BinaryArray>>()?))
+}
+
+fn bytes_of(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = match first {
+            b'\\' => {
+                let digits = after.strip_prefix(b"x")?.get(..2)?;
+                let digit = |d: u8| char::from(d).to_digit(16).and_then(|d| u8::try_from(d).ok());
+                bytes.push(digit(digits[0])? * 16 + digit(digits[1])?);
+                &after[3..]
+            }
+            ascii if ascii.is_ascii() => {
+                bytes.push(*ascii);
+                after
+            }
+            _ => return None,
+        };
+    }
+    Some(bytes)
 }
 
 /// `' 42 '`, `'1.5'` and `'1e3'` are whole numbers too, rounded.
@@ -64,7 +105,7 @@ pub(super) struct Casts {
 
 impl Casts {
     pub(super) fn new(functions: &[Arc<ScalarUDF>]) -> Self {
-        const NEEDED: [&str; 16] = [
+        const NEEDED: [&str; 18] = [
             "json_extract_string",
             "round_each",
             "trunc_each",
@@ -73,6 +114,8 @@ impl Casts {
             "checked_times",
             "whole_of_text",
             "try_whole_of_text",
+            "bytes_of_text",
+            "try_bytes_of_text",
             "moment_of_text",
             "try_moment_of_text",
             "instant_of_text",
@@ -116,6 +159,9 @@ impl Casts {
         }
         if is_text(to) && own_text(from) {
             return self.call("to_text", given.clone());
+        }
+        if is_text(from) && matches!(to, DataType::Binary | DataType::BinaryView | DataType::LargeBinary) {
+            return self.call(if lenient { "try_bytes_of_text" } else { "bytes_of_text" }, given.clone());
         }
         if is_text(from) && matches!(to, DataType::Date32 | DataType::Timestamp(..)) {
             let name = match (to, lenient) {

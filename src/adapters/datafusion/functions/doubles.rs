@@ -65,6 +65,19 @@ pub(super) fn met(given: &[DataType]) -> Option<Vec<DataType>> {
     met_structs(given)
 }
 
+/// The same where text is read as the timestamp that it is compared or mixed with.
+fn mingled(given: &[DataType]) -> Option<Vec<DataType>> {
+    let is_text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    let types = met(given);
+    let now = types.as_deref().unwrap_or(given);
+    match now.iter().find(|t| matches!(t, DataType::Timestamp(..))) {
+        Some(moment) if now.iter().any(is_text) => {
+            Some(now.iter().map(|t| if is_text(t) { moment.clone() } else { t.clone() }).collect())
+        }
+        _ => types,
+    }
+}
+
 /// The type that columns of a set operation have in common, if there is one. What is text beside dates or truth values stays text.
 pub(super) fn common(given: &[DataType]) -> Option<DataType> {
     let texts = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
@@ -183,7 +196,7 @@ fn joined(mut join: Join) -> Result<Transformed<LogicalPlan>> {
     let mut on = Vec::with_capacity(join.on.len());
     for (left, right) in join.on {
         let types = [left.get_type(join.left.schema())?, right.get_type(join.right.schema())?];
-        on.push(match met(&types) {
+        on.push(match mingled(&types) {
             Some(types) => {
                 changed = true;
                 (left.cast_to(&types[0], join.left.schema())?, right.cast_to(&types[1], join.right.schema())?)
@@ -310,14 +323,14 @@ fn compares(op: Operator) -> bool {
 /// Expressions that are mixed, cast where they have to be.
 fn cast_all(exprs: Vec<Expr>, schema: &DFSchema) -> Result<Transformed<Vec<Expr>>> {
     let types = exprs.iter().map(|e| e.get_type(schema)).collect::<Result<Vec<_>>>()?;
-    let Some(types) = met(&types) else { return Ok(Transformed::no(exprs)) };
+    let Some(types) = mingled(&types) else { return Ok(Transformed::no(exprs)) };
     let cast = exprs.into_iter().zip(types).map(|(e, t)| e.cast_to(&t, schema)).collect::<Result<Vec<_>>>()?;
     Ok(Transformed::yes(cast))
 }
 
 fn pair(left: Expr, right: Expr, schema: &DFSchema) -> Result<Transformed<[Expr; 2]>> {
     let types = [left.get_type(schema)?, right.get_type(schema)?];
-    match met(&types) {
+    match mingled(&types) {
         Some(types) => Ok(Transformed::yes([left.cast_to(&types[0], schema)?, right.cast_to(&types[1], schema)?])),
         None => Ok(Transformed::no([left, right])),
     }
@@ -349,7 +362,7 @@ pub(super) fn in_expression(expr: Expr, schema: &DFSchema) -> Result<Transformed
         Expr::Case(case) => in_case(case, schema),
         Expr::InSubquery(InSubquery { expr, subquery, negated }) => {
             let types = [expr.get_type(schema)?, subquery.subquery.schema().field(0).data_type().clone()];
-            Ok(match met(&types) {
+            Ok(match mingled(&types) {
                 Some(types) => Transformed::yes(Expr::InSubquery(InSubquery {
                     expr: Box::new(expr.cast_to(&types[0], schema)?),
                     subquery: cast_subquery(subquery, &types[1])?,
@@ -360,7 +373,7 @@ pub(super) fn in_expression(expr: Expr, schema: &DFSchema) -> Result<Transformed
         }
         Expr::SetComparison(SetComparison { expr, subquery, op, quantifier }) => {
             let types = [expr.get_type(schema)?, subquery.subquery.schema().field(0).data_type().clone()];
-            Ok(match met(&types) {
+            Ok(match mingled(&types) {
                 Some(types) => Transformed::yes(Expr::SetComparison(SetComparison {
                     expr: Box::new(expr.cast_to(&types[0], schema)?),
                     subquery: cast_subquery(subquery, &types[1])?,
@@ -431,9 +444,9 @@ fn in_call(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>>
     let Some(how) = mixed(call.func.name()) else { return Ok(Transformed::no(Expr::ScalarFunction(call))) };
     let types = call.args.iter().map(|e| e.get_type(schema)).collect::<Result<Vec<_>>>()?;
     let found = match (how, types.as_slice()) {
-        (Mixed::All, _) => met(&types),
+        (Mixed::All, _) => mingled(&types),
         (Mixed::Rest, [first, rest @ ..]) => {
-            met(rest).map(|rest| [std::slice::from_ref(first), rest.as_slice()].concat())
+            mingled(rest).map(|rest| [std::slice::from_ref(first), rest.as_slice()].concat())
         }
         (Mixed::Elements, [first, rest @ ..]) => met(&[&[element(first)], rest].concat())
             .map(|all| all.iter().enumerate().map(|(at, t)| if at == 0 { list_of(t) } else { t.clone() }).collect()),
@@ -450,8 +463,8 @@ fn in_call(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>>
 /// `nullif` gives its first argument as it is; the second is only compared.
 fn null_if(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let types = call.args.iter().map(|e| e.get_type(schema)).collect::<Result<Vec<_>>>()?;
-    let numbers = types.iter().all(DataType::is_numeric) && types[0] != types[1];
-    if !numbers || call.args[0].is_volatile() {
+    let differ = mingled(&types).is_some() || (types.iter().all(DataType::is_numeric) && types[0] != types[1]);
+    if !differ || call.args[0].is_volatile() {
         return Ok(Transformed::no(Expr::ScalarFunction(call)));
     }
     let mut both = call.args.into_iter();

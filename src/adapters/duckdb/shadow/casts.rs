@@ -3,6 +3,8 @@
 //!
 //! The engine converts silently where types differ; what cannot be converted fails when the data comes.
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 
 use super::types::type_name;
@@ -42,7 +44,8 @@ fn cast(expression: &Json) -> Option<(String, String)> {
     if inner.get("expression_class").and_then(Json::as_str) == Some("BOUND_CONSTANT") {
         return None;
     }
-    let (from, to) = (type_name(inner.get("return_type")?)?, type_name(expression.get("return_type")?)?);
+    let name = |of: &Json| type_name(of.get("return_type")?, &HashSet::new());
+    let (from, to) = (name(inner)?, name(expression)?);
     let (a, b) = (family(&from)?, family(&to)?);
     (a != b).then_some((from, to))
 }

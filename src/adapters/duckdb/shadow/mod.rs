@@ -158,12 +158,16 @@ impl DuckShadow {
         let [plan] = plans else {
             return Err(other(format!("one statement is expected, found {}", plans.len())));
         };
-        let columns = match plan::columns(plan) {
+        let columns = match plan::columns(plan, self.keywords()) {
             Some(columns) => columns,
             None => self.describe(sql)?,
         };
         let lineage = plan::lineage(plan, columns.len(), &format!("{PREFIX}{sql}"));
         Ok(Bound { columns, lineage })
+    }
+
+    fn keywords(&self) -> &HashSet<String> {
+        &self.connection.instance().keywords
     }
 
     /// Binds a query whose plan cannot be written down as it is: with tables in place of readers of files.
@@ -191,7 +195,7 @@ impl DuckShadow {
         let text = splice::apply(sql, &pieces);
         let answer = self.plan(&text).ok()?;
         let [plan] = answer.get("plans").and_then(Json::as_array).map_or(&[][..], Vec::as_slice) else { return None };
-        let names: Vec<ShadowColumn> = plan::columns(plan)?;
+        let names: Vec<ShadowColumn> = plan::columns(plan, self.keywords())?;
         if names != columns {
             return None;
         }

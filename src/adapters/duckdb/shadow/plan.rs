@@ -4,7 +4,7 @@
 //! Every reference in the plan is the ordinal of a column of the child operator, so no name is resolved here. The format
 //! is the engine's own and may change with it: an operator that this does not know is an error, never a guess.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value as Json;
 
@@ -18,13 +18,13 @@ use crate::base::Relation;
 /// Rounds until the columns of a recursive query no longer change; each adds at least one origin.
 const ROUNDS: usize = 64;
 
-/// Names and types of the table that the statement would create.
-pub(super) fn columns(plan: &Json) -> Option<Vec<ShadowColumn>> {
+/// Names and types of the table that the statement would create. `keywords` are quoted where they name a field.
+pub(super) fn columns(plan: &Json, keywords: &HashSet<String>) -> Option<Vec<ShadowColumn>> {
     let list = plan.get("info")?.get("columns")?.get("columns")?.as_array()?;
     list.iter()
         .map(|c| {
             let name = c.get("name").and_then(Json::as_str).unwrap_or_default().to_owned();
-            Some(ShadowColumn { name, data_type: type_name(c.get("type")?)? })
+            Some(ShadowColumn { name, data_type: type_name(c.get("type")?, keywords)? })
         })
         .collect()
 }
