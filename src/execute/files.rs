@@ -2,6 +2,8 @@
 //!
 //! In: [`Files`], where the target folder is. Out: [`ProjectFiles`], behind Jinja's [`NodeFiles`] and the run's [`CodeWriter`].
 
+use std::borrow::Cow;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -296,17 +298,24 @@ impl Block {
 
 /// The rows of a CSV file; every one has as many values as the header.
 struct Rows<'a> {
-    text: &'a str,
-    reader: csv::Reader<&'a [u8]>,
+    text: Cow<'a, str>,
+    reader: csv::Reader<Box<dyn Read + Send + 'a>>,
     header: csv::StringRecord,
 }
 
 impl<'a> Rows<'a> {
     fn new(text: &'a str, layout: &Layout) -> Result<Self, CsvProblem> {
         let mut builder = csv::ReaderBuilder::new();
-        let mut reader = builder.flexible(true).delimiter(layout.delimiter).from_reader(text.as_bytes());
+        builder.flexible(true).delimiter(layout.delimiter);
+        let mut reader = builder.from_reader(Box::new(text.as_bytes()) as Box<dyn Read + Send + 'a>);
         let header = reader.headers().map_err(|e| CsvProblem::of(&e))?.clone();
-        Ok(Self { text, reader, header })
+        if header.len() != 1 {
+            return Ok(Self { text: Cow::Borrowed(text), reader, header });
+        }
+        let text = with_blank_rows(text);
+        let mut reader = builder.from_reader(Box::new(Cursor::new(text.clone())) as Box<dyn Read + Send + 'a>);
+        let header = reader.headers().map_err(|e| CsvProblem::of(&e))?.clone();
+        Ok(Self { text: Cow::Owned(text), reader, header })
     }
 
     /// Reads the next row; false at the end.
@@ -315,7 +324,7 @@ impl<'a> Rows<'a> {
             return Ok(false);
         }
         if record.len() != self.header.len() {
-            let line = record.position().map_or(1, |start| line_of_record(self.text, start));
+            let line = record.position().map_or(1, |start| line_of_record(&self.text, start));
             let (found, wanted) = (plural(record.len(), "value"), plural(self.header.len(), "column"));
             let message = format!("a row has {found}, but the header has {wanted}");
             return Err(CsvProblem { message, line: usize::try_from(line).unwrap_or(1) });
@@ -337,6 +346,24 @@ impl<'a> Rows<'a> {
         }
         Ok(())
     }
+}
+
+/// A file with one column, in which a blank line is a row without a value. The reader would skip it.
+fn with_blank_rows(text: &str) -> String {
+    let mut written = String::with_capacity(text.len() + 16);
+    let (mut below_header, mut quoted) = (false, false);
+    for line in text.split_inclusive('\n') {
+        let cell = line.trim_end_matches(['\r', '\n']);
+        if cell.is_empty() && below_header && !quoted {
+            written.push_str("\"\"");
+        }
+        below_header |= !cell.is_empty();
+        if (quoted || cell.starts_with('"')) && cell.matches('"').count() % 2 == 1 {
+            quoted = !quoted;
+        }
+        written.push_str(line);
+    }
+    written
 }
 
 /// Hands out the rows of a CSV file. Returns the names of its columns.
@@ -387,6 +414,13 @@ mod tests {
         assert_eq!((short.line, short.message.as_str()), (3, "a row has 1 value, but the header has 2 columns"));
         let problem = scan_csv("a,b\n1,2\n\n1,2,3\n", &commas).err().expect("too many values");
         assert_eq!((problem.line, problem.message.as_str()), (4, "a row has 3 values, but the header has 2 columns"));
+        let column = |text: &str| {
+            let table = read_csv(text, &commas).expect("a table");
+            assert_eq!(scan_csv(text, &commas).expect("a table").height, table.rows.len());
+            table.rows.into_iter().flatten().collect::<Vec<_>>()
+        };
+        assert_eq!(column("a\n\n1\n\n2"), [Value::Null, Value::Int(1), Value::Null, Value::Int(2)]);
+        assert_eq!(column("a\r\n\"x\r\n\r\ny\"\r\n\r\n"), ["x\r\n\r\ny".into(), Value::Null]);
         assert_eq!(scan_csv("a,b\n", &commas).expect("no rows").columns.len(), 2);
         assert!(read_csv("a,b\n", &commas).expect("no rows").rows.is_empty());
     }

@@ -126,10 +126,19 @@ pub fn columns_after(
 fn written(node: &Node, strategy: &Strategy) -> Written {
     match strategy {
         Strategy::Custom(_) => Written::OfBoth,
-        Strategy::Merge if node.config.get("merge_clauses").is_some_and(Value::is_truthy) => Written::OfBoth,
+        Strategy::Merge if !merges_by_name(node) => Written::OfBoth,
         Strategy::Merge => Written::OfQuery,
         _ => Written::OfTable,
     }
+}
+
+/// Whether a merge has a clause that takes all columns of the query by their names, as those do that it has by itself.
+fn merges_by_name(node: &Node) -> bool {
+    let Some(clauses) = node.config.get("merge_clauses").filter(|clauses| clauses.is_truthy()) else { return true };
+    let by_name = |clause: &Value| clause.get("mode").and_then(Value::as_str) == Some("by_name");
+    ["when_matched", "when_not_matched"]
+        .iter()
+        .any(|side| clauses.get(side).is_none_or(|list| list.as_list().is_some_and(|list| list.iter().any(by_name))))
 }
 
 impl PlanRequest<'_> {

@@ -5,7 +5,7 @@
 {% macro datafusion__get_incremental_insert_overwrite_sql(arg_dict) -%}
     {%- set target = arg_dict['target_relation'] -%}
     {%- set source = arg_dict['temp_relation'] -%}
-    {%- set partitions = incremental_partitions() -%}
+    {%- set partitions = incremental_partitions(arg_dict['dest_columns']) -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     {%- do refuse_unknown_keys(source, partitions) -%}
     {%- set where = datafusion__partitions_of(source, target, partitions) -%}
@@ -32,7 +32,7 @@
     {%- endif -%}
     {%- set types = {} -%}
     {%- for column in adapter.get_columns_in_relation(target) -%}
-        {%- do types.update({column.name | lower: column.dtype}) -%}
+        {%- do types.update({column.name | lower: column.dtype, adapter.quote(column.name) | lower: column.dtype}) -%}
     {%- endfor -%}
     {%- set names, values, texts = [], [], [] -%}
     {%- for expression in partitions -%}
@@ -51,7 +51,7 @@
         {%- set parts = [] -%}
         {%- for expression in partitions -%}
             {%- set value = row[loop.index0] -%}
-            {%- set type = types.get(expression | trim | replace('"', '') | lower) -%}
+            {%- set type = types.get(expression | trim | lower) -%}
             {%- if value is none -%}
                 {%- do parts.append(expression ~ ' is null') -%}
             {%- elif type is none -%}

@@ -3,7 +3,7 @@
   names columns or expressions of them. Rows with a null there form a partition as well.
 -#}
 {% macro duckdb__get_incremental_insert_overwrite_sql(arg_dict) -%}
-    {%- set partitions = incremental_partitions() -%}
+    {%- set partitions = incremental_partitions(arg_dict['dest_columns']) -%}
     {%- set target = arg_dict['target_relation'] -%}
     {%- set source = arg_dict['temp_relation'] -%}
     {#- Structs compare null with null as equal. -#}

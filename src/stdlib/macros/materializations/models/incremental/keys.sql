@@ -47,7 +47,7 @@
 
 
 {#- The columns or expressions of `partition_by` (or `partitioned_by`). A mapping names one as its `field`. -#}
-{% macro incremental_partitions() -%}
+{% macro incremental_partitions(columns=[]) -%}
     {%- set configured = config.get('partition_by') or config.get('partitioned_by') -%}
     {%- if configured is mapping -%}
         {%- set configured = configured.get('field') -%}
@@ -56,5 +56,10 @@
     {%- if not partitions -%}
         {%- do exceptions.missing_config(model, 'partition_by') -%}
     {%- endif -%}
-    {{ return(partitions) }}
+    {%- set names = columns | map(attribute='name') | list -%}
+    {%- set spelled = [] -%}
+    {%- for partition in partitions -%}
+        {%- do spelled.append(adapter.quote(partition) if partition in names else partition) -%}
+    {%- endfor -%}
+    {{ return(spelled) }}
 {%- endmacro %}
