@@ -5,11 +5,11 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::catalog::{Entry, Key, Kind, State};
-use super::{delta, errors};
 use super::instance::Instance;
 use super::statements::Work;
 use super::transaction::Transaction;
 use super::type_names::sql_name;
+use super::{delta, errors};
 use crate::adapters::{AdapterError, ColumnInfo, ErrorKind, TableSize};
 use crate::base::{Relation, RelationKind, Table, TableColumn, Value};
 

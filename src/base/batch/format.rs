@@ -24,7 +24,10 @@ fn probes() -> Vec<DateTime<Utc>> {
     let starts = days.into_iter().filter_map(|(y, m, d)| Utc.with_ymd_and_hms(y, m, d, 0, 0, 0).single());
     let minutes = [0, 1, 60, 570, 660, 725, 790, 1439];
     let of_day = |day: DateTime<Utc>| minutes.map(|minute| day + TimeDelta::minutes(minute));
-    starts.flat_map(|start| (0..40).filter_map(move |day| start.checked_add_days(Days::new(day)))).flat_map(of_day).collect()
+    starts
+        .flat_map(|start| (0..40).filter_map(move |day| start.checked_add_days(Days::new(day))))
+        .flat_map(of_day)
+        .collect()
 }
 
 fn number(text: &str) -> Option<u128> {
@@ -39,7 +42,10 @@ pub(super) fn literal(time: DateTime<Utc>, format: &str) -> String {
     }
     let shown = |time: DateTime<Utc>| time.format(format).to_string();
     let text = shown(time);
-    let kept = truncations(time).into_iter().rfind(|(begin, _)| shown(*begin) == text);
+    let all_the_same = |(begin, next): &(DateTime<Utc>, DateTime<Utc>)| {
+        shown(*begin) == text && shown(*next - TimeDelta::seconds(1)) == text
+    };
+    let kept = truncations(time).into_iter().rfind(all_the_same);
     let text = match kept {
         Some((begin, next)) if begin < time => shown(next),
         _ => text,
@@ -84,6 +90,9 @@ mod tests {
             ("2024-12-31T17:30:00Z", "%Y-%m-%d", "'2025-01-01'"),
             ("2024-12-31T17:30:00Z", "%Y%m%d%H", "2024123118"),
             ("2024-12-01T00:00:00Z", "%Y", "2025"),
+            ("2024-01-01T05:00:00Z", "%Y%m%d", "20240102"),
+            ("2024-01-01T00:00:00Z", "%Y", "2024"),
+            ("2024-01-31T00:00:00Z", "%Y-%m", "'2024-02'"),
             ("2024-12-31T17:30:00Z", "%s", "1735666200"),
         ] {
             assert_eq!(literal(at(time), format), wanted, "{time} {format}");

@@ -167,6 +167,6 @@ mod tests {
         assert_eq!(BatchKey::parse("2024-01-02 11 PM"), None);
         let day = BatchKey::parse("2024-01-02").unwrap();
         assert_eq!(day.literal(None), "'2024-01-02 00:00:00+00:00'");
-        assert_eq!((day.literal(Some("%Y%m%d")), day.literal(Some("%Y-%m"))), ("20240102".into(), "'2024-01'".into()));
+        assert_eq!((day.literal(Some("%Y%m%d")), day.literal(Some("%Y-%m"))), ("20240102".into(), "'2024-02'".into()));
     }
 }
