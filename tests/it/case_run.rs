@@ -42,6 +42,10 @@ fn same_place(one: &Expected, other: &Expected) -> bool {
     one == other || matches!((one, other), (Expected::Query(_), Expected::Query(_)))
 }
 
+/// Commands whose nodes end in an order that is left to chance, and to the number of processors, where several run at once.
+/// Without a profile that is so; these run one node at a time, unless a case says how many.
+const RUNNING: [&str; 9] = ["build", "run", "seed", "snapshot", "test", "retry", "clone", "backfill", "source"];
+
 struct Run {
     root: std::path::PathBuf,
     engine: Engine,
@@ -216,7 +220,13 @@ fn command(root: &Path, engine: Engine, line: &str) -> Result<Output, String> {
         words.iter().position(|w| w == "transform").ok_or_else(|| format!("not a transform command: {line}"))?;
     let environment: Vec<(String, String)> =
         words[..split].iter().filter_map(|w| w.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-    start(root, engine, &environment, &words[split + 1..])
+    let mut args = words[split + 1..].to_vec();
+    let runs_nodes =
+        args.iter().find(|word| !word.starts_with('-')).is_some_and(|word| RUNNING.contains(&word.as_str()));
+    if runs_nodes && !line.contains("threads") && !root.join("profiles.yml").exists() {
+        args.extend(["--threads", "1"].map(str::to_owned));
+    }
+    start(root, engine, &environment, &args)
 }
 
 fn start(root: &Path, engine: Engine, environment: &[(String, String)], args: &[String]) -> Result<Output, String> {
