@@ -167,6 +167,8 @@ fn result_dict(around: &Surroundings, outcome: &NodeOutcome) -> Dict {
         dict::unit_test(test, project.info.created_at)
     } else if let Some(exposure) = project.exposures.get(outcome.id()) {
         dict::exposure(exposure, project.info.created_at)
+    } else if let Some(source) = project.sources.get(outcome.id()) {
+        dict::source(source, project.info.created_at)
     } else {
         [("unique_id".to_owned(), Value::from(outcome.id().as_str()))].into_iter().collect()
     };
@@ -183,27 +185,23 @@ fn result_dict(around: &Surroundings, outcome: &NodeOutcome) -> Dict {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// The verdict on a source's age as `results` shows it.
+/// The verdict on a source's age as `results` shows it: that on a node, and the age.
 fn freshness_dict(around: &Surroundings, outcome: &FreshnessOutcome) -> Dict {
-    let project = &around.project;
-    let source = project.sources.get(&outcome.node.id);
-    let node = source.map(|source| dict::source(source, project.info.created_at)).unwrap_or_default();
-    let mut pairs = vec![
-        ("status", Value::from(outcome.status.as_str())),
-        ("timing", timing_list(&outcome.timing)),
-        ("thread_id", outcome.thread_id.as_str().into()),
-        ("execution_time", outcome.execution_time.into()),
-        ("adapter_response", outcome.adapter_response.clone().into()),
-        ("message", outcome.message.clone().into()),
-        ("failures", Value::Null),
-        ("node", node.into()),
-    ];
+    let verdict = NodeOutcome {
+        timing: outcome.timing,
+        thread_id: outcome.thread_id.clone(),
+        execution_time: outcome.execution_time,
+        adapter_response: outcome.adapter_response.clone(),
+        message: outcome.message.clone(),
+        ..NodeOutcome::new(Arc::clone(&outcome.node), outcome.status)
+    };
+    let mut dict = result_dict(around, &verdict);
     if let (Some(loaded), Some(asked)) = (outcome.max_loaded_at, outcome.snapshotted_at) {
-        pairs.push(("max_loaded_at", Value::TimestampTz(loaded.fixed_offset())));
-        pairs.push(("snapshotted_at", Value::TimestampTz(asked.fixed_offset())));
-        pairs.push(("age", outcome.age.into()));
+        dict.insert("max_loaded_at".to_owned(), Value::TimestampTz(loaded.fixed_offset()));
+        dict.insert("snapshotted_at".to_owned(), Value::TimestampTz(asked.fixed_offset()));
+        dict.insert("age".to_owned(), outcome.age.into());
     }
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    dict
 }
 
 fn timing_list(timing: &Timing) -> Value {

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float32Array, Float64Array, Int64Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array};
+use datafusion::arrow::compute::kernels::zip::zip;
 use datafusion::arrow::datatypes::{
     DataType, Decimal128Type, DecimalType, Field, FieldRef, Float32Type, Float64Type, Int64Type,
 };
@@ -263,30 +264,17 @@ impl Rounding {
 
 /// A number that is too great for so many digits stays as it is.
 fn kept_where_lost(found: ColumnarValue, given: &ColumnarValue) -> Result<ColumnarValue> {
-    fn lost(found: &ArrayRef) -> bool {
-        match found.data_type() {
-            DataType::Float64 => found.as_primitive::<Float64Type>().values().iter().any(|x| !x.is_finite()),
-            DataType::Float32 => found.as_primitive::<Float32Type>().values().iter().any(|x| !x.is_finite()),
-            _ => false,
-        }
-    }
     let one = matches!(found, ColumnarValue::Scalar(_));
     let array = found.to_array(1)?;
-    if !lost(&array) {
+    let fine: BooleanArray = match array.data_type() {
+        DataType::Float64 => array.as_primitive::<Float64Type>().iter().map(|x| x.is_none_or(f64::is_finite)).collect(),
+        DataType::Float32 => array.as_primitive::<Float32Type>().iter().map(|x| x.is_none_or(f32::is_finite)).collect(),
+        _ => return Ok(found),
+    };
+    if fine.true_count() == array.len() {
         return Ok(found);
     }
-    let given = given.to_array(array.len())?;
-    let kept: ArrayRef = if *array.data_type() == DataType::Float64 {
-        let pairs = array.as_primitive::<Float64Type>().iter().zip(given.as_primitive::<Float64Type>());
-        Arc::new(
-            pairs.map(|(x, was)| x.map(|x| if x.is_finite() { x } else { was.unwrap_or(x) })).collect::<Float64Array>(),
-        )
-    } else {
-        let pairs = array.as_primitive::<Float32Type>().iter().zip(given.as_primitive::<Float32Type>());
-        Arc::new(
-            pairs.map(|(x, was)| x.map(|x| if x.is_finite() { x } else { was.unwrap_or(x) })).collect::<Float32Array>(),
-        )
-    };
+    let kept = zip(&fine, &array, &given.to_array(array.len())?)?;
     Ok(if one { ColumnarValue::Scalar(ScalarValue::try_from_array(&kept, 0)?) } else { ColumnarValue::Array(kept) })
 }
 
